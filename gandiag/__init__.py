@@ -1,0 +1,39 @@
+"""gandiag tells what is going wrong in a GAN training run, while it trains and afterwards.
+
+>>> import gandiag
+>>> callback = gandiag.attach(generator, discriminator, run_dir="runs/dcgan")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gandiag.attach import attach as attach
+    from gandiag.callback import Callback as Callback
+    from gandiag.diagnose import diagnose as diagnose
+    from gandiag.findings import Diagnosis as Diagnosis
+    from gandiag.findings import Finding as Finding
+    from gandiag.run import Run as Run
+    from gandiag.run import RunError as RunError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "attach": "gandiag.attach",
+    "Callback": "gandiag.callback",
+    "diagnose": "gandiag.diagnose",
+    "Diagnosis": "gandiag.findings",
+    "Finding": "gandiag.findings",
+    "Run": "gandiag.run",
+    "RunError": "gandiag.run",
+}
+__all__ = ["Callback", "Diagnosis", "Finding", "Run", "RunError", "__version__", "attach", "diagnose"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import gandiag` stays instant."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gandiag' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

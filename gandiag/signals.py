@@ -1,0 +1,99 @@
+"""The one table of signals: name, unit, meaning and which direction is bad.
+
+Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name.
+Signals with other names may be logged: they are kept and plotted, and no detector reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+Worse = Literal["high", "low", "both", "neither"]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One entry of the table. `worse` is the direction that is bad for training."""
+
+    name: str
+    unit: str
+    meaning: str
+    worse: Worse = "neither"
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("loss/generator", "", "generator loss as logged by the loop"),
+    Signal("loss/discriminator", "", "discriminator loss as logged by the loop"),
+    Signal("grad/<net>/norm", "L2", "norm of all gradients of <net> as its optimizer uses them", "both"),
+    Signal("grad/<net>/nonfinite", "tensors", "parameters of <net> whose gradient is NaN or infinite", "high"),
+    Signal("grad/<net>/layer/<layer>", "L2", "gradient norm of one layer's weight", "both"),
+    Signal("feedback/norm", "L2", "mean norm per sample of dL_G/dG(z): what D tells G", "low"),
+    Signal("update/<net>/ratio", "", "norm of the update over the norm of the weights, per step", "both"),
+    Signal("d/real/mean", "D output", "mean output of D on the real batch"),
+    Signal("d/real/std", "D output", "spread of D's outputs on the real batch"),
+    Signal("d/real/min", "D output", "smallest output of D on the real batch"),
+    Signal("d/real/max", "D output", "largest output of D on the real batch"),
+    Signal("d/real/positive", "share", "share of the real batch that D calls real"),
+    Signal("d/fake/mean", "D output", "mean output of D on the generated batch"),
+    Signal("d/fake/std", "D output", "spread of D's outputs on the generated batch"),
+    Signal("d/fake/min", "D output", "smallest output of D on the generated batch"),
+    Signal("d/fake/max", "D output", "largest output of D on the generated batch"),
+    Signal("d/fake/positive", "share", "share of the generated batch that D calls real"),
+    Signal("d/auc", "probability", "P(D(real) > D(fake)) within the step, ties half", "both"),
+    Signal("diversity/fake", "distance", "mean pairwise distance within the generated batch", "low"),
+    Signal("diversity/real", "distance", "mean pairwise distance within the real batch"),
+    Signal("diversity/ratio", "ratio", "diversity of generated samples over that of real ones", "low"),
+    Signal(
+        "diversity/nearest_ratio",
+        "ratio",
+        "median distance to the nearest other sample: generated over real",
+        "low",
+    ),
+    Signal("modes/captured", "modes", "modes with at least one high-quality sample", "low"),
+    Signal("modes/robust", "modes", "modes with at least max(5, a tenth of their share) samples", "low"),
+    Signal("modes/high_quality", "share", "share of samples within 3 sigma of their mode", "low"),
+    Signal("modes/kl", "nats", "KL divergence of the mode histogram from the prior", "high"),
+    Signal("modes/tv", "share", "total variation distance of the mode histogram from the prior", "high"),
+    Signal("modes/effective", "modes", "exp(entropy) of the mode histogram", "low"),
+    Signal("modes/expected_effective", "modes", "exp(entropy) that the prior itself has"),
+    Signal("modes/missing", "modes", "modes whose share is below a tenth of their prior with 99 % confidence", "high"),
+    Signal("modes/samples", "samples", "number of generated samples behind the mode histogram"),
+    Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
+)
+
+ALIASES = {
+    "g_loss": "loss/generator",
+    "loss_g": "loss/generator",
+    "generator_loss": "loss/generator",
+    "loss_generator": "loss/generator",
+    "d_loss": "loss/discriminator",
+    "loss_d": "loss/discriminator",
+    "discriminator_loss": "loss/discriminator",
+    "loss_discriminator": "loss/discriminator",
+}
+"""Keyword spellings that `Callback.log` takes for the two losses."""
+
+NETS = ("generator", "discriminator")
+
+
+@lru_cache(maxsize=4096)
+def describe(name: str) -> Signal:
+    """The table's entry for a concrete signal name; a blank one for a name the table does not hold.
+
+    >>> describe("grad/generator/norm").meaning
+    'norm of all gradients of generator as its optimizer uses them'
+    >>> describe("lr").meaning
+    'logged by the loop'
+    """
+    for signal in SIGNALS:
+        if signal.name == name:
+            return signal
+        for net in NETS:
+            pattern = signal.name.replace("<net>", net)
+            layer = name.removeprefix(pattern.removesuffix("<layer>"))
+            if pattern == name or (pattern.endswith("<layer>") and layer != name):
+                meaning = signal.meaning.replace("<net>", net).replace("one layer", f"layer {layer} of the {net}")
+                return Signal(name, signal.unit, meaning, signal.worse)
+    return Signal(name, "", "logged by the loop")
