@@ -1,1 +1,5 @@
-"""Detectors."""
+"""One file per failure."""
+
+from .protocol import Detector as Detector
+
+DETECTORS: tuple[Detector, ...] = ()

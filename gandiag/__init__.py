@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gandiag.attach import attach as attach
+    from gandiag.watcher import attach as attach
     from gandiag.callback import Callback as Callback
-    from gandiag.diagnose import diagnose as diagnose
+    from gandiag.judging import diagnose as diagnose
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
     from gandiag.run import Run as Run
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "attach": "gandiag.attach",
+    "attach": "gandiag.watcher",
     "Callback": "gandiag.callback",
-    "diagnose": "gandiag.diagnose",
+    "diagnose": "gandiag.judging",
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
     "Run": "gandiag.run",

@@ -96,7 +96,7 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; numbers that are not finite become their names ("nan", "inf")."""
-        plain: dict[str, Any] = _json_ready(asdict(self))
+        plain: dict[str, Any] = json_ready(asdict(self))
         return plain
 
     @classmethod
@@ -126,11 +126,12 @@ def _evidence(data: Mapping[str, Any]) -> Evidence:
     return Evidence(**{**data, "value": float(data["value"]), "threshold": float(data["threshold"])})
 
 
-def _json_ready(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
+    """`value` with tuples as lists, keys as text, and numbers that JSON lacks as their names."""
     if isinstance(value, Mapping):
-        return {str(k): _json_ready(v) for k, v in value.items()}
+        return {str(k): json_ready(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json_ready(v) for v in value]
+        return [json_ready(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -1,0 +1,294 @@
+"""The recorder that a training loop talks to. Needs no torch: `gandiag.attach` builds on it for torch."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.blocks import Row, is_tensor, stack
+from gandiag.live import Judge
+from gandiag.recorder import FLUSH_SECONDS, Recorder
+from gandiag.reductions import SCALAR
+from gandiag.signals import ALIASES
+from gandiag.snapshots import MAX_SAMPLES, due
+from gandiag.worker import Faults, Settings, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from os import PathLike
+    from types import TracebackType
+    from typing import Self, TypedDict
+
+    from gandiag.findings import Diagnosis, Finding
+
+    class Options(TypedDict, total=False):
+        """What `Callback` takes beside `run_dir`, for signatures that pass it on."""
+
+        modes: Any
+        loss_family: str | None
+        hyperparameters: Mapping[str, Any] | None
+        detectors: Any
+        judge_every: int
+        on_finding: Callable[[Finding], None] | None
+        alerts: bool
+        resume: bool
+        start_step: int | None
+        image_shape: tuple[int, ...] | None
+        flush_seconds: float
+
+
+BLOCK_ROWS = 100  # rows handed to the background thread at a time
+
+
+class Callback:
+    """Records one training and judges it while it runs.
+
+    A step is one generator update; `step()` ends it. What `log` and `observe` get between two steps belongs to
+    the step in progress. Nothing here raises into the training once it is constructed: a fault of gandiag's own
+    is logged once, counted in run.json, and shown in the report.
+
+    Parameters
+    ----------
+    run_dir : where to record: a folder, or any fsspec path such as s3://bucket/run
+    modes : evaluate generated batches against labelled modes: a preset of `gandiag.modes`, "digits", a
+        `Mixture` or a `Classifier`
+    loss_family : minimax, non-saturating, lsgan, hinge, wgan, wgan-gp, relativistic or other
+    hyperparameters : anything JSON-like to keep with the run
+    detectors : the detectors to judge with, by default all
+    judge_every : steps between two live judgements
+    on_finding : called with each new `Finding`, from the thread that trains, between two steps
+    alerts : log new findings through the logger "gandiag" (which prints them unless configured otherwise)
+    resume : continue the run that `run_dir` holds
+    start_step : with resume, the step that comes next; recorded steps from it on are superseded
+    image_shape : shape of one generated image when G returns flat vectors
+
+    Raises
+    ------
+    RunError
+        When `run_dir` cannot be written, or holds a run and `resume` is False.
+    ValueError, TypeError
+        For arguments that make no sense.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | PathLike[str],
+        *,
+        modes: Any = None,
+        loss_family: str | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        detectors: Any = None,
+        judge_every: int = 200,
+        on_finding: Callable[[Finding], None] | None = None,
+        alerts: bool = True,
+        resume: bool = False,
+        start_step: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        _check(loss_family, judge_every, start_step, resume)
+        import pandas as _  # noqa: F401 - now, rather than by the background thread in the middle of a training
+        import pyarrow.parquet as _p  # noqa: F401
+
+        tracker = _tracker(modes)
+        recorder = Recorder(run_dir, resume=resume, start_step=start_step, flush_seconds=flush_seconds)
+        self.run_dir = recorder.folder.root
+        self.faults = Faults()
+        self.settings = Settings(image_shape=image_shape, alerts=alerts)
+        self.loss_family = loss_family
+        self._on_finding = on_finding
+        self._closers: list[Callable[[], None]] = []
+        self._wants_modes = tracker is not None
+        meta: dict[str, Any] = {"hyperparameters": dict(hyperparameters or {})}
+        if loss_family:
+            meta["loss_family"] = {"name": loss_family, "source": "given"}
+        if tracker is not None:
+            meta["modes"] = tracker.describe()
+        recorder.write_meta(**meta)
+        self.completed_steps = recorder.segment["start_step"] - 1
+        self._rows: list[Row] = []
+        self._row = Row()
+        self._observed = False  # D's outputs of this step were passed explicitly
+        self._last_sample = self.completed_steps
+        self._gap: list[int] = []
+        self._process = os.getpid()
+        self._closed = False
+        self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
+        self._worker.start()
+        atexit.register(self._at_exit)
+
+    # what a loop calls
+
+    def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
+        """Record scalars of this step: numbers or one-element tensors, which are read later, not now.
+
+        >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
+        """
+        for name, value in {**(values or {}), **scalars}.items():
+            try:
+                self._log(ALIASES.get(name, name), value)
+            except Exception as error:  # noqa: BLE001
+                self.faults.add(f"log({name})", error, self.completed_steps)
+
+    def _log(self, name: str, value: Any) -> None:
+        key = SCALAR + name
+        scalar = value.detach().reshape(()).clone() if is_tensor(value) else float(value)
+        # after the optimizer step a value still belongs to it, unless that step has one already
+        late = self._rows and key not in self._rows[-1].raw
+        (self._rows[-1] if late else self._row).raw[key] = scalar
+
+    def observe(self, *, real: Any = None, fake: Any = None) -> None:
+        """Record D's outputs of this step, shape (B, ...), instead of those that hooks attribute."""
+        for kind, outputs in (("real", real), ("fake", fake)):
+            if outputs is None:
+                continue
+            try:
+                flat = outputs.detach().reshape(-1).clone() if is_tensor(outputs) else np.ravel(outputs).astype(float)
+                self._row.raw[f"d/{kind}"] = flat
+                self._observed = True
+            except Exception as error:  # noqa: BLE001
+                self.faults.add(f"observe({kind}=)", error, self.completed_steps)
+
+    def step(self) -> None:
+        """End the step in progress: one generator update."""
+        if self._closed or os.getpid() != self._process:
+            return
+        try:
+            self.completed_steps += 1
+            self._row.step = self.completed_steps
+            self._rows.append(self._row)
+            self._row, self._observed = Row(), False
+            if len(self._rows) > BLOCK_ROWS:
+                self._hand_over(self._rows[:-1])
+                self._rows = self._rows[-1:]
+            self._tell()
+        except Exception as error:  # noqa: BLE001
+            self._rows = []
+            self.faults.add("step", error, self.completed_steps)
+
+    def sample(self, samples: Any) -> None:
+        """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
+        if not due(self.completed_steps + 1, self._last_sample):
+            return
+        self._last_sample = self.completed_steps + 1
+        kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
+        row = Row(raw={"samples": kept})
+        self._worker.offer(self._worker.sample, self._last_sample, stack([row]))
+
+    def flush(self) -> None:
+        """Wait until every completed step is on disk."""
+        self._hand_over(self._rows)
+        self._rows = []
+        try:
+            self._worker.drain()
+        except queue.Full:
+            self.faults.add("flush", "the background thread is busy", self.completed_steps)
+
+    def close(self, status: str = "closed", reason: str | None = None) -> None:
+        """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        try:
+            for closer in self._closers:
+                closer()
+            self._hand_over(self._rows)
+            self._worker.stop(status, reason)
+            self._tell()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("close", error, self.completed_steps)
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The latest live `Diagnosis`."""
+        return self._worker.diagnosis
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close("crashed" if error else "closed", _one_line(error) if error else None)
+
+    # what probes call
+
+    @property
+    def wants_modes(self) -> bool:
+        """Whether generated batches are to be recorded whole, under the raw key `modes`."""
+        return self._wants_modes
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether a snapshot of generated samples is due in this step."""
+        return due(self.completed_steps + 1, self._last_sample)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Raw records of the step in progress, see `gandiag.reductions`."""
+        return self._row.raw
+
+    def attributed(self, kind: str, outputs: Any) -> None:
+        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them."""
+        if not self._observed:
+            self._row.raw[f"d/{kind}"] = outputs
+
+    def describe(self, **fields: Any) -> None:
+        """Set fields of run.json, in the background; dictionaries are merged into what is there."""
+        self._worker.offer(self._worker.describe, fields)
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Have `closer` called first when recording stops."""
+        self._closers.append(closer)
+
+    def _hand_over(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        if self._gap and self._worker.offer(self._worker.gap, *self._gap, "recording fell behind"):
+            self._gap = []
+        if not self._worker.offer(self._worker.block, stack(rows)):
+            self._gap = [self._gap[0] if self._gap else rows[0].step, rows[-1].step]
+
+    def _tell(self) -> None:
+        while self._on_finding is not None:
+            try:
+                finding = self._worker.new_findings.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self._on_finding(finding)
+            except Exception as error:  # noqa: BLE001
+                self.faults.add("on_finding", error, self.completed_steps)
+
+    def _at_exit(self) -> None:
+        error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
+        self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
+
+
+def _check(loss_family: str | None, judge_every: int, start_step: int | None, resume: bool) -> None:
+    from gandiag.families import FAMILIES
+
+    if loss_family is not None and loss_family not in FAMILIES:
+        raise ValueError(f"loss_family must be one of {', '.join(FAMILIES)}, got {loss_family!r}")
+    if judge_every < 1:
+        raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
+    if start_step is not None and (start_step < 1 or not resume):
+        raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
+
+
+def _tracker(modes: Any) -> Any:
+    if modes is None:
+        return None
+    from gandiag.modes.tracker import ModeTracker, resolve
+
+    return ModeTracker(resolve(modes))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

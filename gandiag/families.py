@@ -1,0 +1,80 @@
+"""Loss families: which exist, and how one is told from D's outputs and the gradients they receive.
+
+What L_G sends back to each output f of D is a function of f alone for the usual losses, up to the factor 1/B:
+
+    minimax        log(1 - s(f))    gradient -s(f)
+    non-saturating -log s(f)        gradient s(f) - 1
+    lsgan          (f - 1)^2 / 2    gradient f - 1
+    hinge, wgan    -f               gradient -1
+
+with s the logistic function (Goodfellow et al. 2014; Mao et al. 2017; Lim & Ye 2017; Arjovsky et al. 2017).
+Where D ends in a sigmoid, the same losses are functions of its output p: -1/(1-p) and -1/p.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAMILIES = ("minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp", "relativistic", "other")
+
+MAX_MISFIT = 0.02  # residual share of a gradient's power: exact losses leave rounding errors (1e-10) only
+
+
+def _logistic(f: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(f, -60, 60)))
+
+
+_LOGIT_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "minimax": lambda f: -_logistic(f),
+    "non-saturating": lambda f: _logistic(f) - 1,
+    "lsgan": lambda f: f - 1,
+    "linear": lambda f: -np.ones_like(f),
+}
+_PROBABILITY_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "minimax": lambda p: -1 / np.maximum(1 - p, 1e-12),
+    "non-saturating": lambda p: -1 / np.maximum(p, 1e-12),
+    "lsgan": lambda p: p - 1,
+    "linear": lambda p: -np.ones_like(p),
+}
+
+
+def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> str:
+    """The family whose gradient shape fits: "minimax", "non-saturating", "lsgan", "linear" or "other".
+
+    Parameters
+    ----------
+    outputs, gradients : (n,) outputs of D on generated samples and the gradient of L_G at each, from steps with
+        the same batch size and loss scale
+    """
+    keep = np.isfinite(outputs) & np.isfinite(gradients)
+    f, g = outputs[keep].astype(np.float64), gradients[keep].astype(np.float64)
+    if len(f) < 16 or not g.any():
+        return "other"
+    shapes = _PROBABILITY_SHAPES if f.min() >= 0 and f.max() <= 1 else _LOGIT_SHAPES
+    misfits = {name: _misfit(shape(f), g) for name, shape in shapes.items()}
+    best = min(misfits, key=misfits.__getitem__)
+    return best if misfits[best] < MAX_MISFIT else "other"
+
+
+def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: bool) -> str:
+    """Tell hinge, wgan and wgan-gp apart by the gradient that D's loss sends to its outputs on reals.
+
+    The hinge loss sends nothing to outputs above 1; a Wasserstein critic's is the same everywhere.
+    """
+    quiet = gradients == 0
+    if quiet.any() and not quiet.all() and outputs[quiet].min() >= 1:
+        return "hinge"
+    if quiet.any() or not len(outputs) or outputs.max() < 1:
+        return "other"  # no output beyond the margin yet: the two look alike
+    return "wgan-gp" if penalised else "wgan"
+
+
+def _misfit(shape: np.ndarray, gradient: np.ndarray) -> float:
+    """Share of the gradient's power that no positive multiple of `shape` explains."""
+    scale = max(float(shape @ gradient) / float(shape @ shape), 0.0)
+    return float(np.square(gradient - scale * shape).sum() / np.square(gradient).sum())

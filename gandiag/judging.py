@@ -1,0 +1,99 @@
+"""The only caller of detectors, live and offline: from a `Run` to its `Diagnosis`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gandiag.findings import DetectorError, Diagnosis, Finding, NotAssessed, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gandiag.detectors import Detector
+    from gandiag.run import Run
+
+ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
+"""Of each of these groups one failure at least must have been looked for before a run is called healthy."""
+
+
+def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis:
+    """Judge what a run recorded.
+
+    Parameters
+    ----------
+    run : the run, whole or as far as it was recorded
+    detectors : instances with their thresholds, by default all of `gandiag.detectors.DETECTORS`
+
+    Returns
+    -------
+    Diagnosis
+        With `not_assessed` for every failure whose signals are missing or too short. A detector that raises
+        becomes an entry of `errors`; no run with errors is called healthy.
+    """
+    if detectors is None:
+        from gandiag.detectors import DETECTORS
+
+        detectors = DETECTORS
+    findings: list[Finding] = []
+    not_assessed: list[NotAssessed] = []
+    errors: list[DetectorError] = []
+    for detector in detectors:
+        if reason := _obstacle(run, detector):
+            not_assessed.append(reason)
+            continue
+        try:
+            findings += detector(run)
+        except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
+            errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
+    out = {f.code for f in findings} | {n.code for n in not_assessed} | {e.code for e in errors}
+    findings.sort(key=lambda f: (f.onset_step, f.last_step))
+    clean = tuple(d.code for d in detectors if d.code not in out)
+    return Diagnosis(
+        verdict=_verdict(findings, {n.code for n in not_assessed}, failed=bool(errors)),
+        findings=tuple(findings),
+        clean=clean,
+        not_assessed=tuple(not_assessed),
+        errors=tuple(errors),
+        last_step=run.last_step,
+        last_healthy_step=_last_healthy_step(findings, run),
+        provenance=_provenance(detectors),
+    )
+
+
+def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
+    """Why a detector cannot judge this run, if so."""
+    missing = tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
+    if missing:
+        names = " and ".join(n.replace("|", " or ") for n in missing)
+        return NotAssessed(
+            code=detector.code, reason=f"{names} was not recorded", how_to=detector.how_to, missing=missing
+        )
+    steps = run.last_step - int(run.scalars.index[0]) + 1
+    if steps < detector.min_run_steps:
+        reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
+        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
+    return None
+
+
+def _verdict(findings: Sequence[Finding], not_assessed: set[str], *, failed: bool) -> Verdict:
+    if any(f.severity == "failure" and f.ongoing for f in findings):
+        return "failing"
+    if any(f.severity == "failure" or (f.severity == "warning" and f.ongoing) for f in findings):
+        return "suspect"
+    unjudged = any(all(code in not_assessed for code in group) for group in ESSENTIAL)
+    return "undecided" if failed or unjudged else "healthy"
+
+
+def _last_healthy_step(findings: Sequence[Finding], run: Run) -> int | None:
+    """The last step before the first ongoing trouble; the last step of all when there is none."""
+    onsets = [f.onset_step for f in findings if f.severity != "info" and f.ongoing]
+    first = int(run.scalars.index[0]) if len(run.scalars) else 1
+    last = min(onsets, default=run.last_step + 1) - 1
+    return last if last >= first else None
+
+
+def _provenance(detectors: Sequence[Detector]) -> dict[str, object]:
+    from gandiag import __version__
+
+    return {"gandiag": __version__, "thresholds": {d.code: asdict(d) for d in detectors}}  # type: ignore[call-overload]

@@ -1,0 +1,57 @@
+"""Small views of a batch: projected points for diversity, outputs of D, gradient norms per sample."""
+
+from __future__ import annotations
+
+import torch
+
+MAX_POINTS = 32  # samples per batch and step behind the diversity measures
+MAX_OUTPUTS = 256  # outputs of D per batch and step
+PROJECTED = 16  # dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)
+MAX_PLAIN = 64  # samples of at most this many values are kept as they are
+
+
+class Projection:
+    """A fixed random projection, drawn from a generator of its own: torch's stays untouched."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._matrices: dict[tuple[int, torch.device], torch.Tensor] = {}
+
+    @torch.no_grad()
+    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+        """(B, ...) of any real dtype to (min(B, 32), p) float32, detached."""
+        points = batch.detach()[:MAX_POINTS].flatten(1)
+        if points.shape[1] <= MAX_PLAIN:
+            return points.to(torch.float32, copy=True)
+        return points.float() @ self._matrix(points.shape[1], points.device)
+
+    def _matrix(self, size: int, device: torch.device) -> torch.Tensor:
+        key = (size, device)
+        if key not in self._matrices:
+            generator = torch.Generator().manual_seed(self._seed)
+            matrix = torch.randn(size, PROJECTED, generator=generator) / PROJECTED**0.5
+            self._matrices[key] = matrix.to(device)
+        return self._matrices[key]
+
+
+@torch.no_grad()
+def verdicts(output: torch.Tensor) -> torch.Tensor:
+    """D's outputs (B, ...), averaged over patches where there are several, as (min(B, 256),) copies."""
+    kept = output.detach()[:MAX_OUTPUTS]
+    if kept.dim() > 1 and kept[0].numel() > 1:
+        return kept.flatten(1).mean(dim=1)
+    return kept.reshape(-1).clone()
+
+
+@torch.no_grad()
+def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
+    """L2 norm per sample of a gradient (B, ...), shape (B,) float32."""
+    return torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
+
+
+def first_tensor(value: object) -> torch.Tensor | None:
+    """The first floating-point tensor in a module's input or output: itself, or within a tuple, list or dict."""
+    if isinstance(value, torch.Tensor):
+        return value if value.is_floating_point() else None
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return next((found for v in values if (found := first_tensor(v)) is not None), None)
