@@ -16,7 +16,7 @@ from gandiag.recorder import FLUSH_SECONDS, Recorder
 from gandiag.reductions import SCALAR
 from gandiag.signals import ALIASES
 from gandiag.snapshots import MAX_SAMPLES, due
-from gandiag.worker import Faults, Settings, Worker
+from gandiag.worker import MODES_EVERY, Faults, Settings, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +103,8 @@ class Callback:
         self.loss_family = loss_family
         self._on_finding = on_finding
         self._closers: list[Callable[[], None]] = []
-        self._wants_modes = tracker is not None
+        self._modes_samples = tracker.n if tracker is not None else 0
+        self._modes_stride = 1 if tracker is not None else 0
         meta: dict[str, Any] = {"hyperparameters": dict(hyperparameters or {})}
         if loss_family:
             meta["loss_family"] = {"name": loss_family, "source": "given"}
@@ -221,8 +222,13 @@ class Callback:
 
     @property
     def wants_modes(self) -> bool:
-        """Whether generated batches are to be recorded whole, under the raw key `modes`."""
-        return self._wants_modes
+        """Whether this step's generated batch is to be recorded whole, under the raw key `modes`."""
+        return self._modes_stride > 0 and (self.completed_steps + 1) % self._modes_stride == 0
+
+    def record_modes(self, batch: Any) -> None:
+        """Record a generated batch (B, ...); as few steps as give a full histogram every 50 steps are used."""
+        self._row.raw["modes"] = batch
+        self._modes_stride = max(1, MODES_EVERY * len(batch) // self._modes_samples)
 
     @property
     def wants_samples(self) -> bool:

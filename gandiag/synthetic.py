@@ -38,6 +38,7 @@ def healthy(seed: int = 0, steps: int = 3000, modes: int = 10) -> Run:
     columns["diversity/fake"] = columns["diversity/ratio"] * columns["diversity/real"]
     columns["d/real/mean"] = 0.8 * warmth + 0.2 * _noise(rng, steps)
     columns["d/fake/mean"] = -0.8 * warmth + 0.2 * _noise(rng, steps)
+    columns |= {f"d/{kind}/std": 0.6 * np.exp(0.1 * _noise(rng, steps)) for kind in ("real", "fake")}
     columns["d/auc"] = np.clip(0.78 + 0.05 * _noise(rng, steps), 0, 1)
     columns["loss/generator"] = np.log1p(np.exp(-columns["d/fake/mean"]))
     columns["loss/discriminator"] = 0.5 * (

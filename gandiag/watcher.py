@@ -219,7 +219,7 @@ class Watcher:
 
     def _keep_samples(self, batch: torch.Tensor) -> None:
         if self.callback.wants_modes:
-            self.callback.row["modes"] = batch.clone()
+            self.callback.record_modes(batch.clone())
         if self.callback.wants_samples:
             self.callback.sample(batch)
 

@@ -145,13 +145,14 @@ class Worker(threading.Thread):
         self, tracker: ModeTracker, steps: np.ndarray, arrays: list[Any], columns: dict[str, np.ndarray]
     ) -> None:
         batches = {row: raw["modes"][i] for rows, raw in arrays if "modes" in raw for i, row in enumerate(rows)}
-        for row in sorted(batches):
-            tracker.update(int(steps[row]), batches[row])
-            if steps[row] % MODES_EVERY == 0 and (result := tracker.evaluate()):
+        for row, step in enumerate(steps):
+            if row in batches:
+                tracker.update(int(step), batches[row])
+            if step % MODES_EVERY == 0 and (result := tracker.evaluate()):
                 signals, histogram = result
                 for name, value in signals.items():
                     columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
-                self.recorder.array("modes/histogram", int(steps[row]), histogram)
+                self.recorder.array("modes/histogram", int(step), histogram)
 
     def _judge(self) -> None:
         for finding in self.judge.judge(self.history.run(self.recorder.meta)):

@@ -109,6 +109,7 @@ def _fit_one(images: Floats, digits: Labels, recipe: Recipe, seed: int) -> list[
     """(weights, bias) of the two layers."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     step = recipe.shift_px
     moves = [(0.0, 0.0), (0.0, step), (0.0, -step), (step, 0.0), (-step, 0.0)] if step else [(0.0, 0.0)]
@@ -122,7 +123,8 @@ def _fit_one(images: Floats, digits: Labels, recipe: Recipe, seed: int) -> list[
         n_iter_no_change=recipe.epochs + 1,
         random_state=seed,
     )
-    with warnings.catch_warnings():
+    # one thread: the sums, and so the weights, do not depend on the number of cores
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is part of the recipe
         network.fit(inputs, np.tile(digits, len(moves)))
     return list(zip(network.coefs_, network.intercepts_, strict=True))

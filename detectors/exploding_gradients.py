@@ -1,0 +1,98 @@
+"""Gradients that jump far above what the run is used to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .specification import evidence, finding
+from .windows import Spell, rolling_median, spells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gandiag.findings import Finding
+    from gandiag.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplodingGradients:
+    """The gradient norm of a network jumps far above its own recent median and stays there.
+
+    Sees:
+        The norm over the median of the steps before, for several steps on end, in either network.
+    Why it happens:
+        A step that was too large takes a network where its loss is steep, so that the next step is larger still:
+        a learning rate that is too high, a learning-rate spike, a critic without a working Lipschitz constraint,
+        or a gradient penalty whose coefficient is too small.
+    Misses:
+        Growth that is slow against the window (see divergence). Clipped gradients, whose norm is bounded.
+    Try:
+        - clip the gradient norm (torch.nn.utils.clip_grad_norm_) at some ten times its healthy median
+        - halve the learning rate of the network that exploded first
+        - constrain D: spectral normalisation, or a gradient penalty (WGAN-GP 10, R1 gamma 0.1 to 10)
+    References:
+        Pascanu et al. 2013; Gulrajani et al. 2017, figure 1. ganhacks calls a norm above 100 a failure; a ratio
+        needs no scale.
+    """
+
+    code: ClassVar[str] = "exploding-gradients"
+    needs: ClassVar[tuple[str, ...]] = ("grad/generator/norm|grad/discriminator/norm",)
+    how_to: ClassVar[str] = "attach with gandiag.attach, or log grad/generator/norm and grad/discriminator/norm"
+
+    ratio: float = 10.0  # Arjovsky's and ganhacks' orders of magnitude; healthy trainings stay below 6
+    failure_ratio: float = 100.0
+    min_steps: int = 3
+    reference_steps: int = 500  # the median that is "recent"
+    lag_steps: int = 5  # the reference ends this much earlier, so that a jump does not raise it
+    min_run_steps: int = 50
+
+    def __post_init__(self) -> None:
+        if not 1 < self.ratio <= self.failure_ratio:
+            raise ValueError(f"need 1 < ratio <= failure_ratio, got {self.ratio} and {self.failure_ratio}")
+
+    def score(self, run: Run) -> pd.Series:
+        """The larger of the two networks' norm over its own lagged median."""
+        return self._ratios(run).max(axis=1).dropna()
+
+    def _ratios(self, run: Run) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(
+            {name: run.series(name) / self._reference(run.series(name)) for name in _names(run)}
+        ).dropna(how="all")
+
+    def _reference(self, norms: pd.Series) -> pd.Series:
+        return rolling_median(norms, self.reference_steps, min_rows=20).shift(self.lag_steps)
+
+    def __call__(self, run: Run) -> list[Finding]:
+        found: list[Finding] = []
+        for name, ratios in self._ratios(run).items():
+            last = 0
+            for spell in spells(ratios.dropna() > self.ratio, min_steps=self.min_steps):
+                if spell.onset > last:
+                    found.append(self._finding(run, str(name), spell))
+                    last = found[-1].last_step
+        return found
+
+    def _finding(self, run: Run, name: str, spell: Spell) -> Finding:
+        """The spell, lengthened to when the norm came back to what it was before: the window's median forgets."""
+        norms = run.series(name)
+        before = float(self._reference(norms).loc[spell.onset])
+        ratios = norms.loc[spell.onset :] / before
+        calm = ratios.index[ratios <= self.ratio]
+        inside = ratios if calm.empty else ratios.loc[: calm[0] - 1]
+        spell = Spell(spell.onset, int(inside.index[-1]), spell.certain, ongoing=bool(calm.empty))
+        severe = int((inside > self.failure_ratio).sum()) >= self.min_steps
+        net = name.split("/")[1]
+        summary = (
+            f"Gradients of the {net} rose to {min(float(inside.max()), 1e30):,.3g} times their recent median "
+            f"from step {spell.onset:,}"
+        )
+        label = f"{name} / median before"
+        fact = evidence(inside.rename(name), self.ratio, "above", int(inside.idxmax()), label)
+        return finding(self, spell, "failure" if severe else "warning", summary, (fact,), _names(run))
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    return tuple(n for n in ExplodingGradients.needs[0].split("|") if not run.series(n).empty)

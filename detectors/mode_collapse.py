@@ -1,0 +1,84 @@
+"""Collapse seen through labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .specification import evidence, finding
+from .windows import spells, value_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gandiag.findings import Finding, Severity
+    from gandiag.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeCollapse:
+    """The generator covers fewer modes, or classes, than the data have.
+
+    Sees:
+        The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
+        samples: its effective number of modes, exp(entropy), over that of the real data.
+    Why it happens:
+        G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
+        D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
+    Misses:
+        Loss of variety within a mode (see sample-collapse). What the classifier cannot tell apart.
+    Try:
+        - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
+        - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
+        - go back to the checkpoint before the onset; a collapsed G rarely recovers
+    References:
+        Srivastava et al. 2017 (VEEGAN); Lin et al. 2018 (PacGAN); Metz et al. 2017 (unrolled GAN).
+    """
+
+    code: ClassVar[str] = "mode-collapse"
+    needs: ClassVar[tuple[str, ...]] = ("modes/effective", "modes/expected_effective")
+    how_to: ClassVar[str] = (
+        'pass modes= to attach: a preset such as "ring8_pacgan", "digits", or gandiag.modes.Classifier(...)'
+    )
+
+    share: float = 0.8  # effective modes over expected
+    failure_share: float = 0.6
+    stay_share: float = 0.85  # dates the onset, and had to be passed before (see grace_steps)
+    min_checks: int = 2  # histograms in a row: one alone may be chance
+    grace_steps: int = 5000  # a generator that never covered the modes counts from here on
+    min_run_steps: int = 200
+
+    def __post_init__(self) -> None:
+        if not 0 < self.failure_share <= self.share <= self.stay_share <= 1:
+            raise ValueError(
+                "need 0 < failure_share <= share <= stay_share <= 1, "
+                f"got {self.failure_share}, {self.share}, {self.stay_share}"
+            )
+
+    def score(self, run: Run) -> pd.Series:
+        """Effective modes over those that the data have."""
+        share = run.series("modes/effective") / run.series("modes/expected_effective")
+        return share.dropna().rename("modes/effective")
+
+    def __call__(self, run: Run) -> list[Finding]:
+        score = self.score(run)
+        if score.empty:
+            return []
+        armed = (score >= self.stay_share).cummax() | (score.index >= score.index[0] + self.grace_steps)
+        lasting = (score < self.share).rolling(self.min_checks).min() == 1
+        found = []
+        for spell in spells(lasting & armed, (score < self.stay_share) & armed):
+            inside = score.loc[spell.onset : spell.last]
+            severe = bool(((inside < self.failure_share).rolling(self.min_checks).min() == 1).any())
+            severity: Severity = "failure" if severe else "warning"
+            worst = int(inside.idxmin())
+            left, expected = (value_at(run.series(n), worst) for n in self.needs)
+            summary = (
+                f"The generator covers {left:.1f} of {expected:.1f} effective modes at step {worst:,}; "
+                f"it lost them from step {spell.onset:,}"
+            )
+            threshold = self.failure_share if severe else self.share
+            facts = (evidence(score, threshold, "below", worst, "effective modes, share of the data's"),)
+            columns = ("modes/effective", "modes/missing", "modes/kl")
+            found.append(finding(self, spell, severity, summary, facts, columns))
+        return found

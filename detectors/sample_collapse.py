@@ -1,0 +1,94 @@
+"""Collapse seen without labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .specification import evidence, finding
+from .windows import rolling_median, spells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gandiag.findings import Finding, Severity
+    from gandiag.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleCollapse:
+    """Generated samples of one batch are far more alike than real samples are.
+
+    Sees:
+        Two distances within a batch, generated over real: between all pairs (everything looks alike) and to the
+        nearest other sample (several groups of near-duplicates, which the first one misses). No labels needed.
+    Why it happens:
+        G maps many latents to the few outputs that D rates best at the moment. D looks at one sample at a time
+        and cannot see that they are all the same; if D is slow to answer (too weak, its learning rate too low
+        against G's), G stays there or hops from one such output to the next. Losses show nothing: they may stay
+        at log 2.
+    Misses:
+        Some modes lost while the others keep their spread (see mode-collapse, which needs labels). Outputs that
+        vary without being any good.
+    Try:
+        - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
+        - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
+        - go back to the checkpoint before the onset; a collapsed G rarely recovers
+    References:
+        Salimans et al. 2016; Lin et al. 2018 (PacGAN); Arora & Zhang 2017 (near-duplicates).
+    """
+
+    code: ClassVar[str] = "sample-collapse"
+    needs: ClassVar[tuple[str, ...]] = ("diversity/ratio",)
+    how_to: ClassVar[str] = (
+        "attach with gandiag.attach, or log diversity/ratio: mean pairwise distance of generated over real samples"
+    )
+
+    ratio: float = 0.5
+    failure_ratio: float = 0.35
+    stay_ratio: float = 0.6  # dates the onset, and had to be passed before (see grace_steps)
+    window_steps: int = 50
+    min_steps: int = 50
+    grace_steps: int = 1000  # a generator that never was diverse counts from here on; before, it may be warming up
+    min_run_steps: int = 200
+
+    def __post_init__(self) -> None:
+        if not 0 < self.failure_ratio <= self.ratio <= self.stay_ratio < 1:
+            raise ValueError(
+                "need 0 < failure_ratio <= ratio <= stay_ratio < 1, "
+                f"got {self.failure_ratio}, {self.ratio}, {self.stay_ratio}"
+            )
+
+    def score(self, run: Run) -> pd.Series:
+        """The smaller of the two distance ratios, median over the window."""
+        score = rolling_median(run.series("diversity/ratio"), self.window_steps)
+        nearest = run.series("diversity/nearest_ratio")
+        if not nearest.empty:
+            near = rolling_median(nearest, self.window_steps).reindex(score.index).ffill()
+            score = score.combine(near, min).fillna(score)
+        return score.rename("diversity/ratio")
+
+    def __call__(self, run: Run) -> list[Finding]:
+        score = self.score(run)
+        if score.empty:
+            return []
+        armed = (score >= self.stay_ratio).cummax() | (score.index >= score.index[0] + self.grace_steps)
+        found = []
+        for spell in spells(
+            (score < self.ratio) & armed,
+            (score < self.stay_ratio) & armed,
+            min_steps=self.min_steps,
+            lead_steps=self.window_steps // 2,
+        ):
+            inside = score.loc[spell.onset : spell.last]
+            severe = bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
+            severity: Severity = "failure" if severe else "warning"
+            low = float(inside.min())
+            summary = (
+                f"Generated samples became {1 / max(low, 1e-3):,.2g} times more alike than real ones "
+                f"from step {spell.onset:,}"
+            )
+            threshold = self.failure_ratio if severe else self.ratio
+            facts = (evidence(score, threshold, "below", int(inside.idxmin()), "diversity (lower of two ratios)"),)
+            found.append(finding(self, spell, severity, summary, facts, ("diversity/ratio", "diversity/nearest_ratio")))
+        return found

@@ -1,0 +1,73 @@
+"""A detector's docstring is its specification: read into parts, and into the findings it gives."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Literal
+
+from gandiag.findings import Evidence, Finding
+from gandiag.signals import describe
+
+from .windows import value_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gandiag.findings import Severity
+
+    from .protocol import Detector
+    from .windows import Spell
+
+HEADINGS = ("Sees", "Why it happens", "Misses", "Try", "References")
+
+
+def specification(detector: Detector | type) -> dict[str, str]:
+    """The parts of a detector's docstring by heading, with the first line as "Summary".
+
+    >>> from gandiag.detectors import DETECTORS
+    >>> specification(DETECTORS[0])["Summary"]
+    'A gradient, a loss or an output of D is NaN or infinite.'
+    """
+    parts: dict[str, list[str]] = {"Summary": []}
+    current = parts["Summary"]
+    for line in (inspect.getdoc(detector) or "").splitlines():
+        if line.rstrip(":") in HEADINGS and line.endswith(":"):
+            current = parts.setdefault(line.rstrip(":"), [])
+        else:
+            current.append(line)
+    return {heading: inspect.cleandoc("\n".join(lines)) for heading, lines in parts.items()}
+
+
+def remedies(detector: Detector | type) -> tuple[str, ...]:
+    """The bullet points under "Try", each on one line."""
+    text = " ".join(specification(detector).get("Try", "").split())
+    return tuple(item.strip() for item in text.split("- ") if item.strip())
+
+
+def evidence(
+    series: pd.Series, threshold: float, comparison: Literal["below", "above"], step: int, label: str | None = None
+) -> Evidence:
+    """The value of a series at a step beside the threshold it was compared with."""
+    name = str(series.name) if label is None else label
+    unit = describe(str(series.name)).unit
+    return Evidence(
+        signal=name, value=value_at(series, step), threshold=threshold, unit=unit, comparison=comparison
+    )
+
+
+def finding(
+    detector: Detector, spell: Spell, severity: Severity, summary: str, facts: tuple[Evidence, ...], columns: tuple[str, ...]
+) -> Finding:
+    """A `Finding` for one spell, with mechanism and remedies from the detector's specification."""
+    return Finding(
+        code=detector.code,
+        severity=severity,
+        onset_step=spell.onset,
+        last_step=spell.last,
+        ongoing=spell.ongoing,
+        summary=summary,
+        evidence=facts,
+        mechanism=" ".join(specification(detector).get("Why it happens", "").split()),
+        remedies=remedies(detector),
+        columns=columns,
+    )

@@ -1,0 +1,104 @@
+"""Feedback from D that has faded away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from .specification import evidence, finding
+from .windows import rolling_mean, rolling_median, spells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gandiag.findings import Evidence, Finding
+    from gandiag.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class VanishingGradients:
+    """D tells generated from real so surely that hardly any gradient reaches the generator.
+
+    Sees:
+        The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or
+        D's outputs on generated samples so low that the saturating loss lets next to nothing through; both only
+        while D separates real from generated.
+    Why it happens:
+        Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
+        sigmoid(logit), next to nothing. Real and generated data that lie on disjoint thin sets let D become that
+        sure. The better D, the less G learns.
+    Misses:
+        A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never
+        there, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
+        which is convergence: D is at chance then.
+    Try:
+        - use the non-saturating loss: maximise log D(G(z)), whose gradient is near 1 where D is sure
+        - train D less: one step per step of G, or a lower learning rate for D
+        - smooth D: instance noise on its inputs, R1 (gamma 0.1 to 10), or a Wasserstein critic with a penalty
+    References:
+        Goodfellow et al. 2014; Arjovsky & Bottou 2017, whose frozen-G experiment decays by some five orders of
+        magnitude; the factor p / (1 - p) between saturating and non-saturating gradients is exact.
+    """
+
+    code: ClassVar[str] = "vanishing-gradients"
+    needs: ClassVar[tuple[str, ...]] = ("feedback/norm|grad/generator/norm", "d/auc")
+    how_to: ClassVar[str] = (
+        "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
+    )
+
+    ratio: float = 0.01  # of the best window: the hundredfold fall that Arjovsky & Bottou's experiment must show
+    stay_ratio: float = 0.03  # dates the onset
+    saturation: float = 0.01  # sigmoid(logit): a hundredth of the gradient gets through the saturating loss
+    auc: float = 0.9  # D separates; below, fading feedback may be convergence
+    window_steps: int = 100
+    min_steps: int = 50
+    min_run_steps: int = 200
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio <= self.stay_ratio < 1:
+            raise ValueError(f"need 0 < ratio <= stay_ratio < 1, got {self.ratio} and {self.stay_ratio}")
+
+    def score(self, run: Run) -> pd.Series:
+        """Share of the generator's learning signal that is left: 1 all, 0 nothing."""
+        level = rolling_median(self._feedback(run), self.window_steps)
+        left = level / level.cummax()
+        if run.loss_family == "minimax":
+            left = np.minimum(left, self._passed(run).reindex(left.index).ffill().fillna(1.0))
+        return left.rename("feedback left")
+
+    def _feedback(self, run: Run) -> pd.Series:
+        name = next(n for n in self.needs[0].split("|") if not run.series(n).empty)
+        return run.series(name)
+
+    def _passed(self, run: Run) -> pd.Series:
+        """sigmoid of the mean logit on generated samples: what the saturating loss lets through."""
+        logits = rolling_median(run.series("d/fake/mean"), self.window_steps)
+        low, high = run.series("d/fake/min"), run.series("d/real/max")
+        probabilities = len(low) and len(high) and low.min() >= 0 and high.max() <= 1
+        return logits if probabilities else 1 / (1 + np.exp(-logits.clip(-60, 60)))
+
+    def __call__(self, run: Run) -> list[Finding]:
+        left = self.score(run)
+        auc = rolling_mean(run.series("d/auc"), self.window_steps).reindex(left.index).ffill()
+        separates = auc >= self.auc
+        found = []
+        for spell in spells(
+            (left < self.ratio) & separates,
+            (left < self.stay_ratio) & separates,
+            min_steps=self.min_steps,
+            lead_steps=self.window_steps // 2,
+        ):
+            low = float(left.loc[spell.onset : spell.last].min())
+            summary = (
+                f"The gradient that D gives G fell to {low:.2g} of its best level from step {spell.onset:,}, "
+                f"while D tells real from generated"
+            )
+            facts: tuple[Evidence, ...] = (
+                evidence(left, self.ratio, "below", spell.certain),
+                evidence(auc.rename("d/auc"), self.auc, "above", spell.certain),
+            )
+            columns = ("feedback/norm", "grad/generator/norm", "d/auc", "d/fake/mean")
+            found.append(finding(self, spell, "failure", summary, facts, columns))
+        return found

@@ -1,0 +1,74 @@
+"""Rolling statistics over training steps, and spells: what detectors share.
+
+Windows count steps, not rows, so that a change of the recording interval changes no verdict. All are trailing:
+the value at a step depends on nothing later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Rows over which something held: first and last step, and the step at which it was certain."""
+
+    onset: int
+    last: int
+    certain: int
+    ongoing: bool
+
+
+def rolling_median(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
+    """Median over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
+    return _rolling(series, window_steps, min_rows).median().set_axis(series.dropna().index).dropna()
+
+
+def rolling_mean(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
+    """Mean over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
+    return _rolling(series, window_steps, min_rows).mean().set_axis(series.dropna().index).dropna()
+
+
+def _rolling(series: pd.Series, window_steps: int, min_rows: int) -> pd.core.window.Rolling:
+    present = series.dropna()
+    clock = pd.to_datetime(present.index.to_numpy(), unit="s")  # a second stands for a step: windows by steps
+    return present.set_axis(clock).rolling(f"{window_steps}s", min_periods=min_rows)
+
+
+def spells(enter: pd.Series, stay: pd.Series | None = None, *, min_steps: int = 1, lead_steps: int = 0) -> list[Spell]:
+    """Maximal runs of rows at which `stay` holds and in which `enter` held for `min_steps` steps on end.
+
+    Parameters
+    ----------
+    enter, stay : boolean series by step; `stay`, by default `enter`, is the weaker condition that dates the onset
+    min_steps : how long `enter` must hold before the spell counts
+    lead_steps : the onset is dated this much before the first row of the spell (half the smoothing window)
+    """
+    entered = enter.to_numpy(dtype=bool)
+    stayed = entered if stay is None else stay.reindex(enter.index).to_numpy(dtype=bool) | entered
+    steps = enter.index.to_numpy()
+    found = []
+    for first, last in _runs(stayed):
+        for start, end in _runs(entered[first : last + 1]):
+            inside = steps[first + start : first + end + 1]
+            if inside[-1] - inside[0] + 1 >= min_steps:
+                certain = int(inside[np.searchsorted(inside, inside[0] + min_steps - 1)])
+                onset = max(int(steps[first]) - lead_steps, int(steps[0]))
+                found.append(Spell(onset, int(steps[last]), certain, ongoing=bool(last == len(steps) - 1)))
+                break
+    return found
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """First and last position of each run of True."""
+    edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
+    return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))
+
+
+def value_at(series: pd.Series, step: int) -> float:
+    """The last value recorded up to `step`, NaN when there is none."""
+    before = series.loc[:step].dropna()
+    return float(before.iloc[-1]) if len(before) else float("nan")

@@ -1,0 +1,77 @@
+"""Which signals share a chart, and how to read that chart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NET = "(generator|discriminator)"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Signals that are drawn together. `ordered` ones are layers: first to last in one hue.
+
+    `even_constant` families are drawn even if nothing in them ever changes.
+    """
+
+    title: str
+    pattern: str
+    caption: str = ""
+    ordered: bool = False
+    even_constant: bool = True
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("Losses", r"loss/.+", "As logged by the loop. A GAN's losses alone say little about its samples."),
+    Family("D outputs: mean", r"d/(real|fake)/mean", "How far apart D holds real and generated samples."),
+    Family("D outputs: spread within the batch", r"d/(real|fake)/std"),
+    Family("D outputs: smallest and largest", r"d/(real|fake)/(min|max)"),
+    Family("Share that D calls real", r"d/(real|fake)/positive"),
+    Family("D's separation of real and generated (AUC)", r"d/auc", "0.5 is guessing, 1 is always right."),
+    Family("Gradient norms", f"grad/{NET}/norm"),
+    Family("Gradient norms by layer: generator", r"grad/generator/layer/.+", ordered=True),
+    Family("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
+    Family("Gradients that are not finite", f"grad/{NET}/nonfinite", even_constant=False),
+    Family("Recorded values that are not finite", "nonfinite", even_constant=False),
+    Family(
+        "Feedback from D to G", "feedback/.+", "What D tells G about each sample. Near 0, G learns nothing."
+    ),
+    Family("Update size relative to the weights", f"update/{NET}/ratio"),
+    Family("Diversity within the batch", "diversity/(fake|real)"),
+    Family(
+        "Diversity, generated over real", "diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."
+    ),
+    Family("Modes", "modes/(captured|robust|effective|expected_effective|missing)"),
+    Family("Mode balance", "modes/kl", "Distance of the mode histogram from the prior, 0 is perfect."),
+    Family("Shares of samples by mode", "modes/(high_quality|tv)"),
+    Family("Samples behind the mode counts", "modes/samples", even_constant=False),
+    Family("Precision, recall, density, coverage", "quality/(precision|recall|density|coverage)"),
+    Family("Effective rank of the weights", "weights/.*effective_rank.*", ordered=True),
+    Family("Largest singular value of the weights", "weights/.*sigma_max.*", ordered=True),
+)
+"""In the order of the report; a signal belongs to the first family whose pattern it matches whole."""
+
+
+def family_of(name: str) -> Family | None:
+    """The family of a signal; None for one that gets a chart of its own."""
+    return next((f for f in FAMILIES if re.fullmatch(f.pattern, name, re.DOTALL)), None)
+
+
+def grouped(names: Iterable[str]) -> list[tuple[Family, list[str]]]:
+    """Signals by family in the order of the report, then quality metrics, then what the user logged."""
+    shared: dict[str, list[str]] = {}
+    alone: list[str] = []
+    for name in names:
+        family = family_of(name)
+        if family is None:
+            alone.append(name)
+        else:
+            shared.setdefault(family.title, []).append(name)
+    alone.sort(key=lambda name: not name.startswith("quality/"))
+    groups = [(family, shared[family.title]) for family in FAMILIES if family.title in shared]
+    return groups + [(Family(name, "", even_constant=False), [name]) for name in alone]

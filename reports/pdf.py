@@ -1,0 +1,103 @@
+"""The report as a typeset PDF: searchable text, vector charts, page numbers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .charts import draw
+from .palette import strokes
+from .panels import Heatmap, Panel
+from .sections import build
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from gandiag.findings import Diagnosis
+    from gandiag.run import Run
+
+TEMPLATE = Path(__file__).with_name("templates") / "report.typ"
+UNBROKEN = 40  # letters after which a word without a space may be broken
+
+
+def write_pdf(run: Run, diagnosis: Diagnosis, path: str | PathLike[str]) -> None:
+    """Write the report of a run to a local file."""
+    Path(path).write_bytes(render(run, diagnosis))
+
+
+def render(run: Run, diagnosis: Diagnosis) -> bytes:
+    """The report of a run as the bytes of a PDF."""
+    import typst
+
+    with tempfile.TemporaryDirectory(prefix="gandiag-") as name:
+        folder = Path(name)
+        content = _Folder(folder).plain(build(run, diagnosis))
+        (folder / "report.json").write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+        main = shutil.copy(TEMPLATE, folder / "report.typ")
+        pdf: bytes = typst.compile(str(main), root=str(folder))
+    return pdf
+
+
+class _Folder:
+    """Turns content into what the template reads: charts and images become files, the rest JSON."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = 0
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, (Panel, Heatmap)):
+            return self._chart(value)
+        if is_dataclass(value):
+            return {f.name: self._field(f.name, getattr(value, f.name)) for f in fields(value)}
+        if isinstance(value, Mapping):
+            return {key: self.plain(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return [self.plain(item) for item in value]
+        if isinstance(value, bytes):
+            return self._file(value, "png") if value else ""
+        return breakable(value) if isinstance(value, str) else value
+
+    def _field(self, name: str, value: Any) -> Any:
+        return self._file(_dots(value), "svg") if name == "points" and value else self.plain(value)
+
+    def _file(self, content: bytes, suffix: str) -> str:
+        self.files += 1
+        name = f"{self.files}.{suffix}"
+        (self.folder / name).write_bytes(content)
+        return name
+
+    def _chart(self, panel: Panel | Heatmap) -> dict[str, Any]:
+        wide = isinstance(panel, Heatmap) or panel.spell is not None
+        legend: list[dict[str, Any]] = []
+        if isinstance(panel, Panel):
+            drawn = zip(panel.labels, strokes(panel), strict=True)
+            legend = [{"name": breakable(label), **stroke._asdict()} for label, stroke in drawn]
+        return {
+            "title": breakable(panel.title),
+            "caption": breakable(panel.caption),
+            "file": self._file(draw(panel, wide=wide), "svg"),
+            "legend": legend,
+        }
+
+
+def _dots(path: str) -> bytes:
+    style = 'fill="none" stroke="#2a62ab" stroke-opacity="0.6" stroke-width="1.3" stroke-linecap="round"'
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="100" height="100">'
+        f'<rect width="100" height="100" fill="#f5f6f8"/><path {style} d="{path}"/></svg>'
+    ).encode()
+
+
+def breakable(text: str) -> str:
+    """The text with room for a line break inside words that are too long for a line."""
+    words = (
+        "\u200b".join(word[i : i + UNBROKEN] for i in range(0, len(word), UNBROKEN))
+        for word in text.split(" ")
+    )
+    return " ".join(words)

@@ -1,0 +1,237 @@
+"""The content of a report, section by section: every word that a renderer lays out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from .panels import Heatmap, Panel, finding_panels, general_panels, mode_heatmap
+from .strips import Strip, sample_strip
+from .text import count, duration, flat, listed, number, plain
+
+if TYPE_CHECKING:
+    from gandiag.findings import Diagnosis, Evidence, Finding
+    from gandiag.run import Run
+
+MAX_ROWS = 100  # of a table of settings
+MAX_FAULTS = 20
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One finding, ready to be read."""
+
+    number: int
+    code: str
+    severity: str
+    when: str
+    summary: str
+    evidence: tuple[Row, ...]
+    mechanism: str
+    remedies: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Settings as rows of name and value; `note` counts what was left out."""
+
+    title: str
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+HEADINGS = {
+    "findings": "Findings",
+    "panels": "Everything recorded",
+    "samples": "Samples over time",
+    "clean": "Looked for and not found",
+    "not_assessed": "Not assessed",
+    "faults": "Faults of gandiag itself",
+    "provenance": "Provenance",
+}
+OTHERWISE = {  # what stands in a section without content
+    "findings": "No findings.",
+    "panels": "Nothing was recorded that could be drawn.",
+    "clean": "None.",
+    "not_assessed": "Nothing is missing.",
+    "faults": "None were recorded.",
+    "provenance": "No settings and no versions were recorded.",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All content, in the order in which it is shown."""
+
+    run: str
+    verdict: str
+    headline: str
+    sentence: str
+    facts: tuple[Row, ...]
+    findings: tuple[Card, ...]
+    panels: tuple[Panel, ...]
+    panel_notes: tuple[str, ...]
+    samples: Strip
+    modes: Heatmap | None
+    clean: tuple[str, ...]
+    not_assessed: tuple[Row, ...]
+    errors: tuple[Row, ...]
+    faults: tuple[str, ...]
+    provenance: tuple[Table, ...]
+    headings: Mapping[str, str] = field(default_factory=lambda: HEADINGS)
+    otherwise: Mapping[str, str] = field(default_factory=lambda: OTHERWISE)
+
+
+def build(run: Run, diagnosis: Diagnosis) -> Report:
+    """Everything a report says about a run and its diagnosis."""
+    panels, notes = general_panels(run, diagnosis)
+    return Report(
+        run=str(run.meta.get("id") or "unnamed run"),
+        verdict=diagnosis.verdict,
+        headline=_headline(diagnosis),
+        sentence=_sentence(diagnosis),
+        facts=tuple(_facts(run)),
+        findings=tuple(_card(run, finding, i) for i, finding in enumerate(diagnosis.findings, start=1)),
+        panels=panels,
+        panel_notes=notes,
+        samples=sample_strip(run, diagnosis.findings),
+        modes=mode_heatmap(run, diagnosis),
+        clean=diagnosis.clean,
+        not_assessed=tuple((n.code, n.reason, n.how_to) for n in diagnosis.not_assessed),
+        errors=tuple((e.code, e.message) for e in diagnosis.errors),
+        faults=tuple(_faults(run)),
+        provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows),
+    )
+
+
+def _headline(diagnosis: Diagnosis) -> str:
+    """The verdict and the finding that made it."""
+    serious = [f for f in diagnosis.findings if f.severity != "info"]
+    ongoing = [f for f in serious if f.ongoing]
+    worst = [f for f in ongoing if f.severity == "failure"] or ongoing or serious
+    if diagnosis.verdict not in ("failing", "suspect") or not worst:
+        return diagnosis.verdict.capitalize()
+    until = "" if worst[0].ongoing else f" to {worst[0].last_step:,}"
+    return f"{diagnosis.verdict.capitalize()}: {worst[0].code} from step {worst[0].onset_step:,}{until}"
+
+
+def _sentence(diagnosis: Diagnosis) -> str:
+    """The verdict in plain words: what was found, and what the verdict does not rest on."""
+    if not diagnosis.last_step:
+        return "Nothing was recorded, so nothing could be judged."
+    steps = count(diagnosis.last_step, "step")
+    parts = [f"The evidence of {steps} does not settle it"] if diagnosis.verdict == "undecided" else []
+    if diagnosis.findings:
+        severities = Counter(f.severity for f in diagnosis.findings)
+        nouns = {"failure": "failure", "warning": "warning", "info": "remark"}
+        found = " and ".join(count(severities[s], noun) for s, noun in nouns.items() if severities[s])
+        over = "" if any(f.ongoing for f in diagnosis.findings) else ", over by the end"
+        parts.append(f"{found} found in {steps}{over}")
+    elif not parts:
+        looked = count(len(diagnosis.clean), "kind")
+        parts.append(f"None of {looked} of failure looked for was found in {steps}")
+    if diagnosis.findings and 0 < (diagnosis.last_healthy_step or 0) < diagnosis.last_step:
+        parts.append(f"healthy up to step {diagnosis.last_healthy_step:,}")
+    if diagnosis.not_assessed:
+        parts.append(f"{count(len(diagnosis.not_assessed), 'kind')} of failure could not be looked for")
+    if diagnosis.errors:
+        parts.append(f"{count(len(diagnosis.errors), 'detector')} crashed")
+    return "; ".join(parts) + "."
+
+
+def _facts(run: Run) -> Iterator[Row]:
+    status, reason = str(run.meta.get("status", "unknown")), run.meta.get("reason")
+    if status == "running":
+        status = "running: no close was recorded, so the process may still be training or was killed"
+    yield "Status", f"{status}: {reason}" if reason else status
+    rows = len(run.scalars)
+    yield "Recorded", f"{count(rows, 'step')}, {count(run.scalars.shape[1], 'signal')}"
+    if rows:
+        yield "Steps", f"{int(run.scalars.index[0]):,} to {run.last_step:,}"
+    clock = None if run.time is None else run.time.dropna()
+    if clock is not None and len(clock):
+        start = datetime.fromtimestamp(float(clock.iloc[0]), tz=timezone.utc)
+        yield "Started", f"{start:%Y-%m-%d %H:%M} UTC"
+        yield "Duration", duration(float(clock.iloc[-1] - clock.iloc[0]))
+    source = run.meta.get("loss_family", {}).get("source")
+    yield "Loss family", run.loss_family + (f" ({source})" if source else "")
+    segments = run.meta.get("segments", ())
+    if len(segments) > 1:
+        resumed = listed(f"{s['start_step']:,}" for s in segments[1:])
+        yield "Resumed", f"{count(len(segments) - 1, 'time')}, at step {resumed}"
+    if run.path:
+        yield "Directory", run.path
+
+
+def _card(run: Run, finding: Finding, number_: int) -> Card:
+    panels, notes = finding_panels(run, finding, number_)
+    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
+    return Card(
+        number=number_,
+        code=finding.code,
+        severity=finding.severity,
+        when=f"from step {finding.onset_step:,}, {until}",
+        summary=finding.summary,
+        evidence=tuple(_evidence(e) for e in finding.evidence),
+        mechanism=finding.mechanism,
+        remedies=finding.remedies,
+        panels=panels,
+        notes=notes,
+    )
+
+
+def _evidence(evidence: Evidence) -> Row:
+    threshold = f"{evidence.comparison} {number(evidence.threshold)}"
+    return evidence.signal, number(evidence.value), threshold, evidence.unit
+
+
+def _faults(run: Run) -> Iterator[str]:
+    """What went wrong inside gandiag itself, and where the record has holes."""
+    sentences = [_fault(fault) for fault in run.meta.get("faults", ())]
+    for event in run.events:
+        if event.get("kind") == "gap":
+            first, last = _step(event.get("from_step")), _step(event.get("to_step"))
+            reason = event.get("reason", "no reason given")
+            sentences.append(f"Steps {first} to {last} are not recorded in full: {reason}.")
+        elif event.get("kind") == "warning":
+            sentences.append(str(event.get("message", "a warning without words")))
+    unique = list(dict.fromkeys(sentences))
+    yield from unique[:MAX_FAULTS]
+    if len(unique) > MAX_FAULTS:
+        yield f"{len(unique) - MAX_FAULTS:,} more are in the run directory."
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    times, first = int(fault.get("count", 1)), fault.get("first_step")
+    since = f", first at step {_step(first)}" if first is not None else ""
+    return f"{fault.get('where', 'gandiag')}: {fault.get('message', '')} ({count(times, 'time')}{since})"
+
+
+def _step(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else plain(value)
+
+
+def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:
+    yield _table("What D was shown", run.meta.get("attribution", {}))
+    yield _table("Hyperparameters", run.meta.get("hyperparameters", {}))
+    yield _table("Roles", run.meta.get("roles", {}))
+    yield _table("Versions while recording", run.meta.get("versions", {}))
+    loose = {k: v for k, v in diagnosis.provenance.items() if not isinstance(v, Mapping)}
+    for key, value in diagnosis.provenance.items():
+        if isinstance(value, Mapping):
+            title = "Versions while judging" if key == "versions" else key.replace("_", " ").capitalize()
+            yield _table(title, value)
+    yield _table("Diagnosis", loose)
+
+
+def _table(title: str, settings: Mapping[str, Any]) -> Table:
+    rows = list(flat(settings))
+    over = len(rows) - MAX_ROWS
+    return Table(title, tuple(rows[:MAX_ROWS]), f"{count(over, 'more row')} not shown." if over > 0 else "")
