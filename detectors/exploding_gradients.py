@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplodingGradients:
-    """The gradient norm of a network jumps far above its own recent median and stays there.
+    """The gradient norm of a network jumps far above anything the run is used to.
 
     Sees:
-        The norm over the median of the steps before, for several steps on end, in either network.
+        The norm over the highest median that a window of steps had so far, for several steps on end, in either
+        network.
     Why it happens:
         A step that was too large takes a network where its loss is steep, so that the next step is larger still:
         a learning rate that is too high, a learning-rate spike, a critic without a working Lipschitz constraint,
@@ -42,8 +43,10 @@ class ExplodingGradients:
 
     ratio: float = 10.0  # Arjovsky's and ganhacks' orders of magnitude; healthy trainings stay below 6
     failure_ratio: float = 100.0
+    min_norm: float = 1.0  # below, nothing explodes: gradients come back after they had vanished
     min_steps: int = 3
-    reference_steps: int = 500  # the median that is "recent"
+    reference_steps: int = 100  # a median over these; the highest one so far is the reference
+    bridge_steps: int = 50  # jumps this close together are one explosion
     lag_steps: int = 5  # the reference ends this much earlier, so that a jump does not raise it
     min_run_steps: int = 50
 
@@ -52,44 +55,43 @@ class ExplodingGradients:
             raise ValueError(f"need 1 < ratio <= failure_ratio, got {self.ratio} and {self.failure_ratio}")
 
     def score(self, run: Run) -> pd.Series:
-        """The larger of the two networks' norm over its own lagged median."""
+        """The larger of the two networks' norm over its own reference."""
         return self._ratios(run).max(axis=1).dropna()
 
     def _ratios(self, run: Run) -> pd.DataFrame:
         import pandas as pd
 
-        return pd.DataFrame(
-            {name: run.series(name) / self._reference(run.series(name)) for name in _names(run)}
-        ).dropna(how="all")
+        norms = {name: run.series(name) for name in _names(run)}
+        ratios = {n: (s / self._reference(s)).where((s > self.min_norm) | s.isna(), 0.0) for n, s in norms.items()}
+        return pd.DataFrame(ratios).dropna(how="all")
 
     def _reference(self, norms: pd.Series) -> pd.Series:
-        return rolling_median(norms, self.reference_steps, min_rows=20).shift(self.lag_steps)
+        return rolling_median(norms, self.reference_steps, min_rows=20).cummax().shift(self.lag_steps)
 
     def __call__(self, run: Run) -> list[Finding]:
         found: list[Finding] = []
         for name, ratios in self._ratios(run).items():
             last = 0
-            for spell in spells(ratios.dropna() > self.ratio, min_steps=self.min_steps):
+            for spell in spells(ratios.dropna() > self.ratio, min_steps=self.min_steps, bridge_steps=self.bridge_steps):
                 if spell.onset > last:
                     found.append(self._finding(run, str(name), spell))
                     last = found[-1].last_step
         return found
 
     def _finding(self, run: Run, name: str, spell: Spell) -> Finding:
-        """The spell, lengthened to when the norm came back to what it was before: the window's median forgets."""
+        """The spell, lengthened to when the norm came back to what it was before: the reference rises with it."""
         norms = run.series(name)
-        before = float(self._reference(norms).loc[spell.onset])
-        ratios = norms.loc[spell.onset :] / before
-        calm = ratios.index[ratios <= self.ratio]
-        inside = ratios if calm.empty else ratios.loc[: calm[0] - 1]
-        spell = Spell(spell.onset, int(inside.index[-1]), spell.certain, ongoing=bool(calm.empty))
+        reference = max(float(self._reference(norms).loc[spell.onset]), self.min_norm / self.ratio)
+        ratios = norms.loc[spell.onset :] / reference
+        (spell, *_) = spells(ratios > self.ratio, bridge_steps=self.bridge_steps)
+        inside = ratios.loc[: spell.last]
         severe = int((inside > self.failure_ratio).sum()) >= self.min_steps
         net = name.split("/")[1]
         summary = (
-            f"Gradients of the {net} rose to {min(float(inside.max()), 1e30):,.3g} times their recent median "
+            f"Gradients of the {net} rose to {min(float(inside.max()), 1e30):,.3g} times their highest median so far "
             f"from step {spell.onset:,}"
         )
-        label = f"{name} / median before"
+        label = f"{name} / highest median before"
         fact = evidence(inside.rename(name), self.ratio, "above", int(inside.idxmax()), label)
         return finding(self, spell, "failure" if severe else "warning", summary, (fact,), _names(run))
 

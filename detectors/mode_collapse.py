@@ -26,7 +26,8 @@ class ModeCollapse:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
     Misses:
-        Loss of variety within a mode (see sample-collapse). What the classifier cannot tell apart.
+        Loss of variety within a mode (see sample-collapse). What the classifier cannot tell apart. On mixtures,
+        a generator of which fewer than half the samples lie on any mode.
     Try:
         - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
         - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
@@ -44,8 +45,10 @@ class ModeCollapse:
     share: float = 0.8  # effective modes over expected
     failure_share: float = 0.6
     stay_share: float = 0.85  # dates the onset, and had to be passed before (see grace_steps)
+    high_quality: float = 0.5  # share of samples on a mode of a mixture; below, G has not learned the modes yet
+    bridge_steps: int = 200  # spells this close together are one
     min_checks: int = 2  # histograms in a row: one alone may be chance
-    grace_steps: int = 5000  # a generator that never covered the modes counts from here on
+    grace_steps: int = 2000  # a generator that never covered the modes counts from here on
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
@@ -56,8 +59,10 @@ class ModeCollapse:
             )
 
     def score(self, run: Run) -> pd.Series:
-        """Effective modes over those that the data have."""
+        """Effective modes over those that the data have, where enough samples lie on a mode to tell."""
         share = run.series("modes/effective") / run.series("modes/expected_effective")
+        if "modes/high_quality" in run.scalars:
+            share = share[run.series("modes/high_quality").reindex(share.index) >= self.high_quality]
         return share.dropna().rename("modes/effective")
 
     def __call__(self, run: Run) -> list[Finding]:
@@ -67,7 +72,7 @@ class ModeCollapse:
         armed = (score >= self.stay_share).cummax() | (score.index >= score.index[0] + self.grace_steps)
         lasting = (score < self.share).rolling(self.min_checks).min() == 1
         found = []
-        for spell in spells(lasting & armed, (score < self.stay_share) & armed):
+        for spell in spells(lasting & armed, (score < self.stay_share) & armed, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
             severe = bool(((inside < self.failure_share).rolling(self.min_checks).min() == 1).any())
             severity: Severity = "failure" if severe else "warning"

@@ -79,6 +79,7 @@ class SampleCollapse:
             (score < self.stay_ratio) & armed,
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
+            bridge_steps=self.window_steps,
         ):
             inside = score.loc[spell.onset : spell.last]
             severe = bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))

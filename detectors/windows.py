@@ -38,7 +38,14 @@ def _rolling(series: pd.Series, window_steps: int, min_rows: int) -> pd.core.win
     return present.set_axis(clock).rolling(f"{window_steps}s", min_periods=min_rows)
 
 
-def spells(enter: pd.Series, stay: pd.Series | None = None, *, min_steps: int = 1, lead_steps: int = 0) -> list[Spell]:
+def spells(
+    enter: pd.Series,
+    stay: pd.Series | None = None,
+    *,
+    min_steps: int = 1,
+    lead_steps: int = 0,
+    bridge_steps: int = 0,
+) -> list[Spell]:
     """Maximal runs of rows at which `stay` holds and in which `enter` held for `min_steps` steps on end.
 
     Parameters
@@ -46,6 +53,7 @@ def spells(enter: pd.Series, stay: pd.Series | None = None, *, min_steps: int = 
     enter, stay : boolean series by step; `stay`, by default `enter`, is the weaker condition that dates the onset
     min_steps : how long `enter` must hold before the spell counts
     lead_steps : the onset is dated this much before the first row of the spell (half the smoothing window)
+    bridge_steps : spells at most this far apart are one
     """
     entered = enter.to_numpy(dtype=bool)
     stayed = entered if stay is None else stay.reindex(enter.index).to_numpy(dtype=bool) | entered
@@ -59,7 +67,16 @@ def spells(enter: pd.Series, stay: pd.Series | None = None, *, min_steps: int = 
                 onset = max(int(steps[first]) - lead_steps, int(steps[0]))
                 found.append(Spell(onset, int(steps[last]), certain, ongoing=bool(last == len(steps) - 1)))
                 break
-    return found
+    return _bridged(found, bridge_steps)
+
+
+def _bridged(found: list[Spell], bridge_steps: int) -> list[Spell]:
+    joined: list[Spell] = []
+    for spell in found:
+        if joined and spell.onset - joined[-1].last <= bridge_steps:
+            spell = Spell(joined[-1].onset, spell.last, joined.pop().certain, spell.ongoing)
+        joined.append(spell)
+    return joined
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

@@ -101,6 +101,7 @@ class Callback:
         self.faults = Faults()
         self.settings = Settings(image_shape=image_shape, alerts=alerts)
         self.loss_family = loss_family
+        self.steps_are_seen = False  # True when hooks call step(), not the loop
         self._on_finding = on_finding
         self._closers: list[Callable[[], None]] = []
         self._modes_samples = tracker.n if tracker is not None else 0
@@ -128,6 +129,9 @@ class Callback:
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Record scalars of this step: numbers or one-element tensors, which are read later, not now.
 
+        `loss_generator` and `loss_discriminator` (or g_loss, d_loss) become the signals loss/generator and
+        loss/discriminator.
+
         >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
         """
         for name, value in {**(values or {}), **scalars}.items():
@@ -139,8 +143,8 @@ class Callback:
     def _log(self, name: str, value: Any) -> None:
         key = SCALAR + name
         scalar = value.detach().reshape(()).clone() if is_tensor(value) else float(value)
-        # after the optimizer step a value still belongs to it, unless that step has one already
-        late = self._rows and key not in self._rows[-1].raw
+        # hooks end a step before the loop can log: until something else happens, a value belongs to that step
+        late = self.steps_are_seen and not self._row.raw and self._rows and key not in self._rows[-1].raw
         (self._rows[-1] if late else self._row).raw[key] = scalar
 
     def observe(self, *, real: Any = None, fake: Any = None) -> None:

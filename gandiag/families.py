@@ -69,9 +69,11 @@ def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: b
     quiet = gradients == 0
     if quiet.any() and not quiet.all() and outputs[quiet].min() >= 1:
         return "hinge"
+    if penalised and not quiet.any():
+        return "wgan-gp"
     if quiet.any() or not len(outputs) or outputs.max() < 1:
         return "other"  # no output beyond the margin yet: the two look alike
-    return "wgan-gp" if penalised else "wgan"
+    return "wgan"
 
 
 def _misfit(shape: np.ndarray, gradient: np.ndarray) -> float:

@@ -78,10 +78,12 @@ class Diagnosis:
 
     Findings stand in causal order: what came first stands first. `clean` names the failures that were
     looked for and not found. `last_healthy_step` is the last step before any finding at or above
-    severity warning set in, None when there is none.
+    severity warning set in, None when there is none. `decided` is False when an essential failure could not
+    be looked for, or a detector crashed: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
+    decided: bool = False
     findings: tuple[Finding, ...] = ()
     clean: tuple[str, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
@@ -89,6 +91,11 @@ class Diagnosis:
     last_step: int = 0
     last_healthy_step: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def failed(self, at_or_above: Severity = "failure") -> bool:
+        """Whether a finding of that severity or a higher one still held at the end of what was recorded."""
+        bar = SEVERITIES.index(at_or_above)
+        return any(f.ongoing and SEVERITIES.index(f.severity) >= bar for f in self.findings)
 
     def worst(self) -> Severity | None:
         """Highest severity among the findings, None without findings."""

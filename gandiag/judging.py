@@ -43,14 +43,20 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
             not_assessed.append(reason)
             continue
         try:
-            findings += detector(run)
+            found = detector(run)
+            if not found and detector.score(run).empty:
+                not_assessed.append(_unusable(detector))
+            findings += found
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
     out = {f.code for f in findings} | {n.code for n in not_assessed} | {e.code for e in errors}
     findings.sort(key=lambda f: (f.onset_step, f.last_step))
     clean = tuple(d.code for d in detectors if d.code not in out)
+    skipped = {n.code for n in not_assessed}
+    decided = not errors and not any(all(code in skipped for code in group) for group in ESSENTIAL)
     return Diagnosis(
-        verdict=_verdict(findings, {n.code for n in not_assessed}, failed=bool(errors)),
+        verdict=_verdict(findings, decided=decided),
+        decided=decided,
         findings=tuple(findings),
         clean=clean,
         not_assessed=tuple(not_assessed),
@@ -76,13 +82,19 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     return None
 
 
-def _verdict(findings: Sequence[Finding], not_assessed: set[str], *, failed: bool) -> Verdict:
+def _unusable(detector: Detector) -> NotAssessed:
+    names = " and ".join(n.replace("|", " or ") for n in detector.needs)
+    return NotAssessed(
+        code=detector.code, reason=f"{names} was recorded too seldom, or never where it can be judged", how_to=detector.how_to
+    )
+
+
+def _verdict(findings: Sequence[Finding], *, decided: bool) -> Verdict:
     if any(f.severity == "failure" and f.ongoing for f in findings):
         return "failing"
     if any(f.severity == "failure" or (f.severity == "warning" and f.ongoing) for f in findings):
         return "suspect"
-    unjudged = any(all(code in not_assessed for code in group) for group in ESSENTIAL)
-    return "undecided" if failed or unjudged else "healthy"
+    return "healthy" if decided else "undecided"
 
 
 def _last_healthy_step(findings: Sequence[Finding], run: Run) -> int | None:

@@ -142,7 +142,7 @@ class Folder:
             raise RunError(f"{self.root}: no run.json in it, so it is not a gandiag run directory")
         place = self.join("run.json")
         try:
-            meta = json.loads(self.read_bytes("run.json"))
+            meta = json.loads(self.read_bytes("run.json").decode())
         except UnicodeDecodeError as error:
             raise RunError(f"{place}: not valid UTF-8 text: {error}") from error
         except json.JSONDecodeError as error:

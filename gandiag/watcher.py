@@ -78,6 +78,7 @@ class Watcher:
 
     def __init__(self, generator: torch.nn.Module, discriminator: torch.nn.Module, callback: Callback) -> None:
         self.callback = callback
+        callback.steps_are_seen = True
         self._nets = {"generator": generator, "discriminator": discriminator}
         self._parameters = {n: [p for p in m.parameters() if p.requires_grad] for n, m in self._nets.items()}
         self._origins, self._verdict_origins = Origins(), Origins()

@@ -87,7 +87,7 @@ class _Folder:
 
 
 def _dots(path: str) -> bytes:
-    style = 'fill="none" stroke="#2a62ab" stroke-opacity="0.6" stroke-width="1.3" stroke-linecap="round"'
+    style = 'fill="none" stroke="#2a62ab" stroke-opacity="0.6" stroke-width="2" stroke-linecap="round"'
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="100" height="100">'
         f'<rect width="100" height="100" fill="#f5f6f8"/><path {style} d="{path}"/></svg>'

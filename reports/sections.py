@@ -13,13 +13,14 @@ from .strips import Strip, sample_strip
 from .text import count, duration, flat, listed, number, plain
 
 if TYPE_CHECKING:
-    from gandiag.findings import Diagnosis, Evidence, Finding
+    from gandiag.findings import Diagnosis, Evidence, Finding, Severity
     from gandiag.run import Run
 
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
 
 Row = tuple[str, ...]
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Table:
     """Settings as rows of name and value; `note` counts what was left out."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[Pair, ...]
     note: str = ""
 
 
@@ -74,7 +75,7 @@ class Report:
     verdict: str
     headline: str
     sentence: str
-    facts: tuple[Row, ...]
+    facts: tuple[Pair, ...]
     findings: tuple[Card, ...]
     panels: tuple[Panel, ...]
     panel_notes: tuple[str, ...]
@@ -130,7 +131,7 @@ def _sentence(diagnosis: Diagnosis) -> str:
     parts = [f"The evidence of {steps} does not settle it"] if diagnosis.verdict == "undecided" else []
     if diagnosis.findings:
         severities = Counter(f.severity for f in diagnosis.findings)
-        nouns = {"failure": "failure", "warning": "warning", "info": "remark"}
+        nouns: dict[Severity, str] = {"failure": "failure", "warning": "warning", "info": "remark"}
         found = " and ".join(count(severities[s], noun) for s, noun in nouns.items() if severities[s])
         over = "" if any(f.ongoing for f in diagnosis.findings) else ", over by the end"
         parts.append(f"{found} found in {steps}{over}")
@@ -146,7 +147,7 @@ def _sentence(diagnosis: Diagnosis) -> str:
     return "; ".join(parts) + "."
 
 
-def _facts(run: Run) -> Iterator[Row]:
+def _facts(run: Run) -> Iterator[Pair]:
     status, reason = str(run.meta.get("status", "unknown")), run.meta.get("reason")
     if status == "running":
         status = "running: no close was recorded, so the process may still be training or was killed"

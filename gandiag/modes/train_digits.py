@@ -109,7 +109,7 @@ def _fit_one(images: Floats, digits: Labels, recipe: Recipe, seed: int) -> list[
     """(weights, bias) of the two layers."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     step = recipe.shift_px
     moves = [(0.0, 0.0), (0.0, step), (0.0, -step), (step, 0.0), (-step, 0.0)] if step else [(0.0, 0.0)]

@@ -48,7 +48,7 @@ function marks(chart) {
 }
 
 function verticalAxis(chart) {
-  const axis = { gridcolor: colour("grid"), zerolinecolor: colour("grid"), automargin: true, exponentformat: "power", title: { text: escaped(chart.unit || ""), standoff: 6 } };
+  const axis = { gridcolor: colour("grid"), zerolinecolor: colour("grid"), automargin: true, exponentformat: "power", hoverformat: ".4~g", title: { text: escaped(chart.unit || ""), standoff: 6 } };
   if (chart.kind === "heatmap") {
     return { ...axis, title: { text: "mode" }, tickformat: "d", showgrid: false };
   }
@@ -65,11 +65,11 @@ function layout(chart) {
   const room = Math.max((last - first) * 0.01, 0.5);
   return {
     ...marks(chart), showlegend: false, autosize: true, separators: ".,",
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 24, t: 22, b: 38 },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 32, t: 22, b: 38 },
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("quiet") },
     hovermode: chart.kind === "heatmap" ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") }, namelength: -1 },
-    xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d" },
+    xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d", spikecolor: colour("quiet"), spikethickness: 1 },
     yaxis: verticalAxis(chart),
   };
 }
@@ -98,7 +98,8 @@ function legend(plot, chart) {
 }
 
 const chartOf = (plot) => charts[Number(plot.dataset.chart)];
-const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+const buttons = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]; // none that sends data away
+const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
 
 async function draw() {
   for (const plot of plots) {
@@ -109,20 +110,21 @@ async function draw() {
   document.documentElement.dataset.charts = "drawn";
 }
 
-dark.addEventListener("change", () => {
+function repaint(size) {
   for (const plot of plots.filter((p) => p.data)) {
     const chart = chartOf(plot);
-    Plotly.update(plot, chart.kind === "heatmap" ? { colorscale: [traces(chart)[0].colorscale] } : {}, layout(chart));
+    const shades = chart.kind === "heatmap" ? { colorscale: [traces(chart)[0].colorscale] } : {};
+    Plotly.update(plot, shades, { ...layout(chart), ...size });
   }
-});
+}
+
+dark.addEventListener("change", () => repaint({}));
 window.addEventListener("beforeprint", () => {
-  for (const plot of plots.filter((p) => p.data)) {
-    Plotly.relayout(plot, { width: 680, autosize: false });
-  }
+  document.documentElement.classList.add("light");
+  repaint({ width: 680, autosize: false });
 });
 window.addEventListener("afterprint", () => {
-  for (const plot of plots.filter((p) => p.data)) {
-    Plotly.relayout(plot, { width: null, autosize: true });
-  }
+  document.documentElement.classList.remove("light");
+  repaint({ width: null, autosize: true });
 });
 draw();

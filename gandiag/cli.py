@@ -1,0 +1,182 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from gandiag import __version__
+
+if TYPE_CHECKING:
+    from gandiag.findings import Diagnosis, Severity
+    from gandiag.run import Run
+
+EXIT_FAILING, EXIT_UNREADABLE, EXIT_UNDECIDED = 1, 2, 3
+RUN_DIR = click.argument("run_dir", metavar="RUN_DIR")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gandiag")
+def main() -> None:
+    """Tells what is going wrong in a GAN training run, while it trains and afterwards."""
+
+
+@main.command(epilog="Example: gandiag demo --recipe collapsing --out /tmp/demo")
+@click.option("--recipe", "recipes", multiple=True, help="healthy or collapsing; both by default.")
+@click.option("--steps", type=click.IntRange(min=1), help="Generator updates per run.")
+@click.option("--seed", default=0, show_default=True, help="Seed of data order, weights and latents.")
+@click.option("--out", default="gandiag-demo", show_default=True, help="Where the runs and reports go.")
+@click.option("--modes/--no-modes", default=True, help="Whether the digits classifier labels the samples.")
+@JSON
+def demo(recipes: tuple[str, ...], steps: int | None, seed: int, out: str, modes: bool, as_json: bool) -> None:
+    """Train two small GANs on real digits, one that works and one that collapses, and diagnose both."""
+    from gandiag.demo import RECIPES, run_demo
+    from gandiag.run import RunError
+
+    known = {recipe.name: recipe for recipe in RECIPES}
+    for name in recipes:
+        if name not in known:
+            _refuse(f"--recipe: expected {' or '.join(known)}, found {name!r}")
+    chosen = [known[name] for name in dict.fromkeys(recipes or known)]
+    try:
+        results = run_demo(chosen, steps=steps, seed=seed, out=out, modes=modes, quiet=as_json)
+    except RunError as error:
+        _refuse(f"{error} (--out names another place)")
+    if as_json:
+        _print_json(results)
+
+
+@main.command(epilog="Example: gandiag report runs/dcgan")
+@RUN_DIR
+@click.option("--out", help="Folder for the two files, by default RUN_DIR itself.")
+def report(run_dir: str, out: str | None) -> None:
+    """Write report.html and report.pdf of a run: running, finished, crashed or killed."""
+    run, diagnosis = _judged(run_dir)
+    for path in write_reports(run, diagnosis, out or run_dir):
+        click.echo(path)
+
+
+@main.command(epilog="Example: gandiag diagnose runs/dcgan --json")
+@RUN_DIR
+@JSON
+def diagnose(run_dir: str, as_json: bool) -> None:
+    """Say what went wrong in a run, when, and what to try."""
+    run, diagnosis = _judged(run_dir)
+    if as_json:
+        _print_json(diagnosis.to_dict())
+    else:
+        from gandiag.terminal import print_diagnosis
+
+        print_diagnosis(run, diagnosis)
+
+
+@main.command(epilog="Example: gandiag check runs/dcgan --fail-on warning")
+@RUN_DIR
+@click.option(
+    "--fail-on", type=click.Choice(["warning", "failure"]), default="failure", show_default=True,
+    help="Lowest severity that fails the check.",
+)  # fmt: skip
+@JSON
+def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
+    """Exit 0 for a healthy run, 1 for a failing one, 2 when it cannot be read, 3 when it cannot be decided."""
+    _, diagnosis = _judged(run_dir)
+    failed = diagnosis.failed(fail_on)
+    code = EXIT_FAILING if failed else 0 if diagnosis.decided else EXIT_UNDECIDED
+    if as_json:
+        _print_json({"exit_code": code, **diagnosis.to_dict()})
+    else:
+        for line in _check_lines(diagnosis, code):
+            click.echo(line)
+    sys.exit(code)
+
+
+@main.command(epilog="Example: gandiag explain mode-collapse")
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain a failure: what is seen, why it happens, what is missed, what to try."""
+    from gandiag.detectors import DETECTORS
+
+    detector = next((d for d in DETECTORS if d.code == code), None)
+    if detector is None:
+        _refuse(f"no failure is called {code!r}; known are {', '.join(d.code for d in DETECTORS)}")
+    from gandiag.terminal import print_explanation
+
+    print_explanation(detector)
+
+
+@main.command(epilog="Example: gandiag detectors --json")
+@JSON
+def detectors(as_json: bool) -> None:
+    """List the failures that are looked for, the signals each needs, and the thresholds."""
+    from dataclasses import asdict
+
+    from gandiag.detectors import DETECTORS
+
+    if as_json:
+        _print_json([{"code": d.code, "needs": d.needs, "thresholds": asdict(d)} for d in DETECTORS])  # type: ignore[call-overload]
+    else:
+        from gandiag.terminal import print_detectors
+
+        print_detectors(DETECTORS)
+
+
+def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
+    """Write report.html and report.pdf into a local folder and return their paths."""
+    from gandiag.reports.html import write_html
+    from gandiag.reports.pdf import write_pdf
+
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        paths = [target / "report.html", target / "report.pdf"]
+        write_html(run, diagnosis, paths[0])
+        write_pdf(run, diagnosis, paths[1])
+    except OSError as error:
+        _refuse(f"{target}: cannot be written: {error.strerror or error}")
+    return [str(path) for path in paths]
+
+
+def _judged(run_dir: str) -> tuple[Run, Diagnosis]:
+    from gandiag.judging import diagnose
+    from gandiag.run import Run, RunError
+
+    try:
+        run = Run.open(run_dir)
+    except RunError as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{run_dir}: cannot be read: {error.strerror or error}")
+    return run, diagnose(run)
+
+
+def _check_lines(diagnosis: Diagnosis, code: int) -> list[str]:
+    verdicts = {0: "passed", EXIT_FAILING: "failed", EXIT_UNDECIDED: "could not decide"}
+    lines = [f"gandiag check {verdicts[code]}: {diagnosis.verdict}, {diagnosis.last_step:,} steps"]
+    for finding in diagnosis.findings:
+        when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
+        lines.append(f"  {finding.severity} {finding.code}: {finding.summary}{when}")
+    if code == EXIT_UNDECIDED:
+        lines += [f"  not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed]
+        lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
+    return lines
+
+
+def _print_json(content: Any) -> None:
+    from gandiag.findings import json_ready
+
+    click.echo(json.dumps(json_ready(content), indent=1))
+
+
+def _refuse(message: str) -> NoReturn:
+    """End with one sentence on stderr and exit code 2."""
+    click.echo(f"gandiag: {message}", err=True)
+    sys.exit(EXIT_UNREADABLE)
+
+
+if __name__ == "__main__":
+    main()

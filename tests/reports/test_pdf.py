@@ -1,0 +1,93 @@
+"""The PDF report: searchable text, pages, escaping."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from gandiag.reports.pdf import breakable, render, write_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gandiag.findings import Diagnosis
+    from gandiag.run import Run, Sample
+
+Case = tuple["Run", "Diagnosis"]
+pypdf = pytest.importorskip("pypdf")
+
+
+def text_of(pdf: bytes) -> tuple[str, int]:
+    """All words on one line, and the number of pages."""
+    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split()), len(pages)
+
+
+def test_the_finding_can_be_searched_for_and_pages_are_numbered(failing: Case, tmp_path: Path) -> None:
+    """Verdict, finding, evidence and remedies are text, in the order of the HTML report."""
+    write_pdf(*failing, tmp_path / "report.pdf")
+    text, pages = text_of((tmp_path / "report.pdf").read_bytes())
+    assert 3 <= pages <= 8
+    assert f"1 of {pages}" in text
+    assert f"{pages} of {pages}" in text
+    phrases = (
+        "Failing: mode-collapse",
+        "G covers two of ten modes.",
+        "0.113",
+        "Lower the learning rate of G.",
+    )
+    sections = ("Everything recorded", "Samples over time", "memorisation", "out of memory", "Thresholds")
+    order = [text.index(phrase) for phrase in phrases + sections]
+    assert order == sorted(order)
+
+
+def test_markup_in_names_is_printed_as_it_is(nasty: Case) -> None:
+    """Neither typst nor matplotlib reads a name as markup."""
+    text, _ = text_of(render(*nasty))
+    assert text.count("<script>alert(1)</script> #set $x$ *b* _i_ `c` @r {{ y }} \\") >= 5
+    assert "$odd$" in text
+
+
+def test_an_empty_run_fits_on_a_page(empty: Case) -> None:
+    """Nothing recorded is said, not crashed on."""
+    text, pages = text_of(render(*empty))
+    assert pages == 1
+    assert "Nothing was recorded, so nothing could be judged." in text
+
+
+def test_samples_and_modes_are_on_paper_too(
+    healthy: Case, write_images: Callable[[int], tuple[Sample, ...]], tmp_path: Path
+) -> None:
+    """Images, points and the heat map are placed."""
+    from gandiag.run import Sample
+
+    run, diagnosis = healthy
+    np.savez(tmp_path / "points.npz", points=np.random.default_rng(0).standard_normal((50, 2)))
+    samples = (*write_images(2), Sample(5000, "points", str(tmp_path / "points.npz")))
+    arrays = {"modes/histogram": (np.array([100, 3000]), np.ones((2, 4)))}
+    pdf = render(replace(run, samples=samples, arrays=arrays), diagnosis)
+    text, _ = text_of(pdf)
+    assert "3 of 3 snapshots" in text
+    assert "step 5,000" in text
+    assert "Share of samples in each mode" in text
+    images = [image for page in pypdf.PdfReader(io.BytesIO(pdf)).pages for image in page.images]
+    assert len(images) >= 3
+
+
+def test_one_row_makes_a_report(healthy: Case) -> None:
+    """The first step alone can be drawn."""
+    run, diagnosis = healthy
+    arrays = {"modes/histogram": (np.array([1]), np.ones((1, 3)))}
+    first = replace(run, scalars=run.scalars.iloc[:1], arrays=arrays)
+    assert "1 step" in text_of(render(first, replace(diagnosis, last_step=1)))[0]
+
+
+def test_only_words_too_long_for_a_line_are_made_breakable() -> None:
+    """Ordinary names stay searchable as they are."""
+    assert breakable("grad/generator/norm is fine") == "grad/generator/norm is fine"
+    assert breakable("a" * 100).replace("\u200b", "") == "a" * 100
+    assert "\u200b" in breakable("a" * 100)

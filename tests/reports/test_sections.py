@@ -1,0 +1,107 @@
+"""What a report says."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from gandiag.reports import sections, text
+
+from gandiag import synthetic
+from gandiag.findings import Diagnosis, Finding
+
+if TYPE_CHECKING:
+    from gandiag.run import Run
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    """Formatting does what its documentation shows."""
+    assert doctest.testmod(text).failed == 0
+
+
+def test_a_failing_run_is_headed_by_the_finding_that_made_it_fail(failing: tuple[Run, Diagnosis]) -> None:
+    """The first line of a report says what is wrong and since when."""
+    report = sections.build(*failing)
+    assert report.headline == "Failing: mode-collapse from step 1,500"
+    assert report.sentence == (
+        "1 failure and 1 warning found in 3,000 steps; healthy up to step 1,499; "
+        "1 kind of failure could not be looked for; 1 detector crashed."
+    )
+
+
+def test_a_passed_failure_is_not_called_ongoing(collapse: Finding) -> None:
+    """A failure that is over is headed with its end, and the run is not said to be healthy up to it."""
+    over = replace(collapse, ongoing=False, last_step=2000)
+    diagnosis = Diagnosis(verdict="suspect", findings=(over,), last_step=3000, last_healthy_step=3000)
+    report = sections.build(synthetic.healthy(), diagnosis)
+    assert report.headline == "Suspect: mode-collapse from step 1,500 to 2,000"
+    assert report.sentence == "1 failure found in 3,000 steps, over by the end."
+    assert report.findings[0].when == "from step 1,500, until step 2,000"
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "sentence"),
+    [
+        (
+            Diagnosis(verdict="healthy", clean=("a", "b"), last_step=5),
+            "None of 2 kinds of failure looked for",
+        ),
+        (Diagnosis(verdict="undecided", last_step=5), "The evidence of 5 steps does not settle it."),
+        (Diagnosis(verdict="undecided"), "Nothing was recorded"),
+    ],
+)
+def test_other_verdicts_say_what_they_rest_on(diagnosis: Diagnosis, sentence: str) -> None:
+    """Healthy and undecided are told apart in words."""
+    assert sections.build(synthetic.healthy(steps=5), diagnosis).sentence.startswith(sentence)
+
+
+def test_evidence_is_a_row_with_value_threshold_and_unit(failing: tuple[Run, Diagnosis]) -> None:
+    """A reader can redo the comparison."""
+    card = sections.build(*failing).findings[0]
+    assert card.evidence == (("diversity/ratio", "0.113", "below 0.3", "ratio"),)
+    assert card.when == "from step 1,500, ongoing"
+
+
+def test_facts_tell_a_killed_run_from_a_closed_one(healthy: tuple[Run, Diagnosis]) -> None:
+    """A run without a recorded close is not passed off as finished."""
+    run, diagnosis = healthy
+    running = replace(run, meta={**run.meta, "status": "running"})
+    assert "may still be training or was killed" in dict(sections.build(running, diagnosis).facts)["Status"]
+    crashed = replace(run, meta={**run.meta, "status": "crashed", "reason": "KeyboardInterrupt"})
+    assert dict(sections.build(crashed, diagnosis).facts)["Status"] == "crashed: KeyboardInterrupt"
+
+
+def test_the_clock_gives_start_and_duration(healthy: tuple[Run, Diagnosis]) -> None:
+    """Times are in UTC, durations in words."""
+    run, diagnosis = healthy
+    clock = pd.Series(range(3000), index=run.scalars.index, dtype="float64")
+    facts = dict(sections.build(replace(run, time=clock), diagnosis).facts)
+    assert facts["Started"] == "1970-01-01 00:00 UTC"
+    assert facts["Duration"] == "49 min 59 s"
+
+
+def test_faults_gaps_and_settings_are_all_told(failing: tuple[Run, Diagnosis]) -> None:
+    """What gandiag itself got wrong or did not keep stands in the report, with how D was read."""
+    report = sections.build(*failing)
+    assert report.faults == (
+        "probes.diversity: out of memory (3 times, first at step 1,200)",
+        "Steps 100 to 2,200 are not recorded in full: thinned.",
+    )
+    tables = {table.title: table.rows for table in report.provenance}
+    assert tables["What D was shown"] == (("per generator step, D saw", "1 real, 2 generated"),)
+    assert tables["Hyperparameters"] == (("lr", "0.0002"),)
+    assert tables["Thresholds"] == (("mode-collapse.share", "0.1"),)
+    assert tables["Diagnosis"] == (("gandiag", "0.1.0"),)
+
+
+def test_hundreds_of_settings_and_faults_are_capped_and_counted(healthy: tuple[Run, Diagnosis]) -> None:
+    """No list in a report grows without bound."""
+    run, diagnosis = healthy
+    faults = [{"where": "probe", "message": f"number {i}", "count": 1} for i in range(50)]
+    meta = {**run.meta, "hyperparameters": {f"p{i}": i for i in range(500)}, "faults": faults}
+    report = sections.build(replace(run, meta=meta), diagnosis)
+    assert report.provenance[0].note == "400 more rows not shown."
+    assert report.faults[-1].startswith("30 more")

@@ -1,0 +1,321 @@
+"""Attaching to a torch loop: right values, nothing changed, nothing broken."""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import gandiag
+from gandiag.run import Run, RunError
+
+
+def test_recorded_values_equal_those_computed_by_hand_in_the_loop(tiny, tmp_path):
+    """Every default signal agrees with a naive computation at the same step."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:
+        gan.train(30, callback)
+    run = Run.open(tmp_path / "run")
+    assert list(run.scalars.index) == list(range(1, 31))
+    for name in gan.expected[0]:
+        steps = run.series(name).index
+        assert len(steps) == (3 if name.startswith("update/") else 30), name
+        expected = [gan.expected[step - 1][name] for step in steps]
+        np.testing.assert_allclose(run.series(name), expected, rtol=2e-5, err_msg=name)
+
+
+def test_layers_are_recorded_by_name_and_add_up_to_the_total(tiny, tmp_path):
+    """Per-layer norms of the weights are part of the global norm."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
+        gan.train(20)
+    scalars = Run.open(tmp_path / "run").scalars.loc[[10, 20]]
+    layers = scalars[["grad/generator/layer/0", "grad/generator/layer/3"]]
+    assert (np.sqrt((layers**2).sum(axis=1)) <= scalars["grad/generator/norm"] * 1.0001).all()
+    assert (layers > 0).all().all()
+
+
+def test_two_hundred_steps_are_bit_identical_with_and_without(tiny, tmp_path):
+    """Weights, buffers, optimizer states and all random states are untouched by attaching."""
+
+    def states(*, watched: bool) -> list[object]:
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002 - the legacy generator is what must stay untouched
+        gan = tiny(seed=3)
+        if watched:
+            with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:
+                gan.train(200, callback)
+        else:
+            gan.train(200)
+        return [*gan.state(), random.getstate(), np.random.get_state()[1].tolist()]  # noqa: NPY002
+
+    plain, watched = states(watched=False), states(watched=True)
+    assert len(plain) == len(watched)
+    for one, other in zip(plain, watched, strict=True):
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def test_nothing_is_left_behind_after_closing(tiny, tmp_path):
+    """close() removes every hook, module and optimizer ones alike; closing twice is harmless."""
+    from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+    before = len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)
+    gan = tiny()
+    callback = gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run")
+    gan.train(3)
+    callback.close()
+    callback.close()
+    gan.train(3)
+    assert not gan.generator._forward_hooks
+    assert not gan.discriminator._forward_hooks
+    assert (len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)) == before
+    assert Run.open(tmp_path / "run").last_step == 3
+
+
+def test_copies_and_saved_modules_of_a_watched_network_are_not_watched(tiny, tmp_path):
+    """deepcopy and torch.save work while attached, and what they make records nothing."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
+        gan.train(2)
+        average = copy.deepcopy(gan.generator)
+        buffer = io.BytesIO()
+        torch.save(gan.generator, buffer)
+        buffer.seek(0)
+        loaded = torch.load(buffer, weights_only=False)
+        for clone in (average, loaded):
+            assert clone(torch.randn(5, 4)).shape == (5, 2)
+            gan.discriminator(clone(torch.randn(5, 4)).detach())
+        gan.train(2)
+    run = Run.open(tmp_path / "run")
+    assert run.last_step == 4
+    assert not run.meta["faults"]
+
+
+def test_samples_for_viewing_and_evaluation_passes_are_not_counted(tiny, tmp_path):
+    """G and D called under no_grad leave no trace in the step's signals."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:
+        for _ in range(12):
+            with torch.no_grad():
+                gan.discriminator(gan.generator(torch.randn(64, 4)) + 100)
+                gan.discriminator(torch.randn(64, 2) - 100)
+            gan.train(1, callback)
+    run = Run.open(tmp_path / "run")
+    means = [e["d/real/mean"] for e in gan.expected]
+    np.testing.assert_allclose(run.series("d/real/mean"), means, rtol=1e-5)
+    assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0 penalty"
+
+
+def test_penalty_batches_are_told_from_real_ones(tmp_path):
+    """WGAN-GP interpolates are left out; reals that require grad for R1 still count as real."""
+    torch.manual_seed(0)
+    generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+    sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-2) for m in (generator, critic))
+    expected = []
+    with gandiag.attach(generator, critic, run_dir=tmp_path / "gp", loss_family="wgan-gp") as callback:
+        for step in range(4):
+            real = torch.randn(8, 2)
+            fake = generator(torch.randn(8, 2))
+            mixed = (0.5 * real + 0.5 * fake.detach()).requires_grad_()
+            if step >= 2:  # R1 instead: the reals themselves require grad
+                real.requires_grad_()
+            on_real, on_fake = critic(real), critic(fake.detach())
+            inputs = mixed if step < 2 else real
+            out = critic(mixed).sum() if step < 2 else on_real.sum()
+            (slope,) = torch.autograd.grad(out, inputs, create_graph=True)
+            sgd_d.zero_grad()
+            (on_fake.mean() - on_real.mean() + slope.norm()).backward()
+            sgd_d.step()
+            expected.append(on_real.mean().item())
+            sgd_g.zero_grad()
+            (-critic(fake).mean()).backward()
+            sgd_g.step()
+        assert callback.completed_steps == 4
+    run = Run.open(tmp_path / "gp")
+    np.testing.assert_allclose(run.series("d/real/mean"), expected, rtol=1e-5)
+    assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0.5 penalty"
+
+
+def test_concatenated_batches_are_reported_once_and_observe_takes_over(tmp_path, caplog):
+    """One batch of reals and fakes cannot be told apart: one sentence names observe, which then counts."""
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-2) for m in (generator, discriminator))
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run") as callback:
+        for step in range(60):
+            fake = generator(torch.randn(8, 2)).detach()
+            both = discriminator(torch.cat([torch.randn(8, 2) + 1, fake]))
+            sgd_d.zero_grad()
+            both.square().mean().backward()
+            if step >= 30:
+                callback.observe(real=both[:8], fake=both[8:])
+            sgd_d.step()
+            sgd_g.zero_grad()
+            discriminator(generator(torch.randn(8, 2))).mean().backward()
+            sgd_g.step()
+    run = Run.open(tmp_path / "run")
+    messages = [r.message for r in caplog.records if "callback.observe" in r.message]
+    assert len(messages) == 1
+    assert any("callback.observe" in fault["message"] for fault in run.meta["faults"])
+    assert run.series("d/auc").index[-1] == 60
+
+
+def test_the_generators_whole_step_counts_with_several_critic_steps(tiny, tmp_path):
+    """A step is one generator update, whatever D did before it."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
+        for _ in range(3):
+            for _ in range(4):
+                fake = gan.generator(torch.randn(8, 4)).detach()
+                loss = gan.discriminator(fake).mean() - gan.discriminator(torch.randn(8, 2)).mean()
+                gan.adam_d.zero_grad()
+                loss.backward()
+                gan.adam_d.step()
+            gan.train(1)
+    run = Run.open(tmp_path / "run")
+    assert run.last_step == 3
+    assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0 penalty"
+
+
+@pytest.mark.parametrize("family", ["minimax", "non-saturating", "lsgan", "hinge", "wgan"])
+def test_the_loss_family_is_inferred_from_the_feedback(family, tmp_path):
+    """The gradient that D's output receives identifies the loss; nothing is passed."""
+    from torch.nn.functional import logsigmoid, relu
+
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    with torch.no_grad():
+        discriminator.weight.fill_(2.0)
+    losses = {  # (D's loss, G's loss) as functions of logits
+        "minimax": (lambda r, f: -(logsigmoid(r) + logsigmoid(-f)).mean(), lambda f: logsigmoid(-f).mean()),
+        "non-saturating": (lambda r, f: -(logsigmoid(r) + logsigmoid(-f)).mean(), lambda f: -logsigmoid(f).mean()),
+        "lsgan": (lambda r, f: ((r - 1) ** 2 + f**2).mean(), lambda f: ((f - 1) ** 2).mean()),
+        "hinge": (lambda r, f: (relu(1 - r) + relu(1 + f)).mean(), lambda f: -f.mean()),
+        "wgan": (lambda r, f: (f - r).mean(), lambda f: -f.mean()),
+    }
+    loss_d, loss_g = losses[family]
+    sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-3) for m in (generator, discriminator))
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run"):
+        for _ in range(40):
+            fake = generator(torch.randn(32, 2))
+            sgd_d.zero_grad()
+            loss_d(discriminator(torch.randn(32, 2)), discriminator(fake.detach())).backward()
+            sgd_d.step()
+            sgd_g.zero_grad()
+            loss_g(discriminator(fake)).backward()
+            sgd_g.step()
+    assert Run.open(tmp_path / "run").meta["loss_family"] == {"name": family, "source": "inferred"}
+
+
+def test_modules_that_make_no_sense_are_refused_in_one_sentence(tiny, tmp_path):
+    """The same module twice, no module, no parameters, or one that is watched already."""
+    gan = tiny()
+    run_dir = tmp_path / "run"
+    with pytest.raises(ValueError, match="generator and discriminator are the same module"):
+        gandiag.attach(gan.generator, gan.generator, run_dir=run_dir)
+    with pytest.raises(TypeError, match="discriminator must be a torch.nn.Module, got str"):
+        gandiag.attach(gan.generator, "critic", run_dir=run_dir)
+    with pytest.raises(ValueError, match="has no parameter that requires grad"):
+        gandiag.attach(gan.generator, nn.ReLU(), run_dir=run_dir)
+    with pytest.raises(ValueError, match="share 2 parameters"):
+        gandiag.attach(gan.generator, nn.Sequential(gan.generator[0]), run_dir=run_dir)
+    assert not run_dir.exists()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=run_dir):
+        with pytest.raises(ValueError, match="is watched already"):
+            gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "other")
+
+
+def test_a_loss_belongs_to_its_step_wherever_it_is_logged(tiny, tmp_path):
+    """D's loss logged before G's update and G's after it share the step, also when logged now and then only."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:
+        for step in range(1, 7):
+            if step % 2 == 0:
+                gan.discriminator(torch.randn(8, 2)).mean().backward()
+                gan.adam_d.step()
+                callback.log(d_loss=step)
+            gan.train(1)
+            if step % 3 == 0:
+                callback.log(g_loss=step)
+    run = Run.open(tmp_path / "run")
+    assert run.series("loss/discriminator").to_dict() == {2: 2, 4: 4, 6: 6}
+    assert run.series("loss/generator").to_dict() == {3: 3, 6: 6}
+
+
+def test_swapped_networks_are_noticed(tiny, tmp_path, caplog):
+    """attach(D, G): the loop runs on, and one sentence asks whether the two are swapped."""
+    gan = tiny()
+    with gandiag.attach(gan.discriminator, gan.generator, run_dir=tmp_path / "run"):
+        gan.train(5)
+    assert sum("are the two swapped?" in r.message for r in caplog.records) == 1
+    assert any("swapped" in fault["message"] for fault in Run.open(tmp_path / "run").meta["faults"])
+
+
+def test_a_run_directory_in_use_is_refused_unless_resumed(tiny, tmp_path):
+    """Another run is never overwritten; resume=True continues, start_step supersedes re-done steps."""
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
+        gan.train(6)
+    with pytest.raises(RunError, match=r"holds run \w+ already; .* resume=True"):
+        gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run")
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", resume=True):
+        gan.train(4)
+    assert list(Run.open(tmp_path / "run").scalars.index) == list(range(1, 11))
+    done = len(gan.expected)
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", resume=True, start_step=8):
+        gan.train(2)
+    run = Run.open(tmp_path / "run")
+    assert list(run.scalars.index) == list(range(1, 10))
+    assert run.scalars.loc[8, "grad/generator/norm"] == pytest.approx(gan.expected[done]["grad/generator/norm"], rel=1e-5)
+    assert [s["start_step"] for s in run.meta["segments"]] == [1, 7, 8]
+
+
+def test_an_unwritable_run_directory_is_refused_in_one_sentence(tiny, tmp_path):
+    """A file in the way: RunError names the path, and no hook stays on the networks."""
+    gan = tiny()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match="cannot be written"):
+        gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "file" / "run")
+    assert not gan.generator._forward_hooks
+
+
+def test_a_fault_inside_a_probe_never_reaches_the_loop(tiny, tmp_path, caplog, monkeypatch):
+    """A probe that raises is logged once, counted, and on record; training goes on."""
+    import gandiag.watcher
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken probe")
+
+    monkeypatch.setattr(gandiag.watcher, "gradient_norms", broken)
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
+        gan.train(10)
+    assert sum("broken probe" in r.message for r in caplog.records) == 1
+    (fault,) = Run.open(tmp_path / "run").meta["faults"][:1]
+    assert fault["where"] == "gradient probe"
+    assert fault["count"] >= 1
+
+
+def test_unusual_images_and_outputs_leave_training_alone(tmp_path):
+    """Two channels, odd sizes, half precision and a batch of one: recorded as far as they go, no exception."""
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(3, 2 * 5 * 7), nn.Unflatten(1, (2, 5, 7)))
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(70, 1))
+    sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-2) for m in (generator, discriminator))
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run"):
+        for size in (1, 4, 1, 3):
+            fake = generator(torch.randn(size, 3))
+            sgd_d.zero_grad()
+            (discriminator(fake.detach()) - discriminator(torch.randn(size, 2, 5, 7))).mean().backward()
+            sgd_d.step()
+            sgd_g.zero_grad()
+            discriminator(fake).mean().backward()
+            sgd_g.step()
+    run = Run.open(tmp_path / "run")
+    assert run.last_step == 4
+    assert not run.meta["faults"]
+    assert {s.kind for s in run.samples} == {"points"}
