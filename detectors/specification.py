@@ -47,11 +47,11 @@ def remedies(detector: Detector | type) -> tuple[str, ...]:
 def evidence(
     series: pd.Series, threshold: float, comparison: Literal["below", "above"], step: int, label: str | None = None
 ) -> Evidence:
-    """The value of a series at a step beside the threshold it was compared with."""
-    name = str(series.name) if label is None else label
-    unit = describe(str(series.name)).unit
+    """The value of a series at a step beside its threshold; with a `label` it is a ratio, without a unit."""
+    name = str(series.name)
+    unit = describe(name).unit if label is None else ""
     return Evidence(
-        signal=name, value=value_at(series, step), threshold=threshold, unit=unit, comparison=comparison
+        signal=label or name, value=value_at(series, step), threshold=threshold, unit=unit, comparison=comparison
     )
 
 

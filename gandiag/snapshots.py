@@ -51,13 +51,14 @@ def to_bytes(samples: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-    """Tile (B, C, H, W) into one (rows*H, columns*W, C) picture, as square as B allows."""
+    """Tile (B, C, H, W) into one picture (rows, columns, C), as square as B allows, a pixel of grey between tiles."""
+    images = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=128)
     count, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    blank = np.zeros((rows * columns - count, channels, height, width), images.dtype)
+    blank = np.full((rows * columns - count, channels, height, width), 128, images.dtype)
     tiles = np.concatenate([images, blank]).reshape(rows, columns, channels, height, width)
-    return tiles.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
+    return tiles.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)[:-1, :-1]
 
 
 def _png(picture: np.ndarray) -> bytes:

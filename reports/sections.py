@@ -228,8 +228,13 @@ def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:
     for key, value in diagnosis.provenance.items():
         if isinstance(value, Mapping):
             title = "Versions while judging" if key == "versions" else key.replace("_", " ").capitalize()
-            yield _table(title, value)
+            yield _table(title, {k: _joined(v) for k, v in value.items()})
     yield _table("Diagnosis", loose)
+
+
+def _joined(settings: Any) -> Any:
+    """A detector's thresholds on one line."""
+    return ", ".join(f"{k} {v}" for k, v in flat(settings)) if isinstance(settings, Mapping) else settings
 
 
 def _table(title: str, settings: Mapping[str, Any]) -> Table:

@@ -75,7 +75,7 @@ def sample_strip(run: Run, findings: Sequence[Finding]) -> Strip:
 
 def _notes(total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> Iterator[str]:
     if shown:
-        yield f"{shown:,} of {count(total, 'snapshot')}, each of the same latent batch."
+        yield f"{shown:,} of {count(total, 'snapshot')}, of batches that G gave in training."
     if any(points.shape[1] == 2 for points in clouds):
         x, y = (f"{name} from {number(a)} to {number(b)}" for name, a, b in zip("xy", *axes, strict=True))
         yield f"All on the same axes: {x}, {y}. The extreme 1 % of points may lie outside."
