@@ -68,13 +68,17 @@ class Divergence:
 
         level = rolling_median(series, self.window_steps)
         level = level.loc[level.index[:1].min() + self.warmup_steps :] if len(level) else level
-        return np.log10(level.clip(lower=max(floor, 1e-30), upper=1e30)).pipe(lambda s: s - s.cummin())
+        decades: pd.Series = np.log10(level.clip(lower=max(floor, 1e-30), upper=1e30))
+        return decades - decades.cummin()
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
         found = []
         for spell in spells(
-            score > self.decades, score > self.stay_decades, min_steps=self.min_steps, lead_steps=self.window_steps // 2
+            score > self.decades,
+            score > self.stay_decades,
+            min_steps=self.min_steps,
+            lead_steps=self.window_steps // 2,
         ):
             peak = float(score.loc[spell.onset : spell.last].max())
             summary = f"D's outputs and the gradients grew {10**peak:,.2g}-fold together from step {spell.onset:,}"

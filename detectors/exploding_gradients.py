@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import evidence, finding
-from .windows import Spell, rolling_median, spells
+from .windows import Spell, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ class ExplodingGradients:
         - clip the gradient norm (torch.nn.utils.clip_grad_norm_) at some ten times its healthy median
         - halve the learning rate of the network that exploded first
         - constrain D: spectral normalisation, or a gradient penalty (WGAN-GP 10, R1 gamma 0.1 to 10)
+
     References:
         Pascanu et al. 2013; Gulrajani et al. 2017, figure 1. ganhacks calls a norm above 100 a failure; a ratio
         needs no scale.
@@ -92,7 +93,7 @@ class ExplodingGradients:
             f"from step {spell.onset:,}"
         )
         label = f"{name} / highest median before"
-        fact = evidence(inside.rename(name), self.ratio, "above", int(inside.idxmax()), label)
+        fact = evidence(inside.rename(name), self.ratio, "above", step_of_lowest(-inside), label)
         return finding(self, spell, "failure" if severe else "warning", summary, (fact,), _names(run))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import evidence, finding
-from .windows import spells, value_at
+from .windows import spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ class ModeCollapse:
             inside = score.loc[spell.onset : spell.last]
             severe = bool(((inside < self.failure_share).rolling(self.min_checks).min() == 1).any())
             severity: Severity = "failure" if severe else "warning"
-            worst = int(inside.idxmin())
+            worst = step_of_lowest(inside)
             left, expected = (value_at(run.series(n), worst) for n in self.needs)
             summary = (
                 f"The generator covers {left:.1f} of {expected:.1f} effective modes at step {worst:,}; "

@@ -68,7 +68,8 @@ class NonFinite:
 
 def _where(run: Run, step: int) -> str:
     """What was not finite at a step, as far as the record tells."""
-    nets = [n for n in ("generator", "discriminator") if run.scalars.get(f"grad/{n}/nonfinite", {}).get(step, 0) > 0]
+    at = run.scalars.loc[step]
+    nets = [net for net in ("generator", "discriminator") if at.get(f"grad/{net}/nonfinite", 0.0) > 0]
     if not nets:
         return "A loss or an output of the discriminator is"
     return f"Gradients of the {' and the '.join(nets)} are"

@@ -74,7 +74,7 @@ class Oscillation:
         """One row per window, shortest windows first: its last step, length, and what `_judge` found."""
         import pandas as pd
 
-        rows = []
+        rows: list[tuple[float, ...]] = []
         window = self.window_steps
         while window <= run.last_step:  # each scale sees four times slower cycles
             rows += self._scale(run, window)
@@ -84,7 +84,7 @@ class Oscillation:
     def _scale(self, run: Run, window: int) -> list[tuple[float, ...]]:
         steps = run.scalars.index.to_numpy()
         columns = {name: run.scalars[name].to_numpy() for name in self.needs}
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for end in range(window, int(steps[-1]) + 1, window // 4):
             inside = slice(*np.searchsorted(steps, [end - window + 1, end + 1]))
             if steps[inside].size < BINS:
@@ -108,7 +108,9 @@ class Oscillation:
 
     def __call__(self, run: Run) -> list[Finding]:
         found: list[Finding] = []
-        for window, rows in self._windows(run).groupby("window"):
+        windows = self._windows(run)
+        for window in windows["window"].unique():
+            rows = windows[windows["window"] == window]
             frame = rows.set_index(rows["step"].astype("int64"))
             hit = frame["size"] >= self.amplitude
             lasting = hit.rolling(self.min_windows).min() == 1
@@ -126,7 +128,11 @@ class Oscillation:
             f"{shape} ({last['envelope']:.2f} per cycle)"
         )
         facts = (
-            Evidence(signal="swing of D's mean / spread in a batch", value=float(last["size"]), threshold=self.amplitude),
+            Evidence(
+                signal="swing of D's mean / spread in a batch",
+                value=float(last["size"]),
+                threshold=self.amplitude,
+            ),
             Evidence(signal="amplitude per cycle", value=float(last["envelope"]), threshold=self.envelope),
         )
         columns = ("d/real/mean", "d/fake/mean", "loss/generator")

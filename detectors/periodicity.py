@@ -54,7 +54,12 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
         return None
     peak = int(candidates[np.argmax(ratios[candidates])])
     amplitude, envelope = _envelope(series, float(frequencies[peak]))
-    return Cycle(1 / float(frequencies[peak]), fisher_p(float(ratios[peak] / ratios.sum()), len(power)), amplitude, envelope)
+    return Cycle(
+        1 / float(frequencies[peak]),
+        fisher_p(float(ratios[peak] / ratios.sum()), len(power)),
+        amplitude,
+        envelope,
+    )
 
 
 def fisher_p(g: float, m: int) -> float:

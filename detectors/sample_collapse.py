@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import evidence, finding
-from .windows import rolling_median, spells
+from .windows import rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,6 @@ class SampleCollapse:
                 f"from step {spell.onset:,}"
             )
             threshold = self.failure_ratio if severe else self.ratio
-            facts = (evidence(score, threshold, "below", int(inside.idxmin()), "diversity (lower of two ratios)"),)
+            facts = (evidence(score, threshold, "below", step_of_lowest(inside), "diversity (lower of two ratios)"),)
             found.append(finding(self, spell, severity, summary, facts, ("diversity/ratio", "diversity/nearest_ratio")))
         return found

@@ -45,18 +45,31 @@ def remedies(detector: Detector | type) -> tuple[str, ...]:
 
 
 def evidence(
-    series: pd.Series, threshold: float, comparison: Literal["below", "above"], step: int, label: str | None = None
+    series: pd.Series,
+    threshold: float,
+    comparison: Literal["below", "above"],
+    step: int,
+    label: str | None = None,
 ) -> Evidence:
     """The value of a series at a step beside its threshold; with a `label` it is a ratio, without a unit."""
     name = str(series.name)
     unit = describe(name).unit if label is None else ""
     return Evidence(
-        signal=label or name, value=value_at(series, step), threshold=threshold, unit=unit, comparison=comparison
+        signal=label or name,
+        value=value_at(series, step),
+        threshold=threshold,
+        unit=unit,
+        comparison=comparison,
     )
 
 
 def finding(
-    detector: Detector, spell: Spell, severity: Severity, summary: str, facts: tuple[Evidence, ...], columns: tuple[str, ...]
+    detector: Detector,
+    spell: Spell,
+    severity: Severity,
+    summary: str,
+    facts: tuple[Evidence, ...],
+    columns: tuple[str, ...],
 ) -> Finding:
     """A `Finding` for one spell, with mechanism and remedies from the detector's specification."""
     return Finding(

@@ -65,7 +65,7 @@ class VanishingGradients:
         level = rolling_median(self._feedback(run), self.window_steps)
         left = level / level.cummax()
         if run.loss_family == "minimax":
-            left = np.minimum(left, self._passed(run).reindex(left.index).ffill().fillna(1.0))
+            left = left.combine(self._passed(run).reindex(left.index).ffill().fillna(1.0), min)
         return left.rename("feedback left")
 
     def _feedback(self, run: Run) -> pd.Series:
@@ -73,7 +73,7 @@ class VanishingGradients:
         return run.series(name)
 
     def _passed(self, run: Run) -> pd.Series:
-        """sigmoid of the mean logit on generated samples: what the saturating loss lets through."""
+        """Sigmoid of the mean logit on generated samples: what the saturating loss lets through."""
         logits = rolling_median(run.series("d/fake/mean"), self.window_steps)
         low, high = run.series("d/fake/min"), run.series("d/real/max")
         probabilities = len(low) and len(high) and low.min() >= 0 and high.max() <= 1

@@ -7,6 +7,7 @@ the value at a step depends on nothing later.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,18 +25,23 @@ class Spell:
 
 def rolling_median(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
     """Median over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
-    return _rolling(series, window_steps, min_rows).median().set_axis(series.dropna().index).dropna()
+    return _settled(_rolling(series, window_steps, min_rows).median(), series)
 
 
 def rolling_mean(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
     """Mean over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
-    return _rolling(series, window_steps, min_rows).mean().set_axis(series.dropna().index).dropna()
+    return _settled(_rolling(series, window_steps, min_rows).mean(), series)
 
 
-def _rolling(series: pd.Series, window_steps: int, min_rows: int) -> pd.core.window.Rolling:
+def _rolling(series: pd.Series, window_steps: int, min_rows: int) -> Any:
     present = series.dropna()
     clock = pd.to_datetime(present.index.to_numpy(), unit="s")  # a second stands for a step: windows by steps
     return present.set_axis(clock).rolling(f"{window_steps}s", min_periods=min_rows)
+
+
+def _settled(values: pd.Series, series: pd.Series) -> pd.Series:
+    """Rolled values under the steps of the series, without those from too few rows."""
+    return values.set_axis(series.dropna().index).dropna()
 
 
 def spells(
@@ -74,8 +80,10 @@ def _bridged(found: list[Spell], bridge_steps: int) -> list[Spell]:
     joined: list[Spell] = []
     for spell in found:
         if joined and spell.onset - joined[-1].last <= bridge_steps:
-            spell = Spell(joined[-1].onset, spell.last, joined.pop().certain, spell.ongoing)
-        joined.append(spell)
+            first = joined.pop()
+            joined.append(Spell(first.onset, spell.last, first.certain, spell.ongoing))
+        else:
+            joined.append(spell)
     return joined
 
 
@@ -89,3 +97,8 @@ def value_at(series: pd.Series, step: int) -> float:
     """The last value recorded up to `step`, NaN when there is none."""
     before = series.loc[:step].dropna()
     return float(before.iloc[-1]) if len(before) else float("nan")
+
+
+def step_of_lowest(series: pd.Series) -> int:
+    """The first step at which a series takes its lowest value."""
+    return int(series.index.to_numpy()[int(series.to_numpy().argmin())])

@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gandiag.watcher import attach as attach
     from gandiag.callback import Callback as Callback
-    from gandiag.judging import diagnose as diagnose
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
+    from gandiag.judging import diagnose as diagnose
     from gandiag.run import Run as Run
     from gandiag.run import RunError as RunError
+    from gandiag.watcher import attach as attach
 
 __version__ = "0.1.0"
 
@@ -29,11 +29,14 @@ _HOMES = {
     "Run": "gandiag.run",
     "RunError": "gandiag.run",
 }
+_SUBMODULES = ("detectors", "modes", "synthetic")
 __all__ = ["Callback", "Diagnosis", "Finding", "Run", "RunError", "__version__", "attach", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import gandiag` stays instant."""
+    if name in _SUBMODULES:
+        return import_module(f"gandiag.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gandiag' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

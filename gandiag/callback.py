@@ -6,6 +6,7 @@ import atexit
 import os
 import queue
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Callback:
         For arguments that make no sense.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first have defaults
         self,
         run_dir: str | PathLike[str],
         *,
@@ -92,8 +93,8 @@ class Callback:
         flush_seconds: float = FLUSH_SECONDS,
     ) -> None:
         _check(loss_family, judge_every, start_step, resume)
-        import pandas as _  # noqa: F401 - now, rather than by the background thread in the middle of a training
-        import pyarrow.parquet as _p  # noqa: F401
+        for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
+            import_module(heavy)  # now, rather than by the background thread in the middle of a training
 
         tracker = _tracker(modes)
         recorder = Recorder(run_dir, resume=resume, start_step=start_step, flush_seconds=flush_seconds)

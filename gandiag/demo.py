@@ -129,7 +129,9 @@ def run_demo(
     for recipe in recipes:
         console.print(f"[bold]{recipe.name}[/bold]: {recipe.says}")
         with Progress(*columns, console=console, disable=quiet or not sys.stderr.isatty()) as progress:
-            results.append(_run(recipe, steps or recipe.steps, seed, _free_folder(Path(out), recipe.name), modes, progress))
+            results.append(
+                _run(recipe, steps or recipe.steps, seed, _free_folder(Path(out), recipe.name), modes, progress)
+            )
     if not quiet:
         Console().print(results_table(results))
     return results
@@ -151,7 +153,13 @@ def _run(recipe: Recipe, steps: int, seed: int, folder: Path, modes: bool, progr
         discriminator,
         run_dir=folder,
         modes="digits" if modes else None,
-        hyperparameters={"recipe": recipe.name, "says": recipe.says, "seed": seed, "steps": steps, "batch": BATCH},
+        hyperparameters={
+            "recipe": recipe.name,
+            "says": recipe.says,
+            "seed": seed,
+            "steps": steps,
+            "batch": BATCH,
+        },
         on_finding=tell,
         alerts=False,
     ) as callback:

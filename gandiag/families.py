@@ -26,7 +26,8 @@ MAX_MISFIT = 0.02  # residual share of a gradient's power: exact losses leave ro
 
 
 def _logistic(f: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(f, -60, 60)))
+    value: np.ndarray = 1 / (1 + np.exp(-np.clip(f, -60, 60)))
+    return value
 
 
 _LOGIT_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -125,7 +125,12 @@ class Diagnosis:
         )
         missing = tuple(NotAssessed(**{**n, "missing": tuple(n["missing"])}) for n in data["not_assessed"])
         errors = tuple(DetectorError(**e) for e in data["errors"])
-        rest = {"findings": findings, "not_assessed": missing, "errors": errors, "clean": tuple(data["clean"])}
+        rest = {
+            "findings": findings,
+            "not_assessed": missing,
+            "errors": errors,
+            "clean": tuple(data["clean"]),
+        }
         return cls(**{**data, **rest})
 
 

@@ -85,7 +85,9 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
 def _unusable(detector: Detector) -> NotAssessed:
     names = " and ".join(n.replace("|", " or ") for n in detector.needs)
     return NotAssessed(
-        code=detector.code, reason=f"{names} was recorded too seldom, or never where it can be judged", how_to=detector.how_to
+        code=detector.code,
+        reason=f"{names} was recorded too seldom, or never where it can be judged",
+        how_to=detector.how_to,
     )
 
 

@@ -198,7 +198,7 @@ def _npz(arrays: Mapping[str, list[tuple[int, np.ndarray]]]) -> bytes:
     for name, entries in arrays.items():
         content[f"{name}:step"] = np.array([step for step, _ in entries])
         content[name] = np.stack([values for _, values in entries])
-    np.savez_compressed(sink, **content)
+    np.savez_compressed(sink, allow_pickle=False, **content)
     return sink.getvalue()
 
 
@@ -207,5 +207,5 @@ def _merged_npz(parts: list[bytes]) -> bytes:
     names = dict.fromkeys(name for part in loaded for name in part)
     merged = {name: np.concatenate([part[name] for part in loaded if name in part]) for name in names}
     sink = io.BytesIO()
-    np.savez_compressed(sink, **merged)
+    np.savez_compressed(sink, allow_pickle=False, **merged)
     return sink.getvalue()

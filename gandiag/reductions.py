@@ -60,7 +60,7 @@ def count_nonfinite(raw: Raw) -> np.ndarray:
     watched = [v for k, v in raw.items() if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
     bad = [~np.isfinite(v.reshape(len(v), -1)).all(axis=1) for v in watched]
     steps = len(next(iter(raw.values()))) if raw else 0
-    return np.sum(bad, axis=0, dtype=np.float64) if bad else np.zeros(steps)
+    return np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
 
 
 def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signals:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from os import PathLike
 
     import numpy as np
@@ -182,9 +182,7 @@ def _check_meta(meta: Any, place: str) -> None:
             found = type(meta[key]).__name__ if key in meta else "nothing"
             raise RunError(f"{place}: {key} must be {kind.__name__}, found {found}")
     for segment in meta["segments"]:
-        if not isinstance(segment, dict) or not all(
-            isinstance(segment.get(k), int) for k in ("index", "start_step")
-        ):
+        if not isinstance(segment, dict) or not all(isinstance(segment.get(k), int) for k in ("index", "start_step")):
             raise RunError(f"{place}: segments: each needs whole numbers index and start_step, found {segment}")
 
 
@@ -234,15 +232,13 @@ def _before(table: pa.Table, step: int) -> pa.Table:
 def _frame(tables: list[pa.Table]) -> pd.DataFrame:
     import pyarrow as pa
 
-    frame = pa.concat_tables(tables, promote_options="default").to_pandas().set_index("step")
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas().set_index("step")
     if not frame.index.is_unique:  # a row written in two parts: the later value of each signal counts
         frame = frame.groupby(level=0).last()
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
 
-def _read_arrays(
-    folder: Folder, starts: Mapping[int, int]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _read_arrays(folder: Folder, starts: Mapping[int, int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     import zipfile
 
     import numpy as np

@@ -58,7 +58,12 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("modes/tv", "share", "total variation distance of the mode histogram from the prior", "high"),
     Signal("modes/effective", "modes", "exp(entropy) of the mode histogram", "low"),
     Signal("modes/expected_effective", "modes", "exp(entropy) that the prior itself has"),
-    Signal("modes/missing", "modes", "modes whose share is below a tenth of their prior with 99 % confidence", "high"),
+    Signal(
+        "modes/missing",
+        "modes",
+        "modes whose share is below a tenth of their prior with 99 % confidence",
+        "high",
+    ),
     Signal("modes/samples", "samples", "number of generated samples behind the mode histogram"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
 )

@@ -52,7 +52,12 @@ def _print_finding(console: Console, finding: Finding) -> None:
     until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
     console.print()
     console.print(
-        Text.assemble(coloured(finding.severity), " ", (finding.code, "bold"), f"  from step {finding.onset_step:,}, {until}")
+        Text.assemble(
+            coloured(finding.severity),
+            " ",
+            (finding.code, "bold"),
+            f"  from step {finding.onset_step:,}, {until}",
+        )
     )
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]
     lines += [f"try: {remedy}" for remedy in finding.remedies]

@@ -85,7 +85,7 @@ class Watcher:
         self._attribution, self._projection = Attribution(), Projection()
         self._family = FamilyProbe(wanted=callback.loss_family is None)
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
-        self._splits: dict[int, tuple[Any, dict[str, list[torch.Tensor]]]] = {}
+        self._splits: dict[int, tuple[Any, dict[str, list[torch.nn.Parameter]]]] = {}
         self._updates: dict[str, UpdateRatio] = {}
         self._failures: dict[str, int] = {}
         self._process = os.getpid()
@@ -93,7 +93,8 @@ class Watcher:
         self._handles = [
             generator.register_forward_hook(ModuleHook(self._guarded("hook on the generator", self._on_generator))),
             discriminator.register_forward_hook(
-                ModuleHook(self._guarded("hook on the discriminator", self._on_discriminator)), with_kwargs=True
+                ModuleHook(self._guarded("hook on the discriminator", self._on_discriminator)),
+                with_kwargs=True,
             ),
             register_optimizer_step_pre_hook(self._guarded("gradient probe", self._before_update)),
             register_optimizer_step_post_hook(self._guarded("update probe", self._after_update)),
@@ -186,7 +187,7 @@ class Watcher:
             if self.callback.completed_steps in INFER_AT:
                 self._report()
 
-    def _split(self, optimizer: torch.optim.Optimizer) -> dict[str, list[torch.Tensor]]:
+    def _split(self, optimizer: torch.optim.Optimizer) -> dict[str, list[torch.nn.Parameter]]:
         """The watched parameters of an optimizer by network, in the network's own order."""
         signature = (optimizer.__class__, *(len(group["params"]) for group in optimizer.param_groups))
         known = self._splits.get(id(optimizer))
@@ -235,7 +236,7 @@ class Watcher:
         self.callback.describe(**changes)
 
 
-def _holds(optimizer: torch.optim.Optimizer, split: Mapping[str, list[torch.Tensor]]) -> bool:
+def _holds(optimizer: torch.optim.Optimizer, split: Mapping[str, list[torch.nn.Parameter]]) -> bool:
     """Whether a remembered split is this optimizer's: another one may have taken the id of a deleted one."""
     if not split:
         return False
@@ -250,7 +251,7 @@ class ModuleHook:
         self._function = function
 
     def __call__(self, *arguments: Any) -> None:
-        if not torch.jit.is_tracing():
+        if not torch._C._get_tracing_state():  # noqa: SLF001 - is a trace being recorded? (torch.jit.is_tracing)
             self._function(*arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from gandiag.findings import Diagnosis, Finding
     from gandiag.modes.tracker import ModeTracker
     from gandiag.recorder import Recorder
@@ -115,9 +116,7 @@ class Worker(threading.Thread):
         size = len(block.steps)
         self._step = block.steps[-1]
         arrays = block.arrays()
-        reduced = [
-            (rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in arrays
-        ]
+        reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in arrays]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(size, reduced)
         _thin_layers(steps, columns)
@@ -160,7 +159,14 @@ class Worker(threading.Thread):
             self.recorder.event("finding", step=self._step, **asdict(finding))
             if self.settings.alerts:
                 level = logging.ERROR if finding.severity == "failure" else logging.WARNING
-                logger.log(level, "gandiag: step %d: %s %s: %s", self._step, finding.severity, finding.code, finding.summary)
+                logger.log(
+                    level,
+                    "gandiag: step %d: %s %s: %s",
+                    self._step,
+                    finding.severity,
+                    finding.code,
+                    finding.summary,
+                )
         self._write_diagnosis()
 
     def _write_diagnosis(self) -> None:

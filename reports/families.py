@@ -38,14 +38,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
     Family("Gradients that are not finite", f"grad/{NET}/nonfinite", even_constant=False),
     Family("Recorded values that are not finite", "nonfinite", even_constant=False),
-    Family(
-        "Feedback from D to G", "feedback/.+", "What D tells G about each sample. Near 0, G learns nothing."
-    ),
+    Family("Feedback from D to G", "feedback/.+", "What D tells G about each sample. Near 0, G learns nothing."),
     Family("Update size relative to the weights", f"update/{NET}/ratio"),
     Family("Diversity within the batch", "diversity/(fake|real)"),
-    Family(
-        "Diversity, generated over real", "diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."
-    ),
+    Family("Diversity, generated over real", "diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."),
     Family("Modes", "modes/(captured|robust|effective|expected_effective|missing)"),
     Family("Mode balance", "modes/kl", "Distance of the mode histogram from the prior, 0 is perfect."),
     Family("Shares of samples by mode", "modes/(high_quality|tv)"),

@@ -96,8 +96,5 @@ def _dots(path: str) -> bytes:
 
 def breakable(text: str) -> str:
     """The text with room for a line break inside words that are too long for a line."""
-    words = (
-        "\u200b".join(word[i : i + UNBROKEN] for i in range(0, len(word), UNBROKEN))
-        for word in text.split(" ")
-    )
+    words = ("\u200b".join(word[i : i + UNBROKEN] for i in range(0, len(word), UNBROKEN)) for word in text.split(" "))
     return " ".join(words)

@@ -78,7 +78,7 @@ def test_nothing_is_left_behind_after_closing(tiny, tmp_path):
 
 
 def test_copies_and_saved_modules_of_a_watched_network_are_not_watched(tiny, tmp_path):
-    """deepcopy and torch.save work while attached, and what they make records nothing."""
+    """Deepcopy and torch.save work while attached, and what they make records nothing."""
     gan = tiny()
     with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
         gan.train(2)
@@ -192,7 +192,10 @@ def test_the_loss_family_is_inferred_from_the_feedback(family, tmp_path):
         discriminator.weight.fill_(2.0)
     losses = {  # (D's loss, G's loss) as functions of logits
         "minimax": (lambda r, f: -(logsigmoid(r) + logsigmoid(-f)).mean(), lambda f: logsigmoid(-f).mean()),
-        "non-saturating": (lambda r, f: -(logsigmoid(r) + logsigmoid(-f)).mean(), lambda f: -logsigmoid(f).mean()),
+        "non-saturating": (
+            lambda r, f: -(logsigmoid(r) + logsigmoid(-f)).mean(),
+            lambda f: -logsigmoid(f).mean(),
+        ),
         "lsgan": (lambda r, f: ((r - 1) ** 2 + f**2).mean(), lambda f: ((f - 1) ** 2).mean()),
         "hinge": (lambda r, f: (relu(1 - r) + relu(1 + f)).mean(), lambda f: -f.mean()),
         "wgan": (lambda r, f: (f - r).mean(), lambda f: -f.mean()),
@@ -217,16 +220,17 @@ def test_modules_that_make_no_sense_are_refused_in_one_sentence(tiny, tmp_path):
     run_dir = tmp_path / "run"
     with pytest.raises(ValueError, match="generator and discriminator are the same module"):
         gandiag.attach(gan.generator, gan.generator, run_dir=run_dir)
-    with pytest.raises(TypeError, match="discriminator must be a torch.nn.Module, got str"):
+    with pytest.raises(TypeError, match=r"discriminator must be a torch\.nn\.Module, got str"):
         gandiag.attach(gan.generator, "critic", run_dir=run_dir)
     with pytest.raises(ValueError, match="has no parameter that requires grad"):
         gandiag.attach(gan.generator, nn.ReLU(), run_dir=run_dir)
     with pytest.raises(ValueError, match="share 2 parameters"):
         gandiag.attach(gan.generator, nn.Sequential(gan.generator[0]), run_dir=run_dir)
     assert not run_dir.exists()
-    with gandiag.attach(gan.generator, gan.discriminator, run_dir=run_dir):
-        with pytest.raises(ValueError, match="is watched already"):
-            gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "other")
+    callback = gandiag.attach(gan.generator, gan.discriminator, run_dir=run_dir)
+    with pytest.raises(ValueError, match="is watched already"):
+        gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "other")
+    callback.close()
 
 
 def test_a_loss_belongs_to_its_step_wherever_it_is_logged(tiny, tmp_path):
@@ -270,7 +274,9 @@ def test_a_run_directory_in_use_is_refused_unless_resumed(tiny, tmp_path):
         gan.train(2)
     run = Run.open(tmp_path / "run")
     assert list(run.scalars.index) == list(range(1, 10))
-    assert run.scalars.loc[8, "grad/generator/norm"] == pytest.approx(gan.expected[done]["grad/generator/norm"], rel=1e-5)
+    assert run.scalars.loc[8, "grad/generator/norm"] == pytest.approx(
+        gan.expected[done]["grad/generator/norm"], rel=1e-5
+    )
     assert [s["start_step"] for s in run.meta["segments"]] == [1, 7, 8]
 
 

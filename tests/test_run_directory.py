@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ import pytest
 import gandiag
 from gandiag.recorder import Recorder
 from gandiag.run import Run, RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def record(folder, steps=50, **options):
@@ -93,10 +96,15 @@ def test_rows_with_different_signals_share_a_part(tmp_path):
 
 def test_an_exception_in_the_loop_is_kept_as_the_reason(tmp_path):
     """Leaving the with block by an exception: status crashed, one line."""
-    with pytest.raises(ZeroDivisionError), gandiag.Callback(tmp_path / "run") as callback:
-        callback.log(value=1)
-        callback.step()
-        _ = 1 / 0
+
+    def train():
+        with gandiag.Callback(tmp_path / "run") as callback:
+            callback.log(value=1)
+            callback.step()
+            return 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        train()
     run = Run.open(tmp_path / "run")
     assert (run.meta["status"], run.meta["reason"]) == ("crashed", "ZeroDivisionError: division by zero")
     assert run.last_step == 1
@@ -104,11 +112,17 @@ def test_an_exception_in_the_loop_is_kept_as_the_reason(tmp_path):
 
 @pytest.mark.parametrize(
     ("ending", "status", "reason"),
-    [("", "closed", "the interpreter exited"), ("raise ValueError('boom\\nline two')", "crashed", "ValueError: boom line two")],
+    [
+        ("", "closed", "the interpreter exited"),
+        ("raise ValueError('boom\\nline two')", "crashed", "ValueError: boom line two"),
+    ],
 )
 def test_a_run_that_nobody_closes_is_closed_at_exit(tmp_path, ending, status, reason):
     """At the interpreter's end the run is complete, with the reason of an unhandled exception."""
-    lines = f"import gandiag\nc = gandiag.Callback({str(tmp_path / 'run')!r})\nfor i in range(7):\n c.log(x=i)\n c.step()\n{ending}"
+    lines = (
+        f"import gandiag\nc = gandiag.Callback({str(tmp_path / 'run')!r})\n"
+        f"for i in range(7):\n c.log(x=i)\n c.step()\n{ending}"
+    )
     subprocess.run([sys.executable, "-c", lines], check=False, capture_output=True, timeout=120)
     run = Run.open(tmp_path / "run")
     assert (run.meta["status"], run.meta["reason"], run.last_step) == (status, reason, 7)

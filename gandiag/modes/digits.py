@@ -73,9 +73,7 @@ class DigitsClassifier:
         pixels = np.asarray(images, dtype=np.float64)
         if not pixels.ndim or pixels.shape[1:] not in ((SIDE, SIDE), (1, SIDE, SIDE), (SIDE * SIDE,)):
             expected = "(n, 8, 8), (n, 1, 8, 8) or (n, 64)"
-            raise ValueError(
-                f"images for the digits classifier must have shape {expected}, found {pixels.shape}"
-            )
+            raise ValueError(f"images for the digits classifier must have shape {expected}, found {pixels.shape}")
         flat = pixels.reshape(len(pixels), SIDE * SIDE)
         readable = np.isfinite(flat).all(axis=1)
         low, high = self.value_range

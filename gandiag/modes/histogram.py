@@ -70,9 +70,7 @@ class ClassHistogram:
     missing: tuple[int, ...]
 
 
-def class_histogram(
-    counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | None = None
-) -> ClassHistogram:
+def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | None = None) -> ClassHistogram:
     """Test a class histogram against its prior.
 
     Significance is not severity: with many samples a harmless difference is significant, so judge by `tv`

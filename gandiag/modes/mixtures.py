@@ -64,13 +64,9 @@ class Mixture:
         modes = self.centres.shape[0]
         if self.sigmas.shape not in ((modes,), self.centres.shape):
             expected = f"{(modes,)} or {self.centres.shape}"
-            raise ValueError(
-                f"sigmas must have shape {expected} for {modes} centres, found {self.sigmas.shape}"
-            )
+            raise ValueError(f"sigmas must have shape {expected} for {modes} centres, found {self.sigmas.shape}")
         if self.weights.shape != (modes,):
-            raise ValueError(
-                f"weights must have shape {(modes,)} for {modes} centres, found {self.weights.shape}"
-            )
+            raise ValueError(f"weights must have shape {(modes,)} for {modes} centres, found {self.weights.shape}")
         if not np.isfinite(self.centres).all():
             raise ValueError("centres must be finite")
         if not (np.isfinite(self.sigmas) & (self.sigmas > 0)).all():
@@ -129,9 +125,7 @@ class Mixture:
         points = np.asarray(samples, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != self.centres.shape[1]:
             expected = f"(n, {self.centres.shape[1]})"
-            raise ValueError(
-                f"samples for the mixture {self.name} must have shape {expected}, found {points.shape}"
-            )
+            raise ValueError(f"samples for the mixture {self.name} must have shape {expected}, found {points.shape}")
         distances = np.empty(len(points))
         nearest = np.empty(len(points), dtype=np.int64)
         for part in _chunks(len(points), self.centres.size):

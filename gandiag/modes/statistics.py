@@ -56,9 +56,7 @@ def checked_labels(labels: ArrayLike, modes: int) -> Counts:
     """
     found = np.asarray(labels)
     if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-        raise ValueError(
-            f"labels must be whole numbers of shape (n,), found {found.dtype} of shape {found.shape}"
-        )
+        raise ValueError(f"labels must be whole numbers of shape (n,), found {found.dtype} of shape {found.shape}")
     if found.size and not -1 <= int(found.min()) <= int(found.max()) < modes:
         raise ValueError(f"labels must lie in [-1, {modes - 1}], found {found.min()} to {found.max()}")
     return found.astype(np.int64)

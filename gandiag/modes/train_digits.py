@@ -149,9 +149,7 @@ def cross_validate(images: Floats, digits: Labels, recipe: Recipe) -> float:
     return float(np.mean(scores))
 
 
-def card(
-    classifier: DigitsClassifier, split: Split, chosen: Recipe, scores: Sequence[float]
-) -> dict[str, Any]:
+def card(classifier: DigitsClassifier, split: Split, chosen: Recipe, scores: Sequence[float]) -> dict[str, Any]:
     """What the classifier was made from and what it scores on the test part, ready for JSON."""
     import sklearn
 
@@ -170,8 +168,7 @@ def card(
         "recipe": asdict(chosen),
         "recipe_chosen_by": f"mean accuracy in {FOLDS}-fold cross-validation of the training part",
         "candidates": [
-            asdict(c) | {"cross_validated_accuracy": round(s, 4)}
-            for c, s in zip(CANDIDATES, scores, strict=True)
+            asdict(c) | {"cross_validated_accuracy": round(s, 4)} for c, s in zip(CANDIDATES, scores, strict=True)
         ],
         "train_images": int(train_counts.sum()),
         "train_class_counts": train_counts.tolist(),

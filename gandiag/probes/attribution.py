@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import torch
     from torch.autograd.graph import Node
 
 MAX_NODES = 2000  # autograd nodes walked in search of a generated batch; augmentations have some ten
@@ -45,7 +45,7 @@ class Origins:
         self._storages = [ref for ref in self._storages if not ref.expired()][-REMEMBERED + 1 :]
         self._storages.append(StorageWeakRef(output.untyped_storage()))
         if mark and output.grad_fn is not None:
-            output.grad_fn.metadata[MARK] = True
+            _metadata(output.grad_fn)[MARK] = True
 
     def of(self, batch: torch.Tensor) -> str:
         """How a batch that D was given came about, see `Call.origin`."""
@@ -57,11 +57,16 @@ class Origins:
         return "leaf" if batch.is_leaf and batch.requires_grad else "plain"
 
 
+def _metadata(node: Node) -> dict[str, Any]:
+    """A node's own dictionary; torch's stubs take it for a method."""
+    return node.metadata  # type: ignore[return-value]
+
+
 def _descends(node: Node) -> bool:
     """Whether the graph behind `node` holds an output of G."""
     seen, level = {node}, [node]
     while level and len(seen) < MAX_NODES:
-        if any(MARK in n.metadata for n in level):
+        if any(MARK in _metadata(n) for n in level):
             return True
         level = [n for n in dict.fromkeys(n for known in level for n, _ in known.next_functions if n) if n not in seen]
         seen.update(level)

@@ -22,8 +22,10 @@ class Projection:
         """(B, ...) of any real dtype to (min(B, 32), p) float32, detached."""
         points = batch.detach()[:MAX_POINTS].flatten(1)
         if points.shape[1] <= MAX_PLAIN:
-            return points.to(torch.float32, copy=True)
-        return points.float() @ self._matrix(points.shape[1], points.device)
+            plain: torch.Tensor = points.to(torch.float32, copy=True)
+            return plain
+        projected: torch.Tensor = points.float() @ self._matrix(points.shape[1], points.device)
+        return projected
 
     def _matrix(self, size: int, device: torch.device) -> torch.Tensor:
         key = (size, device)

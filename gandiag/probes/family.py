@@ -36,7 +36,7 @@ class FamilyProbe:
     def infer(self) -> tuple[str, bool]:
         """The family's name, and whether D's outputs are probabilities. Waits for the device, once."""
         outputs, gradients = _paired(self._generated)
-        probabilities = bool(len(outputs)) and 0 <= outputs.min() and outputs.max() <= 1
+        probabilities = bool(len(outputs)) and outputs.min() >= 0 and outputs.max() <= 1
         family = infer_generator_loss(outputs, gradients)
         if family == "linear":
             family = infer_linear_family(*_paired(self._real), penalised=self._penalised)

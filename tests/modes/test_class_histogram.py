@@ -54,9 +54,7 @@ def test_the_loss_of_a_class_is_found_with_the_stated_power(left: float, n: int)
     assert rejections(n, truth, UNIFORM) == pytest.approx(0.99, abs=0.018)
 
 
-@pytest.mark.parametrize(
-    ("n", "tv", "tv99", "kl99"), [(1_000, 0.037, 0.062, 0.011), (10_000, 0.012, 0.0195, 0.0011)]
-)
+@pytest.mark.parametrize(("n", "tv", "tv99", "kl99"), [(1_000, 0.037, 0.062, 0.011), (10_000, 0.012, 0.0195, 0.0011)])
 def test_perfect_generator_has_the_known_null(n: int, tv: float, tv99: float, kl99: float) -> None:
     """Mean and 99 % point of TV, 99 % point of KL."""
     truth = np.array(MNIST_TRAIN_COUNTS) / sum(MNIST_TRAIN_COUNTS)

@@ -165,9 +165,7 @@ def test_training_program_writes_what_the_loader_reads(
     assert "cross-validated accuracy" in capsys.readouterr().err
 
 
-def test_training_program_wants_an_existing_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_training_program_wants_an_existing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong --out is a usage error before any training."""
     with pytest.raises(SystemExit) as stopped:
         train_digits.main(["--out", str(tmp_path / "nowhere")])

@@ -126,9 +126,7 @@ def test_samples_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
         ([[0.0], [1.0]], [1.0, 1.0], [0.5, 0.6], "weights must sum to 1, found a sum of 1.1"),
     ],
 )
-def test_impossible_mixtures_are_refused(
-    centres: object, sigmas: object, weights: object, message: str
-) -> None:
+def test_impossible_mixtures_are_refused(centres: object, sigmas: object, weights: object, message: str) -> None:
     """The message names the field, the demand and what was found."""
     with pytest.raises(ValueError, match=message):
         Mixture("bad", centres, sigmas, weights)  # type: ignore[arg-type]

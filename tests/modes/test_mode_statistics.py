@@ -59,8 +59,7 @@ def test_upper_bounds_are_those_of_clopper_and_pearson() -> None:
     """The exact binomial interval of scipy is the oracle, at no hit and at all hits as well."""
     counts = np.array([0, 1, 17, 250])
     expected = [
-        stats.binomtest(int(c), 268, alternative="less").proportion_ci(0.99, method="exact").high
-        for c in counts
+        stats.binomtest(int(c), 268, alternative="less").proportion_ci(0.99, method="exact").high for c in counts
     ]
     assert statistics.upper_share(counts) == pytest.approx(expected)
     assert statistics.upper_share([5, 0])[0] == 1

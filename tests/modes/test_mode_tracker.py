@@ -174,9 +174,7 @@ def test_every_accepted_spelling_gives_a_labeller() -> None:
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     """A typo must be easy to mend."""
-    with pytest.raises(
-        ValueError, match=r"modes='mnist' is unknown, known names are ring8_pacgan, .*, digits"
-    ):
+    with pytest.raises(ValueError, match=r"modes='mnist' is unknown, known names are ring8_pacgan, .*, digits"):
         resolve("mnist")
 
 

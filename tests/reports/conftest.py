@@ -31,11 +31,7 @@ def collapse() -> Finding:
         last_step=3000,
         ongoing=True,
         summary="G covers two of ten modes.",
-        evidence=(
-            Evidence(
-                signal="diversity/ratio", value=0.11345, threshold=0.3, unit="ratio", comparison="below"
-            ),
-        ),
+        evidence=(Evidence(signal="diversity/ratio", value=0.11345, threshold=0.3, unit="ratio", comparison="below"),),
         mechanism="G found outputs that D accepts and nothing asks for variety.",
         remedies=("Let D see whole batches.", "Lower the learning rate of G."),
         columns=("diversity/ratio", "modes/effective"),
@@ -59,9 +55,7 @@ def failing(collapse: Finding) -> tuple[Run, Diagnosis]:
         findings=(collapse, second),
         clean=("non-finite", "divergence"),
         not_assessed=(
-            NotAssessed(
-                code="memorisation", reason="no distances were recorded", how_to="log quality/nearest"
-            ),
+            NotAssessed(code="memorisation", reason="no distances were recorded", how_to="log quality/nearest"),
         ),
         errors=(DetectorError(code="oscillation", message="ZeroDivisionError: division by zero"),),
         last_step=3000,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
 from gandiag.reports.html import render, write_html
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def opened(browser: Browser, path: Path, width: int = 1200, scheme: str = "light
         seen["complaints"].append(dialog.message)
         dialog.dismiss()
 
-    page.on(
-        "console", lambda m: seen["complaints"].append(m.text) if m.type in ("error", "warning") else None
-    )
+    page.on("console", lambda m: seen["complaints"].append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: seen["complaints"].append(str(error)))
     page.on("dialog", dismiss)
     page.on("request", lambda request: seen["requests"].append(request.url))
@@ -90,10 +89,7 @@ def test_every_chart_is_drawn_offline_on_a_screen_and_on_a_phone(
     assert seen["charts"] == seen["wanted"] >= 15
     assert not seen["overflow"]
     assert_quiet(seen)
-    order = [
-        seen["text"].index(phrase)
-        for phrase in ("Failing", "two of ten", "Everything recorded", "Provenance")
-    ]
+    order = [seen["text"].index(phrase) for phrase in ("Failing", "two of ten", "Everything recorded", "Provenance")]
     assert order == sorted(order)
 
 
@@ -132,9 +128,7 @@ def test_one_row_makes_a_report(healthy: Case) -> None:
     assert "1 step" in render(first, replace(diagnosis, last_step=1))
 
 
-def test_sample_grids_travel_inside_the_file(
-    healthy: Case, write_images: Callable[[int], tuple[Sample, ...]]
-) -> None:
+def test_sample_grids_travel_inside_the_file(healthy: Case, write_images: Callable[[int], tuple[Sample, ...]]) -> None:
     """Images are data: URIs, so that the file can be sent on."""
     run, diagnosis = healthy
     page = render(replace(run, samples=write_images(3)), diagnosis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from gandiag.reports.lines import MAX_POINTS, Line, line_of
 
 

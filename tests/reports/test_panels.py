@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+
+from gandiag import synthetic
+from gandiag.findings import Diagnosis, Finding
 from gandiag.reports.panels import (
     MAX_LINES,
     MAX_OWN_PANELS,
@@ -17,9 +20,6 @@ from gandiag.reports.panels import (
     mode_heatmap,
     onset_markers,
 )
-
-from gandiag import synthetic
-from gandiag.findings import Diagnosis, Finding
 
 if TYPE_CHECKING:
     from gandiag.run import Run

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from gandiag.reports.pdf import breakable, render, write_pdf
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from gandiag.reports import sections, text
 
 from gandiag import synthetic
 from gandiag.findings import Diagnosis, Finding
+from gandiag.reports import sections, text
 
 if TYPE_CHECKING:
     from gandiag.run import Run

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from gandiag.reports.strips import MAX_FRAMES, sample_strip
 
 from gandiag import synthetic
+from gandiag.reports.strips import MAX_FRAMES, sample_strip
 from gandiag.run import Run, Sample
 
 if TYPE_CHECKING:
