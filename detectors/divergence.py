@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+import pandas as pd
+
 from .specification import evidence, finding
-from .windows import rolling_median, spells
+from .windows import held, rolling_median, spells
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gandiag.findings import Finding
     from gandiag.run import Run
 
@@ -61,11 +62,10 @@ class Divergence:
         outputs = run.scalars[["d/real/mean", "d/fake/mean"]].abs().max(axis=1).dropna()
         gradients = run.scalars[[n for n in GRADIENTS.split("|") if n in run.scalars]].max(axis=1).dropna()
         risen = self._risen(outputs, self.output_floor)
-        return risen.combine(self._risen(gradients, 0.0).reindex(risen.index).ffill(), min).rename("decades")
+        both = pd.concat([risen, held(self._risen(gradients, 0.0), risen.index)], axis=1)
+        return both.min(axis=1, skipna=False).dropna().rename("decades")
 
     def _risen(self, series: pd.Series, floor: float) -> pd.Series:
-        import numpy as np
-
         level = rolling_median(series, self.window_steps)
         level = level.loc[level.index[:1].min() + self.warmup_steps :] if len(level) else level
         decades: pd.Series = np.log10(level.clip(lower=max(floor, 1e-30), upper=1e30))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import evidence, finding
-from .windows import Spell, rolling_median, spells, step_of_lowest
+from .windows import Spell, held, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,8 @@ class ExplodingGradients:
         return pd.DataFrame(ratios).dropna(how="all")
 
     def _reference(self, norms: pd.Series) -> pd.Series:
-        return rolling_median(norms, self.reference_steps, min_rows=20).cummax().shift(self.lag_steps)
+        highest = rolling_median(norms, self.reference_steps, min_rows=20).cummax()
+        return held(highest.set_axis(highest.index + self.lag_steps), norms.index)
 
     def __call__(self, run: Run) -> list[Finding]:
         found: list[Finding] = []

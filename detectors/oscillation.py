@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from gandiag.findings import Evidence
 
@@ -14,8 +15,6 @@ from .specification import finding
 from .windows import spells
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gandiag.findings import Finding
     from gandiag.run import Run
 
@@ -72,8 +71,6 @@ class Oscillation:
 
     def _windows(self, run: Run) -> pd.DataFrame:
         """One row per window, shortest windows first: its last step, length, and what `_judge` found."""
-        import pandas as pd
-
         rows: list[tuple[float, ...]] = []
         window = self.window_steps
         while window <= run.last_step:  # each scale sees four times slower cycles
@@ -97,8 +94,7 @@ class Oscillation:
 
     def _judge(self, binned: dict[str, np.ndarray], bin_steps: float) -> tuple[float, float, float]:
         """Amplitude over the spread within a batch (0: no undamped cycle), envelope per cycle, period in steps."""
-        cycles = [strongest_cycle(binned[name]) for name in ("d/fake/mean", "d/real/mean")]
-        fake, real = cycles
+        fake, real = (strongest_cycle(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
         if fake is None or real is None or max(fake.p_value, real.p_value) > self.p_value:
             return 0.0, float("nan"), float("nan")
         if not 0.8 < fake.period / real.period < 1.25 or fake.envelope < self.envelope:
@@ -107,33 +103,34 @@ class Oscillation:
         return fake.amplitude / spread, fake.envelope, fake.period * bin_steps
 
     def __call__(self, run: Run) -> list[Finding]:
-        found: list[Finding] = []
+        candidates: list[tuple[Spell, pd.DataFrame]] = []
         windows = self._windows(run)
         for window in windows["window"].unique():
             rows = windows[windows["window"] == window]
             frame = rows.set_index(rows["step"].astype("int64"))
             hit = frame["size"] >= self.amplitude
             lasting = hit.rolling(self.min_windows).min() == 1
-            for spell in spells(lasting, hit, lead_steps=int(window) * 3 // 4):
-                if not any(spell.onset <= f.last_step and f.onset_step <= spell.last for f in found):
-                    found.append(self._finding(frame.loc[spell.onset : spell.last], spell))
-        return found
+            lead = int(window) * 3 // 4
+            for spell in spells(lasting, hit, bridge_steps=lead):
+                onset = max(spell.onset - lead, int(run.scalars.index[0]))
+                candidates.append((replace(spell, onset=onset), frame[hit].loc[spell.onset : spell.last]))
+        kept: list[tuple[Spell, pd.DataFrame]] = []
+        for spell, frame in sorted(candidates, key=lambda c: c[0].certain):
+            if not kept or spell.onset > kept[-1][0].certain:  # else one cycle, seen at two scales
+                kept.append((spell, frame))
+        return [self._finding(frame, spell) for spell, frame in kept]
 
     def _finding(self, frame: pd.DataFrame, spell: Spell) -> Finding:
-        last = frame[frame["size"] >= self.amplitude].iloc[-1]
-        grows = float(frame["envelope"].median()) > self.failure_envelope
-        shape = "growing" if grows else "sustained"
+        last, settled = frame.iloc[-1], frame.iloc[3:]  # earlier windows hold the cycle's beginning, which grows
+        envelope = float((settled if len(settled) else frame)["envelope"].median())
+        grows = len(settled) >= self.min_windows and envelope > self.failure_envelope
         summary = (
             f"D's outputs swing with a period of {last['period']:,.0f} steps from step {spell.onset:,}, "
-            f"{shape} ({last['envelope']:.2f} per cycle)"
+            f"each cycle {envelope:.2f} times as large as the last"
         )
         facts = (
-            Evidence(
-                signal="swing of D's mean / spread in a batch",
-                value=float(last["size"]),
-                threshold=self.amplitude,
-            ),
-            Evidence(signal="amplitude per cycle", value=float(last["envelope"]), threshold=self.envelope),
+            Evidence(signal="swing of D's mean / batch spread", value=float(last["size"]), threshold=self.amplitude),
+            Evidence(signal="amplitude per cycle", value=envelope, threshold=self.envelope),
         )
         columns = ("d/real/mean", "d/fake/mean", "loss/generator")
         return finding(self, spell, "failure" if grows else "warning", summary, facts, columns)

@@ -43,8 +43,10 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
     """
     n = len(values)
     time = np.arange(n)
-    series = values - np.polyval(np.polyfit(time, values, 1), time)
-    if not np.ptp(series) > 1e-12 * max(float(np.abs(values).max()), 1e-300):
+    scale = max(float(np.abs(values).max()), 1e-300)  # so that no square overflows
+    series = values / scale
+    series = series - np.polyval(np.polyfit(time, series, 1), time)
+    if not np.ptp(series) > 1e-12:
         return None
     power = np.abs(np.fft.rfft(series))[1 : (n - 1) // 2 + 1] ** 2
     frequencies = np.arange(1, len(power) + 1) / n
@@ -57,7 +59,7 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
     return Cycle(
         1 / float(frequencies[peak]),
         fisher_p(float(ratios[peak] / ratios.sum()), len(power)),
-        amplitude,
+        amplitude * scale,
         envelope,
     )
 

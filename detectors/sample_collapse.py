@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import pandas as pd
+
 from .specification import evidence, finding
-from .windows import rolling_median, spells, step_of_lowest
+from .windows import held, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gandiag.findings import Finding, Severity
     from gandiag.run import Run
 
@@ -64,8 +64,8 @@ class SampleCollapse:
         score = rolling_median(run.series("diversity/ratio"), self.window_steps)
         nearest = run.series("diversity/nearest_ratio")
         if not nearest.empty:
-            near = rolling_median(nearest, self.window_steps).reindex(score.index).ffill()
-            score = score.combine(near, min).fillna(score)
+            near = held(rolling_median(nearest, self.window_steps), score.index)
+            score = pd.concat([score, near], axis=1).min(axis=1)
         return score.rename("diversity/ratio")
 
     def __call__(self, run: Run) -> list[Finding]:

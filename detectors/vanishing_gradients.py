@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from .specification import evidence, finding
-from .windows import rolling_mean, rolling_median, spells
+from .windows import held, rolling_mean, rolling_median, spells
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gandiag.findings import Evidence, Finding
     from gandiag.run import Run
 
@@ -61,12 +60,15 @@ class VanishingGradients:
             raise ValueError(f"need 0 < ratio <= stay_ratio < 1, got {self.ratio} and {self.stay_ratio}")
 
     def score(self, run: Run) -> pd.Series:
-        """Share of the generator's learning signal that is left: 1 all, 0 nothing."""
+        """Share of the generator's learning signal that is left, 1 all, 0 nothing, where D's AUC is known."""
         level = rolling_median(self._feedback(run), self.window_steps)
-        left = level / level.cummax()
+        left = level / level.cummax()  # NaN as long as there never was any
         if run.loss_family == "minimax":
-            left = left.combine(self._passed(run).reindex(left.index).ffill().fillna(1.0), min)
-        return left.rename("feedback left")
+            left = pd.concat([left, held(self._passed(run), left.index)], axis=1).min(axis=1)
+        return left[self._auc(run, left.index).notna()].dropna().rename("feedback left")
+
+    def _auc(self, run: Run, steps: pd.Index) -> pd.Series:
+        return held(rolling_mean(run.series("d/auc"), self.window_steps), steps)
 
     def _feedback(self, run: Run) -> pd.Series:
         name = next(n for n in self.needs[0].split("|") if not run.series(n).empty)
@@ -75,13 +77,13 @@ class VanishingGradients:
     def _passed(self, run: Run) -> pd.Series:
         """Sigmoid of the mean logit on generated samples: what the saturating loss lets through."""
         logits = rolling_median(run.series("d/fake/mean"), self.window_steps)
-        low, high = run.series("d/fake/min"), run.series("d/real/max")
-        probabilities = len(low) and len(high) and low.min() >= 0 and high.max() <= 1
-        return logits if probabilities else 1 / (1 + np.exp(-logits.clip(-60, 60)))
+        low = held(run.series("d/fake/min").cummin(), logits.index)
+        high = held(run.series("d/real/max").cummax(), logits.index)
+        return logits.where((low >= 0) & (high <= 1), 1 / (1 + np.exp(-logits.clip(-60, 60))))
 
     def __call__(self, run: Run) -> list[Finding]:
         left = self.score(run)
-        auc = rolling_mean(run.series("d/auc"), self.window_steps).reindex(left.index).ffill()
+        auc = self._auc(run, left.index)
         separates = auc >= self.auc
         found = []
         for spell in spells(
@@ -97,7 +99,7 @@ class VanishingGradients:
             )
             facts: tuple[Evidence, ...] = (
                 evidence(left, self.ratio, "below", spell.certain),
-                evidence(auc.rename("d/auc"), self.auc, "above", spell.certain),
+                evidence(auc, self.auc, "above", spell.certain),
             )
             columns = ("feedback/norm", "grad/generator/norm", "d/auc", "d/fake/mean")
             found.append(finding(self, spell, "failure", summary, facts, columns))

@@ -62,7 +62,7 @@ def spells(
     bridge_steps : spells at most this far apart are one
     """
     entered = enter.to_numpy(dtype=bool)
-    stayed = entered if stay is None else stay.reindex(enter.index).to_numpy(dtype=bool) | entered
+    stayed = entered if stay is None else stay.reindex(enter.index, fill_value=False).to_numpy(dtype=bool) | entered
     steps = enter.index.to_numpy()
     found = []
     for first, last in _runs(stayed):
@@ -91,6 +91,11 @@ def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
     """First and last position of each run of True."""
     edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
     return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))
+
+
+def held(series: pd.Series, index: pd.Index) -> pd.Series:
+    """The last value recorded up to each step of `index`, NaN before the first: for signals of other cadences."""
+    return series.dropna().reindex(index, method="ffill")
 
 
 def value_at(series: pd.Series, step: int) -> float:

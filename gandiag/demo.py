@@ -123,6 +123,7 @@ def run_demo(
 
     from gandiag.terminal import results_table
 
+    torch.set_num_threads(1)  # networks this small only lose by sharing their work
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results = []

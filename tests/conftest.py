@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+torch.set_num_threads(1)  # networks this small only lose by sharing their work
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

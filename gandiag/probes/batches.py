@@ -41,14 +41,15 @@ def verdicts(output: torch.Tensor) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, 256),) copies."""
     kept = output.detach()[:MAX_OUTPUTS]
     if kept.dim() > 1 and kept[0].numel() > 1:
-        return kept.flatten(1).mean(dim=1)
+        return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
 
 
 @torch.no_grad()
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     """L2 norm per sample of a gradient (B, ...), shape (B,) float32."""
-    return torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
+    norms: torch.Tensor = torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
+    return norms
 
 
 def first_tensor(value: object) -> torch.Tensor | None:

@@ -1,0 +1,163 @@
+"""The command line: exit codes, messages, and a start without heavy imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gandiag import synthetic
+from gandiag.cli import main
+from gandiag.detectors import DETECTORS
+from gandiag.recorder import Recorder
+
+HEAVY = ("torch", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "plotly", "typst", "rich")
+
+
+def store(run, folder):
+    """Write a synthetic run as a run directory."""
+    recorder = Recorder(folder)
+    frame = run.scalars
+    recorder.append(frame.index.to_numpy(), np.zeros(len(frame)), {n: frame[n].to_numpy() for n in frame})
+    recorder.write_meta(loss_family=run.meta["loss_family"])
+    recorder.close()
+    return str(folder)
+
+
+def gandiag(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def collapsed(tmp_path_factory):
+    return store(synthetic.mode_collapse(at=1500), tmp_path_factory.mktemp("runs") / "collapsed")
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    return store(synthetic.healthy(), tmp_path_factory.mktemp("runs") / "healthy")
+
+
+def modules_after(code):
+    """Names of the heavy modules that are loaded after `code` ran in a fresh interpreter."""
+    script = f"import sys\n{code}\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stdout.split("\n")[-2].split())
+
+
+def test_help_loads_nothing_heavy():
+    """gandiag --help and the help of each command answer at once."""
+    assert modules_after("from gandiag.cli import main\nmain(['--help'], standalone_mode=False)") == set()
+    assert modules_after("import gandiag\ngandiag.__version__") == set()
+    for command in main.commands:
+        result = gandiag(command, "--help")
+        assert result.exit_code == 0
+        assert "Example: gandiag" in result.output
+
+
+def test_reporting_and_diagnosing_load_no_torch(collapsed, tmp_path):
+    """Judging and reporting run anywhere, without torch and sklearn."""
+    loaded = modules_after(
+        "from gandiag.cli import main\n"
+        f"main(['diagnose', {collapsed!r}, '--json'], standalone_mode=False)\n"
+        f"main(['report', {collapsed!r}, '--out', {str(tmp_path)!r}], standalone_mode=False)"
+    )
+    assert "pandas" in loaded
+    assert not {"torch", "sklearn"} & loaded
+
+
+def test_check_exits_by_the_verdict(collapsed, healthy, tmp_path):
+    """0 healthy, 1 failing, 2 unreadable, 3 not enough to decide."""
+    assert gandiag("check", healthy).exit_code == 0
+    failing = gandiag("check", collapsed)
+    assert failing.exit_code == 1
+    assert "failure mode-collapse" in failing.output
+    (tmp_path / "empty").mkdir()
+    nothing = gandiag("check", tmp_path / "empty")
+    assert nothing.exit_code == 2
+    assert "no run.json in it" in nothing.stderr
+    short = gandiag("check", store(synthetic.healthy(steps=5), tmp_path / "short"))
+    assert short.exit_code == 3
+    assert "not assessed vanishing-gradients: the run has 5 steps, this takes 200" in short.output
+
+
+def test_check_can_fail_on_warnings(tmp_path):
+    """--fail-on warning turns a suspect run into a failing one."""
+    suspect = store(synthetic.discriminator_dominance(), tmp_path / "suspect")
+    assert gandiag("check", suspect).exit_code == 0
+    assert gandiag("check", suspect, "--fail-on", "warning").exit_code == 1
+    assert gandiag("check", suspect, "--fail-on", "anything").exit_code == 2
+
+
+def test_json_output_is_json(collapsed):
+    """check, diagnose and detectors print what a program can parse, findings with their evidence."""
+    check = json.loads(gandiag("check", collapsed, "--json").output)
+    assert (check["exit_code"], check["verdict"]) == (1, "failing")
+    diagnosis = json.loads(gandiag("diagnose", collapsed, "--json").output)
+    assert {f["code"] for f in diagnosis["findings"]} == {"mode-collapse", "sample-collapse"}
+    assert diagnosis["provenance"]["thresholds"]["mode-collapse"]["share"] == 0.8
+    assert [d["code"] for d in json.loads(gandiag("detectors", "--json").output)] == [d.code for d in DETECTORS]
+
+
+def test_diagnose_tells_finding_evidence_and_remedy(collapsed):
+    """What a person reads: verdict, onset, evidence, mechanism, remedies."""
+    text = " ".join(gandiag("diagnose", collapsed).output.split())
+    for part in ("FAILING", "mode-collapse", "from step 1,5", "evidence:", "try:", "PacGAN"):
+        assert part in text
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.code)
+def test_explain_prints_the_whole_specification(detector):
+    """Every heading of the docstring is there."""
+    result = gandiag("explain", detector.code)
+    assert result.exit_code == 0
+    for heading in ("Sees", "Why it happens", "Misses", "Try", "References"):
+        assert heading in result.output
+
+
+def test_a_misspelt_failure_is_answered_with_the_known_ones():
+    """One sentence, exit 2."""
+    result = gandiag("explain", "mode-colapse")
+    assert result.exit_code == 2
+    assert "no failure is called 'mode-colapse'; known are non-finite" in result.stderr
+
+
+def test_report_writes_both_files_and_names_them(collapsed, tmp_path):
+    """HTML and PDF, where --out says."""
+    result = gandiag("report", collapsed, "--out", tmp_path)
+    assert result.output.split() == [str(tmp_path / "report.html"), str(tmp_path / "report.pdf")]
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("command", ["report", "diagnose", "check"])
+def test_a_truncated_part_is_one_sentence_and_no_traceback(command, healthy, tmp_path):
+    """The file is named; exit 2."""
+    folder = tmp_path / "run"
+    store(synthetic.healthy(steps=300), folder)
+    part = next((folder / "scalars").iterdir())
+    part.write_bytes(part.read_bytes()[:-200])
+    result = gandiag(command, folder)
+    assert result.exit_code == 2
+    assert str(part) in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_an_empty_run_is_undecided_and_still_gives_a_report(tmp_path):
+    """A run without a single step: nothing is healthy, nothing crashes."""
+    Recorder(tmp_path / "run").close()
+    assert gandiag("check", tmp_path / "run").exit_code == 3
+    assert "UNDECIDED" in gandiag("diagnose", tmp_path / "run").output
+    assert gandiag("report", tmp_path / "run").exit_code == 0
+
+
+def test_an_unwritable_report_folder_is_one_sentence(collapsed, tmp_path):
+    """A file where the folder should be."""
+    (tmp_path / "file").write_text("")
+    result = gandiag("report", collapsed, "--out", tmp_path / "file")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr

@@ -1,0 +1,144 @@
+"""The main job on real data: what fails is named, what works is left alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import gandiag
+from gandiag.cli import main
+from gandiag.demo import RECIPES, Recipe, networks, train
+from gandiag.run import Run
+
+HEALTHY, COLLAPSING = RECIPES
+
+
+def watch(recipe: Recipe, folder, seed=0, **options):
+    """Train a recipe at its default length, attached; the closed run."""
+    torch.manual_seed(seed)
+    generator, discriminator = networks()
+    with gandiag.attach(generator, discriminator, run_dir=folder, alerts=False, **options) as callback:
+        train(recipe, generator, discriminator, steps=recipe.steps, callback=callback)
+    return Run.open(folder)
+
+
+@pytest.mark.slow
+def test_the_demo_tells_the_healthy_run_from_the_collapsing_one(tmp_path):
+    """Both verdicts, both reports, and the exit codes of check."""
+    done = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--json"], catch_exceptions=False)
+    healthy, collapsing = json.loads(done.output)
+    assert healthy["verdict"] == "healthy"
+    assert not [f for f in healthy["findings"] if f["severity"] == "failure"]
+    assert collapsing["verdict"] == "failing"
+    assert {f["code"] for f in collapsing["findings"]} >= {"mode-collapse", "sample-collapse"}
+    codes = [CliRunner().invoke(main, ["check", r["run_dir"]]).exit_code for r in (healthy, collapsing)]
+    assert codes == [0, 1]
+    for result in (healthy, collapsing):
+        assert (tmp_path / result["run"] / "report.html").exists()
+        assert (tmp_path / result["run"] / "report.pdf").exists()
+    run = Run.open(tmp_path / "collapsing")
+    shares = run.series("modes/effective")
+    lost = int(shares.index[(shares < 8) & (shares.index > 0.2 * COLLAPSING.steps)][0])
+    for finding in collapsing["findings"]:
+        assert abs(finding["onset_step"] - lost) <= 0.2 * COLLAPSING.steps, finding
+    assert [e["code"] for e in run.events if e["kind"] == "finding"], "nothing was found live"
+
+
+@pytest.mark.slow
+def test_collapse_is_seen_without_labels(tmp_path):
+    """No modes=: diversity alone names the collapse; mode-collapse is listed as not assessed."""
+    run = watch(COLLAPSING, tmp_path / "run")
+    diagnosis = gandiag.diagnose(run)
+    assert diagnosis.verdict == "failing"
+    (finding,) = [f for f in diagnosis.findings if f.code == "sample-collapse"]
+    assert abs(finding.onset_step - 0.4 * COLLAPSING.steps) <= 0.2 * COLLAPSING.steps
+    assert "mode-collapse" in {n.code for n in diagnosis.not_assessed}
+
+
+@pytest.mark.slow
+def test_collapse_is_seen_while_both_losses_stay_near_log_2(tmp_path):
+    """G learns 250 times faster than D from the start: losses look like equilibrium, samples are all alike."""
+    recipe = Recipe(
+        name="log 2", says="", change_at=0.0, changed_generator_rate=5e-3, changed_discriminator_rate=2e-5, steps=2000
+    )
+    run = watch(recipe, tmp_path / "run")
+    for loss in ("loss/generator", "loss/discriminator"):
+        late = run.series(loss).loc[400:]
+        assert abs(late.median() - math.log(2)) < 0.07
+        assert late.rolling(50).mean().sub(math.log(2)).abs().max() < 0.25
+    diagnosis = gandiag.diagnose(run)
+    assert diagnosis.verdict == "failing"
+    assert "sample-collapse" in {f.code for f in diagnosis.findings}
+
+
+@pytest.mark.slow
+def test_a_killed_demo_leaves_a_run_that_can_be_judged(tmp_path):
+    """kill -9 in the middle: report and diagnose read what was flushed."""
+    command = [
+        sys.executable,
+        "-m",
+        "gandiag.cli",
+        "demo",
+        "--recipe",
+        "healthy",
+        "--out",
+        str(tmp_path),
+        "--steps",
+        "100000",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    parts = tmp_path / "healthy" / "scalars"
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not list(parts.glob("*.parquet")):
+            time.sleep(0.1)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    run_dir = str(tmp_path / "healthy")
+    diagnosed = CliRunner().invoke(main, ["diagnose", run_dir], catch_exceptions=False)
+    assert "still running, or killed" in diagnosed.output
+    assert CliRunner().invoke(main, ["report", run_dir], catch_exceptions=False).exit_code == 0
+    assert Run.open(run_dir).meta["status"] == "running"
+
+
+def test_the_demos_loop_is_bit_identical_with_and_without_gandiag(tmp_path):
+    """Weights, buffers and the random state after 200 steps on the digits."""
+
+    def end(*, watched: bool):
+        torch.manual_seed(1)
+        generator, discriminator = networks()
+        callback = None
+        if watched:
+            callback = gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", modes="digits")
+        train(HEALTHY, generator, discriminator, steps=200, callback=callback)
+        if callback is not None:
+            callback.close()
+        return [*generator.state_dict().values(), *discriminator.state_dict().values(), torch.get_rng_state()]
+
+    assert all(torch.equal(a, b) for a, b in zip(end(watched=False), end(watched=True), strict=True))
+
+
+def test_a_second_demo_keeps_the_first(tmp_path):
+    """Runs are numbered, nothing is overwritten."""
+    arguments = ["demo", "--recipe", "healthy", "--steps", "5", "--out", str(tmp_path), "--json"]
+    for _ in range(2):
+        assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["healthy", "healthy-2"]
+    assert Run.open(tmp_path / "healthy").last_step == 5
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones():
+    """One sentence, exit 2."""
+    result = CliRunner().invoke(main, ["demo", "--recipe", "good"])
+    assert result.exit_code == 2
+    assert "--recipe: expected healthy or collapsing, found 'good'" in result.stderr
