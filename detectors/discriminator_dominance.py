@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import rolling_mean, spells
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class DiscriminatorDominance:
     min_run_steps: int = 600
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0.5 < self.auc <= 1:
             raise ValueError(f"auc must lie in (0.5, 1], got {self.auc}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import held, rolling_median, spells
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Divergence:
     min_run_steps: int = 400
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0 < self.stay_decades <= self.decades:
             raise ValueError(f"need 0 < stay_decades <= decades, got {self.stay_decades} and {self.decades}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import Spell, held, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class ExplodingGradients:
     min_run_steps: int = 50
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 1 < self.ratio <= self.failure_ratio:
             raise ValueError(f"need 1 < ratio <= failure_ratio, got {self.ratio} and {self.failure_ratio}")
 
@@ -62,8 +63,11 @@ class ExplodingGradients:
     def _ratios(self, run: Run) -> pd.DataFrame:
         import pandas as pd
 
-        norms = {name: run.series(name) for name in _names(run)}
-        ratios = {n: (s / self._reference(s)).where((s > self.min_norm) | s.isna(), 0.0) for n, s in norms.items()}
+        ratios = {}
+        for name in _names(run):
+            norms, reference = run.series(name), self._reference(run.series(name))
+            small = (norms <= self.min_norm) & reference.notna()
+            ratios[name] = (norms / reference).mask(small, 0.0)
         return pd.DataFrame(ratios).dropna(how="all")
 
     def _reference(self, norms: pd.Series) -> pd.Series:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class ModeCollapse:
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0 < self.failure_share <= self.share <= self.stay_share <= 1:
             raise ValueError(
                 "need 0 < failure_share <= share <= stay_share <= 1, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import spells
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class NonFinite:
     failure_steps: int = 3  # fewer in a row may be a transient that the loop itself repaired
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if self.failure_steps < 1:
             raise ValueError(f"failure_steps must be at least 1, got {self.failure_steps}")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from gandiag.findings import Evidence
 
 from .periodicity import strongest_cycle
-from .specification import finding
+from .specification import check_thresholds, finding
 from .windows import spells
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Oscillation:
     min_run_steps: int = 768
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0 < self.p_value < 1:
             raise ValueError(f"p_value must lie in (0, 1), got {self.p_value}")
         if self.window_steps < BINS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import held, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class SampleCollapse:
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0 < self.failure_ratio <= self.ratio <= self.stay_ratio < 1:
             raise ValueError(
                 "need 0 < failure_ratio <= ratio <= stay_ratio < 1, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal
 
 from gandiag.findings import Evidence, Finding
 from gandiag.signals import describe
@@ -36,6 +37,14 @@ def specification(detector: Detector | type) -> dict[str, str]:
         else:
             current.append(line)
     return {heading: inspect.cleandoc("\n".join(lines)) for heading, lines in parts.items()}
+
+
+def check_thresholds(detector: Any) -> None:
+    """Raise ValueError for a threshold that is negative or NaN: none may be."""
+    for field in fields(detector):
+        value = getattr(detector, field.name)
+        if not value >= 0:
+            raise ValueError(f"{field.name} must be at least 0, got {value}")
 
 
 def remedies(detector: Detector | type) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from .specification import evidence, finding
+from .specification import check_thresholds, evidence, finding
 from .windows import held, rolling_mean, rolling_median, spells
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class VanishingGradients:
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
+        check_thresholds(self)
         if not 0 < self.ratio <= self.stay_ratio < 1:
             raise ValueError(f"need 0 < ratio <= stay_ratio < 1, got {self.ratio} and {self.stay_ratio}")
 

@@ -254,6 +254,10 @@ class Callback:
         """Set fields of run.json, in the background; dictionaries are merged into what is there."""
         self._worker.offer(self._worker.describe, fields)
 
+    def infer_family(self, evidence: dict[str, Any]) -> None:
+        """Have the loss family inferred from `gandiag.families` evidence, in the background."""
+        self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))
+
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have `closer` called first when recording stops."""
         self._closers.append(closer)

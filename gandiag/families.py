@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 FAMILIES = ("minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp", "relativistic", "other")
 
@@ -42,6 +42,24 @@ _PROBABILITY_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "lsgan": lambda p: p - 1,
     "linear": lambda p: -np.ones_like(p),
 }
+
+
+def infer_family(evidence: Mapping[str, np.ndarray]) -> tuple[str, bool]:
+    """The family's name, and whether D's outputs are probabilities.
+
+    Parameters
+    ----------
+    evidence : for "generated" (in G's step) and "real" (in D's step) samples `<kind>/outputs` and
+        `<kind>/gradients`, each (n,), as far as seen; `penalised` 1.0 if D's step had a penalty batch
+    """
+    nothing = np.empty(0)
+    outputs, gradients = (evidence.get(f"generated/{k}", nothing) for k in ("outputs", "gradients"))
+    probabilities = bool(len(outputs) and outputs.min() >= 0 and outputs.max() <= 1)
+    family = infer_generator_loss(outputs, gradients)
+    if family == "linear":
+        on_real, pushed = (evidence.get(f"real/{k}", nothing) for k in ("outputs", "gradients"))
+        family = infer_linear_family(on_real, pushed, penalised=bool(evidence.get("penalised")))
+    return family, probabilities
 
 
 def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> str:

@@ -165,7 +165,7 @@ class Watcher:
         origin = next((o for o in ("direct", "derived") if o in origins), None) or self._origins.of(given[0])
         call = Call(origins[origin].detach(), scores.detach(), origin)
         self._calls.append(call)
-        if self._family.wanted:
+        if self._family_wanted():
             scores.register_hook(call.output_gradients.append)
 
     def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -204,7 +204,7 @@ class Watcher:
         phase = tell_apart(list(self._calls))
         self._calls.clear()
         self._attribution.count(nets, phase)
-        if self._family.wanted:
+        if self._family_wanted():
             self._family.see("generator" if "generator" in nets else "discriminator", phase)
         row = self.callback.row
         for kind, found in (("real", phase.real), ("fake", phase.fake)):
@@ -219,6 +219,9 @@ class Watcher:
         if message := self._attribution.ambiguous():
             self.callback.faults.add("attribution", message, self.callback.completed_steps)
 
+    def _family_wanted(self) -> bool:
+        return self._family.wanted and not self.callback.settings.family_found
+
     def _keep_samples(self, batch: torch.Tensor) -> None:
         if self.callback.wants_modes:
             self.callback.record_modes(batch.clone())
@@ -228,11 +231,9 @@ class Watcher:
     def _report(self) -> None:
         """Put down what was attributed so far, and the loss family once one fits."""
         changes: dict[str, Any] = {"attribution": self._attribution.summary()}
-        if self._family.wanted and self._attribution.counts["generator steps"]:
-            family, probabilities = self._family.infer()
-            self.callback.settings.decision = 0.5 if probabilities or family == "lsgan" else 0.0
-            self._family.wanted = family == "other" and self.callback.completed_steps < INFER_AT[-1]
-            changes["loss_family"] = {"name": family, "source": "inferred"}
+        if self._family_wanted():
+            self.callback.infer_family(self._family.collected())
+            self._family.wanted = self.callback.completed_steps < INFER_AT[-1]
         self.callback.describe(**changes)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.blocks import Block, scatter
+from gandiag.families import infer_family
 from gandiag.live import History, Judge
 from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
@@ -53,6 +54,7 @@ class Settings:
 
     layers: dict[str, list[str]] = field(default_factory=dict)
     decision: float = 0.0
+    family_found: bool = False
     image_shape: tuple[int, ...] | None = None
     alerts: bool = True
 
@@ -139,6 +141,14 @@ class Worker(threading.Thread):
         meta = self.recorder.meta
         merged = {k: meta.get(k, {}) | v if isinstance(v, dict) else v for k, v in fields.items()}
         self.recorder.write_meta(**merged)
+
+    def family(self, evidence: Block) -> None:
+        """Infer the loss family from a block of one row, see `gandiag.families.infer_family`."""
+        ((_, raw),) = evidence.arrays()
+        family, probabilities = infer_family({k: v[0] for k, v in raw.items()})
+        self.settings.decision = 0.5 if probabilities or family == "lsgan" else 0.0
+        self.settings.family_found = family != "other"
+        self.recorder.write_meta(loss_family={"name": family, "source": "inferred"})
 
     def _track_modes(
         self, tracker: ModeTracker, steps: np.ndarray, arrays: list[Any], columns: dict[str, np.ndarray]

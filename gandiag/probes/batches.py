@@ -32,7 +32,7 @@ class Projection:
         if key not in self._matrices:
             generator = torch.Generator().manual_seed(self._seed)
             matrix = torch.randn(size, PROJECTED, generator=generator) / PROJECTED**0.5
-            self._matrices[key] = matrix.to(device)
+            self._matrices[key] = matrix.to(device, non_blocking=True)
         return self._matrices[key]
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-
-from gandiag.families import infer_generator_loss, infer_linear_family
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call, Phase
@@ -33,21 +30,12 @@ class FamilyProbe:
             self._real.extend(c for c in phase.real if c.output_gradients)
             self._penalised |= bool(phase.penalty)
 
-    def infer(self) -> tuple[str, bool]:
-        """The family's name, and whether D's outputs are probabilities. Waits for the device, once."""
-        outputs, gradients = _paired(self._generated)
-        probabilities = bool(len(outputs)) and outputs.min() >= 0 and outputs.max() <= 1
-        family = infer_generator_loss(outputs, gradients)
-        if family == "linear":
-            family = infer_linear_family(*_paired(self._real), penalised=self._penalised)
-        return family, probabilities
-
-
-def _paired(calls: deque[Call]) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs and first gradients of the calls that have the latest call's shape, both flat."""
-    same = [c for c in calls if c.output.shape == calls[-1].output.shape]
-    if not same:
-        return np.empty(0), np.empty(0)
-    outputs = torch.cat([c.output.reshape(-1) for c in same])
-    gradients = torch.cat([c.output_gradients[0].detach().reshape(-1) for c in same])
-    return outputs.double().cpu().numpy(), gradients.double().cpu().numpy()
+    def collected(self) -> dict[str, Any]:
+        """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""
+        evidence: dict[str, Any] = {"penalised": float(self._penalised)}
+        for kind, calls in (("generated", self._generated), ("real", self._real)):
+            same = [c for c in calls if c.output.shape == calls[-1].output.shape]
+            if same:
+                evidence[f"{kind}/outputs"] = torch.cat([c.output.reshape(-1) for c in same])
+                evidence[f"{kind}/gradients"] = torch.cat([c.output_gradients[0].detach().reshape(-1) for c in same])
+        return evidence

@@ -22,19 +22,17 @@ def layer_names(module: torch.nn.Module) -> list[str]:
 def gradient_norms(parameters: Sequence[torch.Tensor]) -> torch.Tensor:
     """L2 norm of each parameter's gradient, shape (P,); 0 for a parameter without one."""
     gradients = [p.grad for p in parameters]
-    present = [_dense(g) for g in gradients if g is not None]
-    if not present:
-        return torch.zeros(len(gradients))
-    norms = torch.stack(_norms(present))
-    if len(present) == len(gradients):
-        return norms
-    spread = norms.new_zeros(len(gradients))
-    spread[[i for i, g in enumerate(gradients) if g is not None]] = norms
-    return spread
+    norms = _norms([_dense(g) for g in gradients if g is not None])
+    if len(norms) < len(gradients):
+        found, none = iter(norms), torch.zeros((), device=parameters[0].device)
+        norms = [none if g is None else next(found) for g in gradients]
+    return torch.stack(norms)
 
 
 def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     """One norm per tensor, in one launch where all sit on one device; in float32 at least."""
+    if not tensors:
+        return []
     if tensors[0].dtype in (torch.float16, torch.bfloat16):  # squares of half floats overflow
         return [torch.linalg.vector_norm(t, dtype=torch.float32) for t in tensors]
     norms: list[torch.Tensor] = list(torch._foreach_norm(tensors))  # noqa: SLF001 - as torch's own clip_grad_norm_

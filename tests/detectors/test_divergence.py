@@ -1,0 +1,94 @@
+"""A game that runs away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gandiag import synthetic
+from gandiag.detectors.divergence import Divergence
+from gandiag.judging import diagnose
+
+DETECT = Divergence()
+STEPS = np.arange(1, 3001)
+OUTPUTS = ("d/real/mean", "d/fake/mean")
+GRADIENTS = ("grad/generator/norm", "grad/discriminator/norm")
+
+
+def scaled(outputs, gradients, seed=0):
+    """A healthy run with D's mean outputs and both gradient norms times factors, numbers or (3000,)."""
+    run = synthetic.healthy(seed)
+    factors = dict.fromkeys(OUTPUTS, outputs) | dict.fromkeys(GRADIENTS, gradients)
+    return replace(run, scalars=run.scalars.assign(**{n: run.scalars[n] * f for n, f in factors.items()}))
+
+
+def growth(first=1500, last=3000):
+    """Factors (3000,): tenfold every 400 steps between two steps."""
+    return 10 ** (np.clip(STEPS - first, 0, last - first) / 400)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_joint_growth_is_found_early_in_it(seed):
+    """Dated where it passed half a decade, 200 steps after its beginning: within 300."""
+    (found,) = DETECT(synthetic.divergence(at=1500, seed=seed))
+    assert 1500 <= found.onset_step <= 1800
+    assert (found.severity, found.ongoing) == ("failure", True)
+
+
+def test_fast_learning_is_not_divergence():
+    """Outputs rise a hundredfold in the first 300 steps, from nothing, and gradients threefold; then both stay."""
+    start = np.clip(STEPS / 300, 0.01, 1)
+    assert DETECT(scaled(8 * start, 1 + 2 * start)) == []
+
+
+@pytest.mark.parametrize(("outputs", "gradients"), [(growth(), 1.0), (1.0, growth())], ids=["outputs", "gradients"])
+def test_one_that_grows_alone_does_not_diverge(outputs, gradients):
+    """A confident D, or gradients of a hard task."""
+    assert DETECT(scaled(outputs, gradients)) == []
+
+
+def test_growth_of_one_while_the_other_falls_does_not_diverge():
+    """Direction: outputs up by orders of magnitude, gradients down by as many, and the other way round."""
+    assert DETECT(scaled(growth(), 1 / growth())) == []
+    assert DETECT(scaled(1 / growth(), growth())) == []
+
+
+def test_decay_is_no_divergence():
+    """Direction: both shrink."""
+    assert DETECT(scaled(1 / growth(), 1 / growth())) == []
+
+
+def test_a_tenfold_rise_is_within_a_healthy_game():
+    """One decade of both."""
+    assert DETECT(scaled(growth(1500, 1900), growth(1500, 1900))) == []
+
+
+def test_growth_that_comes_back_is_over():
+    """Up by four decades and down again."""
+    there_and_back = np.where(STEPS < 2250, growth(750, 2250), growth(750, 2250)[::-1])
+    there_and_back = np.where(STEPS > 2600, 1.0, there_and_back)
+    (found,) = DETECT(scaled(there_and_back, there_and_back))
+    assert not found.ongoing
+    assert 2250 <= found.last_step <= 2750
+
+
+def test_gradients_recorded_at_other_steps_than_the_outputs_are_used():
+    """Outputs at odd steps grow alone: no divergence; with gradients at even steps that grow too, one."""
+    for gradients, expected in ((1.0, 0), (growth(), 1)):
+        run = scaled(growth(), gradients)
+        frame = run.scalars.copy()
+        frame.loc[frame.index % 2 == 0, OUTPUTS] = np.nan
+        frame.loc[frame.index % 2 == 1, GRADIENTS] = np.nan
+        assert len(DETECT(replace(run, scalars=frame))) == expected
+
+
+def test_gradients_too_seldom_to_follow_are_not_assessed():
+    """At every fiftieth step: outputs alone prove nothing."""
+    run = scaled(growth(), growth())
+    frame = run.scalars.copy()
+    frame.loc[frame.index % 50 != 0, GRADIENTS] = np.nan
+    diagnosis = diagnose(replace(run, scalars=frame), [DETECT])
+    assert diagnosis.findings == diagnosis.clean == ()
+    assert [n.code for n in diagnosis.not_assessed] == ["divergence"]

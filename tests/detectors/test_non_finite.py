@@ -1,0 +1,72 @@
+"""NaN and infinite records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gandiag import synthetic
+from gandiag.detectors.non_finite import NonFinite
+from gandiag.judging import diagnose
+
+DETECT = NonFinite()
+
+
+def healthy_but(steps, **values):
+    """A healthy run with other values at some steps."""
+    run = synthetic.healthy()
+    frame = run.scalars.copy()
+    for name, value in values.items():
+        frame.loc[steps, name] = value
+    return replace(run, scalars=frame)
+
+
+def test_lasting_nan_gradients_are_a_failure_dated_at_their_first_step():
+    """Exactly: a count needs no window."""
+    (found,) = DETECT(synthetic.non_finite(at=1234))
+    assert (found.severity, found.onset_step, found.last_step, found.ongoing) == ("failure", 1234, 3000, True)
+    assert diagnose(synthetic.non_finite()).verdict == "failing"
+
+
+def test_one_step_that_recovers_is_a_warning():
+    """As gradient scaling gives it: not ongoing, so that the verdict stays healthy."""
+    run = healthy_but([1500], nonfinite=1.0)
+    (found,) = DETECT(run)
+    assert (found.severity, found.onset_step, found.last_step, found.ongoing) == ("warning", 1500, 1500, False)
+    assert "recovered" in found.summary
+    assert diagnose(run).verdict == "healthy"
+
+
+def test_separate_steps_are_separate_warnings():
+    """Three single steps far apart do not add up to a failure; three in a row are one."""
+    assert [f.severity for f in DETECT(healthy_but([500, 1000, 1500], nonfinite=1.0))] == ["warning"] * 3
+    assert [f.severity for f in DETECT(healthy_but([500, 501, 502], nonfinite=1.0))] == ["failure"]
+
+
+@pytest.mark.parametrize(("net", "other"), [("generator", "discriminator"), ("discriminator", "generator")])
+def test_the_summary_names_the_network_and_not_the_other(net, other):
+    """Swapped roles would send the reader to the wrong optimizer."""
+    (found,) = DETECT(healthy_but([1500], **{f"grad/{net}/nonfinite": 2.0}))
+    assert f"Gradients of the {net}" in found.summary
+    assert other not in found.summary
+
+
+def test_a_loss_is_named_where_no_gradient_is_to_blame():
+    """Only the count over all records says so then."""
+    (found,) = DETECT(healthy_but([1500], nonfinite=1.0))
+    assert found.summary.startswith("A loss or an output of the discriminator")
+
+
+def test_astronomic_but_finite_values_are_not_its_business():
+    """Large is exploding; NaN in a signal whose count says zero is a value that was not recorded."""
+    assert DETECT(healthy_but([1500, 1501, 1502], **{"grad/generator/norm": 1e30})) == []
+    assert DETECT(healthy_but([1500, 1501, 1502], **{"grad/generator/norm": np.nan})) == []
+
+
+def test_any_one_of_its_signals_is_enough():
+    """The other two never recorded."""
+    run = synthetic.non_finite()
+    (found,) = DETECT(replace(run, scalars=run.scalars[["grad/generator/nonfinite"]]))
+    assert found.onset_step == 1500

@@ -1,0 +1,82 @@
+"""Samples that look alike, seen without labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gandiag import synthetic
+from gandiag.detectors.sample_collapse import SampleCollapse
+
+DETECT = SampleCollapse()
+STEPS = np.arange(1, 3001)
+RATIOS = ("diversity/ratio", "diversity/nearest_ratio")
+
+
+def run_with(ratio, nearest=None):
+    """A healthy run with other distance ratios, numbers or (3000,); both alike unless told."""
+    run = synthetic.healthy()
+    values = dict(zip(RATIOS, (ratio, ratio if nearest is None else nearest), strict=True))
+    return replace(run, scalars=run.scalars.assign(**values))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_samples_that_become_alike_are_found_while_they_do(seed):
+    """Dated within the 50 steps of the fall."""
+    (found,) = DETECT(synthetic.mode_collapse(at=1500, seed=seed))
+    assert 1500 <= found.onset_step <= 1550
+    assert (found.severity, found.ongoing) == ("failure", True)
+
+
+def test_severity_follows_the_ratio():
+    """0.7 of the real distance is nothing, 0.45 a warning, 0.2 a failure."""
+    found = [DETECT(run_with(np.where(STEPS < 1500, 0.95, low))) for low in (0.7, 0.45, 0.2)]
+    assert [[f.severity for f in findings] for findings in found] == [[], ["warning"], ["failure"]]
+
+
+def test_warming_up_is_not_collapsing():
+    """Alike for the first 900 steps and diverse from then on."""
+    assert DETECT(run_with(np.where(STEPS < 900, 0.2, 0.95))) == []
+
+
+def test_a_generator_that_never_was_diverse_counts_after_its_grace():
+    """From some thousand steps on."""
+    (found,) = DETECT(run_with(0.2))
+    assert 950 <= found.onset_step <= 1050
+    assert found.ongoing
+
+
+def test_groups_of_near_duplicates_are_seen_by_the_nearest_distance():
+    """The mean distance keeps its level when samples fall into a few tight groups."""
+    (found,) = DETECT(run_with(0.95, np.where(STEPS < 1500, 0.9, 0.05)))
+    assert abs(found.onset_step - 1500) <= 25
+    assert found.severity == "failure"
+
+
+def test_the_nearest_distance_may_be_recorded_at_other_steps():
+    """The mean distance at odd steps, the nearest one at even ones."""
+    odd = STEPS % 2 == 1
+    nearest = np.where(STEPS < 1500, 0.9, 0.05)
+    (found,) = DETECT(run_with(np.where(odd, 0.95, np.nan), np.where(odd, np.nan, nearest)))
+    assert abs(found.onset_step - 1500) <= 25
+
+
+def test_a_generator_more_diverse_than_the_data_does_not_collapse():
+    """Direction: generated over real, so that 2 is not 1/2."""
+    assert DETECT(run_with(np.where(STEPS < 1500, 0.95, 2.0))) == []
+    assert len(DETECT(run_with(np.where(STEPS < 1500, 0.95, 1 / 2.1)))) == 1
+
+
+def test_a_few_batches_of_lookalikes_are_chance():
+    """Twenty steps of low diversity do not move a median over fifty."""
+    assert DETECT(run_with(np.where((STEPS >= 1500) & (STEPS < 1520), 0.1, 0.95))) == []
+
+
+def test_a_collapse_that_ends_is_over():
+    """Found with both ends within a window."""
+    (found,) = DETECT(run_with(np.where((STEPS >= 1500) & (STEPS < 2000), 0.2, 0.95)))
+    assert not found.ongoing
+    assert abs(found.onset_step - 1500) <= 50
+    assert abs(found.last_step - 2000) <= 50
