@@ -50,7 +50,7 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
         return None
     power = np.abs(np.fft.rfft(series))[1 : (n - 1) // 2 + 1] ** 2
     frequencies = np.arange(1, len(power) + 1) / n
-    ratios = power / _red_spectrum(series, power, frequencies)
+    ratios = power / _red_spectrum(power, frequencies)
     candidates = np.flatnonzero((frequencies >= min_cycles / n) & (frequencies <= 1 / min_period))
     if not len(candidates):
         return None
@@ -73,14 +73,25 @@ def fisher_p(g: float, m: int) -> float:
     return float(min(1.0, m * (1 - g) ** (m - 1)))
 
 
-def _red_spectrum(series: np.ndarray, power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Spectrum of the AR(1) process fitted to the series without its strongest ordinate and its neighbours."""
-    peak = int(np.argmax(power))
-    spectrum = np.fft.rfft(series)
-    spectrum[max(peak, 1) : peak + 3] = 0  # ordinate `peak` stands at index peak + 1
-    rest = np.fft.irfft(spectrum, len(series))
-    rho = float(np.clip((rest[1:] @ rest[:-1]) / max(float(rest @ rest), 1e-300), 0.0, 0.999))
-    shape: np.ndarray = 1 / (1 - 2 * rho * np.cos(2 * np.pi * frequencies) + rho**2)
+def _red_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Spectrum, up to a factor, of the AR(1) process fitted to a periodogram, undisturbed by one strong cycle.
+
+    What a first fit leaves as the strongest ordinate is replaced, with its neighbours, by what that fit expects
+    there. Were it left out, red noise itself would look less red, and periodic.
+    """
+    first = _ar1_spectrum(power, frequencies)
+    ratios = power / first
+    peak = int(np.argmax(ratios))
+    near = slice(max(peak - 1, 0), peak + 2)
+    rest = power.copy()
+    rest[near] = np.minimum(power[near], first[near] * np.delete(ratios, near).mean())
+    return _ar1_spectrum(rest, frequencies)
+
+
+def _ar1_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    turn = np.cos(2 * np.pi * frequencies)
+    rho = float(np.clip(power @ turn / max(float(power.sum()), 1e-300), 0.0, 0.999))
+    shape: np.ndarray = 1 / (1 - 2 * rho * turn + rho**2)
     return shape
 
 

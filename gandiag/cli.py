@@ -34,7 +34,10 @@ def main() -> None:
 @click.option("--modes/--no-modes", default=True, help="Whether the digits classifier labels the samples.")
 @JSON
 def demo(recipes: tuple[str, ...], steps: int | None, seed: int, out: str, modes: bool, as_json: bool) -> None:
-    """Train two small GANs on real digits, one that works and one that collapses, and diagnose both."""
+    """Train a GAN that works and one that collapses, diagnose both.
+
+    Both learn scikit-learn's real 8x8 digits on the CPU; the second one's learning rates go wrong on purpose.
+    """
     from gandiag.demo import RECIPES, run_demo
     from gandiag.run import RunError
 
@@ -55,7 +58,10 @@ def demo(recipes: tuple[str, ...], steps: int | None, seed: int, out: str, modes
 @RUN_DIR
 @click.option("--out", help="Folder for the two files, by default RUN_DIR itself.")
 def report(run_dir: str, out: str | None) -> None:
-    """Write report.html and report.pdf of a run: running, finished, crashed or killed."""
+    """Write report.html and report.pdf of a run.
+
+    The run may be running, finished, crashed or killed.
+    """
     run, diagnosis = _judged(run_dir)
     for path in write_reports(run, diagnosis, out or run_dir):
         click.echo(path)
@@ -83,7 +89,11 @@ def diagnose(run_dir: str, as_json: bool) -> None:
 )  # fmt: skip
 @JSON
 def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
-    """Exit 0 for a healthy run, 1 for a failing one, 2 when it cannot be read, 3 when it cannot be decided."""
+    """Judge a run for CI, by exit code.
+
+    0: nothing found that fails the check. 1: failing. 2: the run cannot be read. 3: it cannot be decided, for want
+    of evidence.
+    """
     _, diagnosis = _judged(run_dir)
     failed = diagnosis.failed(fail_on)
     code = EXIT_FAILING if failed else 0 if diagnosis.decided else EXIT_UNDECIDED
@@ -98,7 +108,7 @@ def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
 @main.command(epilog="Example: gandiag explain mode-collapse")
 @click.argument("code")
 def explain(code: str) -> None:
-    """Explain a failure: what is seen, why it happens, what is missed, what to try."""
+    """Explain a failure: what is seen, why it happens, what to try."""
     from gandiag.detectors import DETECTORS
 
     detector = next((d for d in DETECTORS if d.code == code), None)
@@ -112,7 +122,7 @@ def explain(code: str) -> None:
 @main.command(epilog="Example: gandiag detectors --json")
 @JSON
 def detectors(as_json: bool) -> None:
-    """List the failures that are looked for, the signals each needs, and the thresholds."""
+    """List what is looked for, on which signals and thresholds."""
     from dataclasses import asdict
 
     from gandiag.detectors import DETECTORS

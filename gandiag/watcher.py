@@ -68,7 +68,11 @@ def attach(
     """
     _check(generator, discriminator)
     callback = Callback(run_dir, **options)
-    watcher = Watcher(generator, discriminator, callback)
+    try:
+        watcher = Watcher(generator, discriminator, callback)
+    except Exception as error:
+        callback.close("crashed", f"attaching failed: {error}")
+        raise
     callback.on_close(watcher.detach)
     return callback
 

@@ -306,6 +306,74 @@ def test_a_fault_inside_a_probe_never_reaches_the_loop(tiny, tmp_path, caplog, m
     assert fault["count"] >= 1
 
 
+def test_nan_from_the_first_step_is_a_finding_and_no_exception(tiny, tmp_path):
+    """A generator that starts as NaN trains on, undisturbed, and is failing from step 1."""
+    gan = tiny()
+    with torch.no_grad():
+        gan.generator[0].weight.fill_(float("nan"))
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", alerts=False) as callback:
+        gan.train(30, callback)
+    assert callback.diagnosis.verdict == "failing"
+    (finding,) = [f for f in callback.diagnosis.findings if f.code == "non-finite"]
+    assert (finding.onset_step, finding.severity) == (1, "failure")
+    assert not Run.open(tmp_path / "run").meta["faults"]
+
+
+def test_findings_arrive_while_the_training_runs(tiny, tmp_path, caplog):
+    """on_finding is called from the training thread, the alert is logged, the event is on disk before closing."""
+    import threading
+
+    told = []
+    gan = tiny()
+    callback = gandiag.attach(
+        gan.generator,
+        gan.discriminator,
+        run_dir=tmp_path / "run",
+        judge_every=50,
+        on_finding=lambda f: told.append((f.code, threading.current_thread() is threading.main_thread())),
+    )
+    gan.train(40)
+    with torch.no_grad():
+        gan.generator[0].weight.fill_(float("nan"))
+    gan.train(200)
+    callback.flush()
+    gan.train(1)
+    assert ("non-finite", True) in told
+    assert any(e["kind"] == "finding" and e["code"] == "non-finite" for e in Run.open(tmp_path / "run").events)
+    assert any("failure non-finite" in r.message for r in caplog.records)
+    callback.close()
+
+
+def test_a_users_own_mistake_in_on_finding_does_not_stop_the_training(tiny, tmp_path):
+    """The exception is on record, the loop goes on."""
+
+    def broken(finding):
+        raise KeyError("user")
+
+    gan = tiny()
+    with torch.no_grad():
+        gan.generator[0].weight.fill_(float("nan"))
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", on_finding=broken):
+        gan.train(10)
+    assert Run.open(tmp_path / "run").last_step == 10
+
+
+def test_modes_are_evaluated_on_batches_that_flow_by(tiny, tmp_path):
+    """With a mixture passed, its coverage signals and histograms are recorded; wrong shapes are one fault."""
+    gan = tiny(batch=64)
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", modes="ring8_pacgan"):
+        gan.train(120)
+    run = Run.open(tmp_path / "run")
+    assert run.series("modes/effective").index.tolist() == [50, 100]
+    assert run.arrays["modes/histogram"][1].shape == (2, 8)
+    assert run.meta["modes"]["name"] == "ring8_pacgan"
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "wrong", modes="digits") as callback:
+        gan.train(120)
+    assert "mode-collapse" in {n.code for n in callback.diagnosis.not_assessed}
+    assert [f["where"] for f in Run.open(tmp_path / "wrong").meta["faults"]] == ["mode coverage"]
+
+
 def test_unusual_images_and_outputs_leave_training_alone(tmp_path):
     """Two channels, odd sizes, half precision and a batch of one: recorded as far as they go, no exception."""
     torch.manual_seed(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
 MAX_NODES = 2000  # autograd nodes walked in search of a generated batch; augmentations have some ten
-REMEMBERED = 16  # outputs of a network that may reach D later
+REMEMBERED = 8  # outputs of a network that may reach D later
 MARK = "gandiag"
 AMBIGUOUS = (
     "D was trained for {steps} steps on batches of which none could be traced to the generator (real and generated "
@@ -38,11 +38,11 @@ class Origins:
     """Remembers the recent outputs of a network without keeping them alive."""
 
     def __init__(self) -> None:
-        self._storages: list[StorageWeakRef] = []
+        # a weak reference keeps the storage's handle, not its memory: an address used again is not mistaken
+        self._storages: deque[StorageWeakRef] = deque(maxlen=REMEMBERED)
 
     def add(self, output: torch.Tensor, *, mark: bool = False) -> None:
         """Note an output; with `mark`, what autograd derives from it is recognised, too."""
-        self._storages = [ref for ref in self._storages if not ref.expired()][-REMEMBERED + 1 :]
         self._storages.append(StorageWeakRef(output.untyped_storage()))
         if mark and output.grad_fn is not None:
             _metadata(output.grad_fn)[MARK] = True

@@ -1,0 +1,254 @@
+"""From findings to a verdict: what is called failing, what healthy, and what was not decided."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gandiag import synthetic
+from gandiag.detectors import DETECTORS
+from gandiag.findings import Diagnosis, DetectorError, Evidence, Finding, NotAssessed
+from gandiag.judging import ESSENTIAL, diagnose
+
+RUN = synthetic.healthy()
+
+
+def finding(code="stub", severity="failure", onset=1000, last=3000, ongoing=True, value=1.0):
+    return Finding(
+        code=code,
+        severity=severity,
+        onset_step=onset,
+        last_step=last,
+        ongoing=ongoing,
+        summary="something happened",
+        evidence=(Evidence(signal="d/auc", value=value, threshold=0.5, unit="probability"),),
+        mechanism="because",
+        remedies=("do this", "do that"),
+        columns=("d/auc",),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stub:
+    """A detector that finds what it is told to."""
+
+    code: str = "stub"
+    needs: tuple[str, ...] = ("d/auc",)
+    how_to: str = "log d/auc"
+    min_run_steps: int = 1
+    findings: tuple[Finding, ...] = ()
+    usable: bool = True
+
+    def score(self, run):
+        return run.series("d/auc") if self.usable else pd.Series(dtype="float64")
+
+    def __call__(self, run):
+        return list(self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crashing(Stub):
+    """A detector with a bug."""
+
+    def __call__(self, run):
+        return [1 / 0]
+
+
+def judged(*findings):
+    """The diagnosis of a run that every detector could judge, with these findings beside none of theirs."""
+    return diagnose(RUN, (*DETECTORS, Stub(findings=findings)))
+
+
+@pytest.mark.parametrize(
+    ("severity", "ongoing", "verdict"),
+    [
+        ("failure", True, "failing"),
+        ("failure", False, "suspect"),
+        ("warning", True, "suspect"),
+        ("warning", False, "healthy"),
+        ("info", True, "healthy"),
+        ("info", False, "healthy"),
+    ],
+)
+def test_the_verdict_follows_severity_and_whether_it_still_holds(severity, ongoing, verdict):
+    """A failure that is over leaves a suspicion; a warning that is over, nothing."""
+    assert judged(finding(severity=severity, ongoing=ongoing, last=3000 if ongoing else 2000)).verdict == verdict
+
+
+def test_the_worst_finding_decides():
+    """In either order."""
+    findings = (finding(severity="warning"), finding(severity="failure", onset=500))
+    assert judged(*findings).verdict == judged(*findings[::-1]).verdict == "failing"
+    assert judged(*findings).worst() == "failure"
+    assert judged().worst() is None
+
+
+def test_a_run_without_findings_that_all_could_judge_is_healthy():
+    """With every failure named as looked for, and healthy to the last step."""
+    diagnosis = diagnose(RUN)
+    assert diagnosis.verdict == "healthy"
+    assert diagnosis.decided
+    assert diagnosis.clean == tuple(d.code for d in DETECTORS)
+    assert diagnosis.last_step == diagnosis.last_healthy_step == 3000
+
+
+@pytest.mark.parametrize("group", ESSENTIAL, ids=" or ".join)
+def test_no_run_is_healthy_whose_essential_failures_were_not_looked_for(group):
+    """All of a group missing leaves it open; one of them is enough to decide."""
+    without = [d for d in DETECTORS if d.code not in group]
+    blind = [replace(d, min_run_steps=10**9) for d in DETECTORS if d.code in group]
+    diagnosis = diagnose(RUN, [*without, *blind])
+    assert (diagnosis.verdict, diagnosis.decided) == ("undecided", False)
+    sighted = [d for d in DETECTORS if d.code == group[-1]]
+    assert diagnose(RUN, [*without, *blind[:-1], *sighted]).verdict == "healthy"
+
+
+def test_a_failure_counts_however_much_was_not_assessed():
+    """Nothing but one column recorded, and that is NaN throughout."""
+    run = synthetic.non_finite()
+    diagnosis = diagnose(replace(run, scalars=run.scalars[["nonfinite"]]))
+    assert (diagnosis.verdict, diagnosis.decided) == ("failing", False)
+
+
+def test_a_crashing_detector_is_an_error_and_no_health():
+    """The others still judge, and what they find still counts; without findings the run is undecided."""
+    diagnosis = diagnose(RUN, (Crashing(code="crashing"), *DETECTORS))
+    assert diagnosis.errors == (DetectorError(code="crashing", message="ZeroDivisionError: division by zero"),)
+    assert (diagnosis.verdict, diagnosis.decided) == ("undecided", False)
+    assert diagnosis.clean == tuple(d.code for d in DETECTORS)
+    failing = diagnose(RUN, (Crashing(code="crashing"), Stub(findings=(finding(),))))
+    assert failing.verdict == "failing"
+    assert [e.code for e in failing.errors] == ["crashing"]
+
+
+def test_missing_signals_are_named_with_the_way_to_get_them():
+    """Every one that is missing, none that is there, alternatives joined by "or"."""
+    detector = Stub(needs=("d/auc", "modes/kl|modes/tv", "quality/fid"), how_to="pass modes=")
+    run = replace(RUN, scalars=RUN.scalars[["d/auc"]].assign(**{"quality/fid": np.nan}))
+    diagnosis = diagnose(run, [detector])
+    expected = NotAssessed(
+        code="stub",
+        reason="modes/kl or modes/tv and quality/fid was not recorded",
+        how_to="pass modes=",
+        missing=("modes/kl|modes/tv", "quality/fid"),
+    )
+    assert diagnosis.not_assessed == (expected,)
+    assert diagnosis.clean == ()
+
+
+def test_one_of_several_alternatives_is_enough():
+    """With "a|b", b alone lets the detector judge."""
+    diagnosis = diagnose(RUN, [Stub(needs=("quality/fid|d/auc",))])
+    assert diagnosis.clean == ("stub",)
+
+
+def test_a_short_run_is_not_assessed():
+    """With its length and the length that is needed, counted from its first step."""
+    (entry,) = diagnose(RUN.until(150), [Stub(min_run_steps=200)]).not_assessed
+    assert "150 steps" in entry.reason
+    assert "200" in entry.reason
+    assert "longer" in entry.how_to
+    late = replace(RUN, scalars=RUN.scalars.loc[2900:])
+    assert diagnose(late, [Stub(min_run_steps=200)]).clean == ()
+    assert diagnose(late, [Stub(min_run_steps=100)]).clean == ("stub",)
+
+
+def test_a_signal_that_cannot_be_judged_is_not_called_clean():
+    """A detector without a single score looked at nothing."""
+    diagnosis = diagnose(RUN, [Stub(usable=False)])
+    assert diagnosis.clean == ()
+    assert [(n.code, n.how_to) for n in diagnosis.not_assessed] == [("stub", "log d/auc")]
+
+
+def test_findings_stand_in_causal_order():
+    """What came first stands first, whoever found it."""
+    first, second, third = (finding(code=c, onset=o) for c, o in (("c", 100), ("a", 500), ("b", 900)))
+    diagnosis = diagnose(RUN, [Stub(code="a", findings=(second,)), Stub(code="b", findings=(third, first))])
+    assert diagnosis.findings == (first, second, third)
+
+
+def test_a_code_with_a_finding_is_not_clean():
+    """Nor is one that was not assessed or crashed: each code stands in one place."""
+    detectors = [
+        Stub(code="found", findings=(finding(code="found"),)),
+        Stub(code="unseen", needs=("quality/fid",)),
+        Crashing(code="crashed"),
+        Stub(code="fine"),
+    ]
+    assert diagnose(RUN, detectors).clean == ("fine",)
+
+
+@pytest.mark.parametrize(
+    ("findings", "last_healthy"),
+    [
+        ((), 3000),
+        ((finding(onset=1000), finding(onset=700)), 699),
+        ((finding(onset=1000), finding(onset=300, last=400, ongoing=False)), 999),
+        ((finding(onset=1000, severity="warning"),), 999),
+        ((finding(onset=1000, severity="info"),), 3000),
+        ((finding(onset=1),), None),
+    ],
+    ids=["none", "the first of two", "one that is over", "a warning", "an info", "from the first step"],
+)
+def test_the_last_healthy_step_lies_before_the_first_trouble_that_still_holds(findings, last_healthy):
+    """The checkpoint to go back to."""
+    assert judged(*findings).last_healthy_step == last_healthy
+
+
+def test_failed_asks_for_a_severity_that_still_holds():
+    """What decides an exit status: nothing that is over, and nothing below the bar."""
+    warning, over = judged(finding(severity="warning")), judged(finding(last=2000, ongoing=False))
+    assert [warning.failed(bar) for bar in ("info", "warning", "failure")] == [True, True, False]
+    assert not over.failed("info")
+    assert judged(finding()).failed()
+    assert not Diagnosis(verdict="undecided").failed("info")
+
+
+def test_a_diagnosis_survives_json():
+    """Findings, gaps and errors, with NaN and infinities as evidence, back to equal objects of the same types."""
+    odd = [finding(code="odd", onset=10 * i, value=v) for i, v in enumerate((np.inf, -np.inf, 0.5), start=1)]
+    detectors = [Stub(findings=tuple(odd)), Stub(code="gap", needs=("quality/fid",)), Crashing(code="crashing")]
+    diagnosis = diagnose(RUN, [*detectors, *DETECTORS])
+    text = json.dumps(diagnosis.to_dict(), allow_nan=False)
+    back = Diagnosis.from_dict(json.loads(text))
+    assert replace(back, provenance={}) == replace(diagnosis, provenance={})
+    assert back.to_dict() == diagnosis.to_dict()
+    assert isinstance(back.findings[0].evidence[0], Evidence)
+
+    unknown = replace(diagnosis, findings=(finding(value=float("nan")),))
+    again = Diagnosis.from_dict(json.loads(json.dumps(unknown.to_dict(), allow_nan=False)))
+    assert np.isnan(again.findings[0].evidence[0].value)
+
+
+def test_what_is_no_diagnosis_is_refused():
+    """A file of another kind."""
+    with pytest.raises((KeyError, TypeError)):
+        Diagnosis.from_dict({"verdict": "healthy"})
+    with pytest.raises((KeyError, TypeError)):
+        Diagnosis.from_dict({**diagnose(RUN).to_dict(), "surprise": 1})
+
+
+def test_provenance_holds_every_threshold():
+    """With which values a run was judged."""
+    changed = replace(DETECTORS[1], ratio=12.0)
+    thresholds = diagnose(RUN, [changed, *DETECTORS[2:]]).provenance["thresholds"]
+    assert thresholds["exploding-gradients"]["ratio"] == 12.0
+    assert thresholds == {d.code: asdict(d) for d in (changed, *DETECTORS[2:])}
+
+
+def test_other_thresholds_give_another_verdict():
+    """A detector with replaced fields takes the place of the default one."""
+    strict = next(replace(d, auc=0.6) for d in DETECTORS if d.code == "discriminator-dominance")
+    assert [f.code for f in diagnose(RUN, [strict]).findings] == ["discriminator-dominance"]
+
+
+def test_findings_refuse_what_cannot_be():
+    """A spell that ends before it begins, and a severity that is none."""
+    with pytest.raises(ValueError, match="last_step 10 lies before onset_step 20"):
+        finding(onset=20, last=10)
+    with pytest.raises(ValueError, match="got 'fatal'"):
+        finding(severity="fatal")
