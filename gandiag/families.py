@@ -39,8 +39,6 @@ _LOGIT_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 _PROBABILITY_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "minimax": lambda p: -1 / np.maximum(1 - p, 1e-12),
     "non-saturating": lambda p: -1 / np.maximum(p, 1e-12),
-    "lsgan": lambda p: p - 1,
-    "linear": lambda p: -np.ones_like(p),
 }
 
 
@@ -54,16 +52,18 @@ def infer_family(evidence: Mapping[str, np.ndarray]) -> tuple[str, bool]:
     """
     nothing = np.empty(0)
     outputs, gradients = (evidence.get(f"generated/{k}", nothing) for k in ("outputs", "gradients"))
-    probabilities = bool(len(outputs) and outputs.min() >= 0 and outputs.max() <= 1)
-    family = infer_generator_loss(outputs, gradients)
+    family, probabilities = infer_generator_loss(outputs, gradients)
     if family == "linear":
         on_real, pushed = (evidence.get(f"real/{k}", nothing) for k in ("outputs", "gradients"))
         family = infer_linear_family(on_real, pushed, penalised=bool(evidence.get("penalised")))
     return family, probabilities
 
 
-def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> str:
-    """The family whose gradient shape fits: "minimax", "non-saturating", "lsgan", "linear" or "other".
+def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> tuple[str, bool]:
+    """The family whose gradient shape fits, and whether it fits D's outputs as probabilities, not logits.
+
+    The family is "minimax", "non-saturating", "lsgan", "linear" or "other". Outputs between 0 and 1 may be either:
+    the better fit decides.
 
     Parameters
     ----------
@@ -73,11 +73,12 @@ def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> str:
     keep = np.isfinite(outputs) & np.isfinite(gradients)
     f, g = outputs[keep].astype(np.float64), gradients[keep].astype(np.float64)
     if len(f) < 16 or not g.any():
-        return "other"
-    shapes = _PROBABILITY_SHAPES if f.min() >= 0 and f.max() <= 1 else _LOGIT_SHAPES
-    misfits = {name: _misfit(shape(f), g) for name, shape in shapes.items()}
+        return "other", False
+    misfits = {(name, False): _misfit(shape(f), g) for name, shape in _LOGIT_SHAPES.items()}
+    if f.min() >= 0 and f.max() <= 1:
+        misfits |= {(name, True): _misfit(shape(f), g) for name, shape in _PROBABILITY_SHAPES.items()}
     best = min(misfits, key=misfits.__getitem__)
-    return best if misfits[best] < MAX_MISFIT else "other"
+    return best if misfits[best] < MAX_MISFIT else ("other", False)
 
 
 def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: bool) -> str:

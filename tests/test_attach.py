@@ -214,6 +214,17 @@ def test_the_loss_family_is_inferred_from_the_feedback(family, tmp_path):
     assert Run.open(tmp_path / "run").meta["loss_family"] == {"name": family, "source": "inferred"}
 
 
+def test_logits_that_happen_to_lie_between_0_and_1_are_not_taken_for_probabilities():
+    """The better fit decides: logistic gradients on small logits, and -1/p on probabilities."""
+    from gandiag.families import infer_generator_loss
+
+    outputs = np.random.default_rng(0).uniform(0.1, 0.3, 200)
+    assert infer_generator_loss(outputs, (1 / (1 + np.exp(-outputs)) - 1) / 200) == ("non-saturating", False)
+    assert infer_generator_loss(outputs, -1 / outputs / 200) == ("non-saturating", True)
+    assert infer_generator_loss(outputs, -1 / (1 - outputs) / 200) == ("minimax", True)
+    assert infer_generator_loss(outputs, outputs) == ("other", False)
+
+
 def test_modules_that_make_no_sense_are_refused_in_one_sentence(tiny, tmp_path):
     """The same module twice, no module, no parameters, or one that is watched already."""
     gan = tiny()

@@ -11,7 +11,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.findings import Diagnosis, DetectorError, Evidence, Finding, NotAssessed
+from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotAssessed
 from gandiag.judging import ESSENTIAL, diagnose
 
 RUN = synthetic.healthy()
@@ -47,7 +47,7 @@ class Stub:
         return run.series("d/auc") if self.usable else pd.Series(dtype="float64")
 
     def __call__(self, run):
-        return list(self.findings)
+        return [f for f in self.findings if f.onset_step <= run.last_step]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Crashing(Stub):
     """A detector with a bug."""
 
     def __call__(self, run):
-        return [1 / 0]
+        return run.scalars["no such signal"]
 
 
 def judged(*findings):
@@ -117,7 +117,7 @@ def test_a_failure_counts_however_much_was_not_assessed():
 def test_a_crashing_detector_is_an_error_and_no_health():
     """The others still judge, and what they find still counts; without findings the run is undecided."""
     diagnosis = diagnose(RUN, (Crashing(code="crashing"), *DETECTORS))
-    assert diagnosis.errors == (DetectorError(code="crashing", message="ZeroDivisionError: division by zero"),)
+    assert diagnosis.errors == (DetectorError(code="crashing", message="KeyError: 'no such signal'"),)
     assert (diagnosis.verdict, diagnosis.decided) == ("undecided", False)
     assert diagnosis.clean == tuple(d.code for d in DETECTORS)
     failing = diagnose(RUN, (Crashing(code="crashing"), Stub(findings=(finding(),))))

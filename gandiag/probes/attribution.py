@@ -22,6 +22,10 @@ AMBIGUOUS = (
     "concatenated, or augmented between G and D?), so D's outputs on generated samples are unknown; pass them: "
     "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
+UNSEEN = (
+    "D was trained for {steps} steps and none of its forward passes was seen; if torch.compile came after attaching, "
+    "attach to the compiled modules, else pass D's outputs: callback.observe(real=d_out_real, fake=d_out_fake)"
+)
 
 
 @dataclass(eq=False)
@@ -116,7 +120,8 @@ class Attribution:
         if self.warned or steps < after or self.counts["discriminator: generated"]:
             return None
         self.warned = True
-        return AMBIGUOUS.format(steps=steps)
+        seen = self.counts["discriminator: real"] + self.counts["discriminator: penalty"]
+        return (AMBIGUOUS if seen else UNSEEN).format(steps=steps)
 
     def summary(self) -> dict[str, Any]:
         """Calls of D per optimizer step of each network, as shown in the report."""

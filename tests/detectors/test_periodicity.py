@@ -66,6 +66,13 @@ def test_red_noise_is_not_called_periodic(rho, raw_rate):
     assert low <= np.mean([raw_fisher_p(series) < 0.01 for series in noise]) <= high
 
 
+def test_red_noise_stays_below_the_limit_of_the_detector():
+    """Windows of 256 samples of noise with rho 0.9, the worst case, at p below 1e-4: fewer than one in 500."""
+    noise = red_noise(np.random.default_rng(2), 0.9, count=2000, n=256)
+    cycles = [strongest_cycle(series) for series in noise]
+    assert np.mean([c.p_value < 1e-4 for c in cycles if c]) < 1 / 500
+
+
 def test_a_strong_cycle_in_red_noise_is_found():
     """Ten cycles of 40 samples, as large as the noise (root mean square): nearly always, with its period."""
     noise = red_noise(np.random.default_rng(1), 0.9, count=100)
