@@ -42,7 +42,7 @@ class Faults:
             self.entries[where]["count"] += 1
             return
         self.entries[where] = {"where": where, "message": message, "count": 1, "first_step": step}
-        logger.warning("gandiag: %s failed at step %d, training goes on: %s", where, step, message)
+        logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
 
     def listed(self) -> list[dict[str, Any]]:
         return [dict(entry) for entry in self.entries.values()]

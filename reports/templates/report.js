@@ -70,6 +70,7 @@ function layout(chart) {
     hovermode: chart.kind === "heatmap" ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") }, namelength: -1 },
     xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d", spikecolor: colour("quiet"), spikethickness: 1 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("rule"), activecolor: colour("quiet") },
     yaxis: verticalAxis(chart),
   };
 }
@@ -99,7 +100,7 @@ function legend(plot, chart) {
 
 const chartOf = (plot) => charts[Number(plot.dataset.chart)];
 const buttons = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]; // none that sends data away
-const options = { responsive: true, displaylogo: false, modeBarButtons: buttons };
+const options = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtons: buttons };
 
 async function draw() {
   for (const plot of plots) {
