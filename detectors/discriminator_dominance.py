@@ -42,7 +42,7 @@ class DiscriminatorDominance:
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
 
-    auc: float = 0.98
+    auc: float = 0.98  # none of 18 healthy tuning runs held 0.97 for 400 steps on end
     window_steps: int = 100
     min_steps: int = 500  # shorter spells are normal early in training
     min_run_steps: int = 600

@@ -42,6 +42,7 @@ class NonFinite:
     how_to: ClassVar[str] = "attach with gandiag.attach, or log the losses"
 
     min_run_steps: int = 1
+    bridge_steps: int = 100  # single steps this close together are one finding
     failure_steps: int = 3  # fewer in a row may be a transient that the loop itself repaired
 
     def __post_init__(self) -> None:
@@ -57,8 +58,9 @@ class NonFinite:
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
         found = []
-        for spell in spells(score > 0):
-            lasting = spell.last - spell.onset + 1 >= self.failure_steps
+        for spell in spells(score > 0, bridge_steps=self.bridge_steps):
+            inside = score.loc[spell.onset : spell.last]
+            lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
             where = _where(run, spell.onset)
             summary = f"{where} NaN or infinite from step {spell.onset:,}" + ("" if lasting else ", and recovered")
             facts = (evidence(score, 0, "above", spell.onset),)

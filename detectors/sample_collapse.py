@@ -44,6 +44,8 @@ class SampleCollapse:
         "attach with gandiag.attach, or log diversity/ratio: mean pairwise distance of generated over real samples"
     )
 
+    # 18 healthy tuning runs (digits, ring8, grid25; six losses) stay above 0.87 once trained for 1,000 steps; eight
+    # whose G was made to outrun D have medians of 0.00 to 0.21 from there on
     ratio: float = 0.5
     failure_ratio: float = 0.35
     stay_ratio: float = 0.6  # dates the onset, and had to be passed before (see grace_steps)

@@ -76,10 +76,10 @@ class DetectorError:
 class Diagnosis:
     """What is wrong with a run up to `last_step`, what is not, and what could not be judged.
 
-    Findings stand in causal order: what came first stands first. `clean` names the failures that were
-    looked for and not found. `last_healthy_step` is the last step before any finding at or above
-    severity warning set in, None when there is none. `decided` is False when an essential failure could not
-    be looked for, or a detector crashed: the absence of findings then proves nothing.
+    Findings stand in causal order: what came first stands first. `clean` names the failures that were looked for
+    and not found. `last_healthy_step` is the last step before the first finding, of severity warning at least, that
+    is still ongoing; None when there is no such step. `decided` is False when an essential failure could not be
+    looked for, or a detector crashed: the absence of findings then proves nothing.
     """
 
     verdict: Verdict

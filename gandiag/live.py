@@ -18,9 +18,14 @@ MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then 
 
 
 class History:
-    """The rows of a run so far, in memory that does not grow: beyond `max_rows` the older half is thinned."""
+    """The rows of a run so far, in memory that does not grow.
+
+    Beyond `max_rows` the older half is thinned, evenly over all of its steps: the beginning is never forgotten.
+    """
 
     def __init__(self, max_rows: int = MAX_ROWS) -> None:
+        if max_rows < 8:
+            raise ValueError(f"max_rows must be at least 8, got {max_rows}")
         self.max_rows = max_rows
         self._blocks: list[dict[str, np.ndarray]] = []
 
@@ -32,12 +37,8 @@ class History:
         """All rows, the oldest first, with the column `step`."""
         if len(self._blocks) != 1:
             self._blocks = [_joined(self._blocks)]
-        rows = self._blocks[0]
-        if len(rows["step"]) > self.max_rows:
-            half = len(rows["step"]) // 4 * 2
-            thinned = {name: _pair_means(values[:half]) for name, values in rows.items()}
-            thinned["step"] = rows["step"][1:half:2]
-            self._blocks = [{name: np.concatenate([thinned[name], rows[name][half:]]) for name in rows}]
+        while len(self._blocks[0]["step"]) > self.max_rows:
+            self._blocks = [_thinned(self._blocks[0])]
         return self._blocks[0]
 
     def run(self, meta: Mapping[str, Any]) -> Run:
@@ -58,10 +59,25 @@ def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
     return {"step": np.empty(0), **scatter(int(starts[-1]), groups)}
 
 
-def _pair_means(values: np.ndarray) -> np.ndarray:
+def _thinned(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows with pairs of the older half merged: the half of the pairs that spans the fewest steps."""
+    half = len(rows["step"]) // 4 * 2
+    spans = np.diff(rows["step"][1:half:2], prepend=-np.inf)  # the first row stays: it tells where the run began
+    merged = np.zeros(len(spans), dtype=bool)
+    merged[np.argsort(spans, kind="stable")[: len(spans) // 2]] = True
+    keep = np.stack([~merged, np.ones_like(merged)], axis=1)
+    thinned = {}
+    for name, values in rows.items():
+        first, second = values[:half:2], values[1:half:2]
+        later = second if name == "step" else np.where(merged, _means(first, second), second)
+        thinned[name] = np.concatenate([np.stack([first, later], axis=1)[keep], values[half:]])
+    return thinned
+
+
+def _means(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Means of neighbours; of a value and NaN, the value."""
-    first, second = values[0::2], values[1::2]
-    means = (first + second) / 2
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = first / 2 + second / 2
     means = np.where(np.isnan(first), second, means)
     return np.where(np.isnan(second), first, means)
 

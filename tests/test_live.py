@@ -56,6 +56,33 @@ def test_a_history_stays_bounded():
         assert columns["step"][-1] == 100 * count
 
 
+def test_one_block_beyond_the_limit_is_thinned_at_once():
+    """However long it is."""
+    (history,) = fed(100_000, 100_000, max_rows=1000)
+    assert len(history.columns()["step"]) <= 1000
+
+
+def test_a_history_never_forgets_its_beginning():
+    """At every length the first step is there, and no gap is longer than 3 % of the run."""
+    for history in fed(50_000, 100, max_rows=1000):
+        steps = history.columns()["step"]
+        assert steps[0] == 1
+        assert np.diff(steps).max() <= max(4, 0.03 * steps[-1])
+
+
+def test_infinities_survive_thinning():
+    """Merged with their neighbours without a warning."""
+    history = History(max_rows=100)
+    history.append(np.arange(1, 201), {"signal": np.where(np.arange(200) % 2, np.inf, -np.inf)})
+    assert not np.isfinite(history.columns()["signal"]).any()
+
+
+def test_a_limit_too_small_to_thin_is_refused():
+    """Eight rows leave two older pairs, the first of which stays."""
+    with pytest.raises(ValueError, match="got 7"):
+        History(max_rows=7)
+
+
 def test_thinning_keeps_order_and_the_newest_rows_whole():
     """Steps ascend; the newer half has every step; older rows are means of their neighbours, dated by the later."""
     (*_, history) = fed(5000, 100, max_rows=1000)

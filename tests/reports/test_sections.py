@@ -93,7 +93,7 @@ def test_faults_gaps_and_settings_are_all_told(failing: tuple[Run, Diagnosis]) -
     tables = {table.title: table.rows for table in report.provenance}
     assert tables["What D was shown"] == (("per generator step, D saw", "1 real, 2 generated"),)
     assert tables["Hyperparameters"] == (("lr", "0.0002"),)
-    assert tables["Thresholds"] == (("mode-collapse.share", "0.1"),)
+    assert tables["Thresholds"] == (("mode-collapse", "share 0.1"),)
     assert tables["Diagnosis"] == (("gandiag", "0.1.0"),)
 
 
