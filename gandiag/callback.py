@@ -13,6 +13,7 @@ import numpy as np
 
 from gandiag.blocks import Row, is_tensor, stack
 from gandiag.live import Judge
+from gandiag.options import check_options
 from gandiag.recorder import FLUSH_SECONDS, Recorder
 from gandiag.reductions import SCALAR
 from gandiag.signals import ALIASES
@@ -23,25 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from os import PathLike
     from types import TracebackType
-    from typing import Self, TypedDict
+    from typing import Self
 
     from gandiag.findings import Diagnosis, Finding
-
-    class Options(TypedDict, total=False):
-        """What `Callback` takes beside `run_dir`, for signatures that pass it on."""
-
-        modes: Any
-        loss_family: str | None
-        hyperparameters: Mapping[str, Any] | None
-        detectors: Any
-        judge_every: int
-        on_finding: Callable[[Finding], None] | None
-        alerts: bool
-        resume: bool
-        start_step: int | None
-        image_shape: tuple[int, ...] | None
-        flush_seconds: float
-
 
 BLOCK_ROWS = 100  # rows handed to the background thread at a time
 
@@ -67,6 +52,7 @@ class Callback:
     resume : continue the run that `run_dir` holds
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
     image_shape : shape of one generated image when G returns flat vectors
+    flush_seconds : what is recorded reaches the disk after at most so long
 
     Raises
     ------
@@ -92,7 +78,7 @@ class Callback:
         image_shape: tuple[int, ...] | None = None,
         flush_seconds: float = FLUSH_SECONDS,
     ) -> None:
-        _check(loss_family, judge_every, start_step, resume)
+        check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
         for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
 
@@ -284,17 +270,6 @@ class Callback:
     def _at_exit(self) -> None:
         error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
         self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
-
-
-def _check(loss_family: str | None, judge_every: int, start_step: int | None, resume: bool) -> None:
-    from gandiag.families import FAMILIES
-
-    if loss_family is not None and loss_family not in FAMILIES:
-        raise ValueError(f"loss_family must be one of {', '.join(FAMILIES)}, got {loss_family!r}")
-    if judge_every < 1:
-        raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
-    if start_step is not None and (start_step < 1 or not resume):
-        raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
 
 
 def _tracker(modes: Any) -> Any:

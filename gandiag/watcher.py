@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from gandiag.callback import Options
+    from gandiag.options import Options
 
 SWAPPED = (
     "the generator was given the discriminator's output: are the two swapped? "

@@ -1,0 +1,38 @@
+"""What `attach` and `Callback` can be told, and the check that it makes sense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from gandiag.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gandiag.findings import Finding
+
+
+class Options(TypedDict, total=False):
+    """What `Callback` takes beside `run_dir`, for signatures that pass it on."""
+
+    modes: Any
+    loss_family: str | None
+    hyperparameters: Mapping[str, Any] | None
+    detectors: Any
+    judge_every: int
+    on_finding: Callable[[Finding], None] | None
+    alerts: bool
+    resume: bool
+    start_step: int | None
+    image_shape: tuple[int, ...] | None
+    flush_seconds: float
+
+
+def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:
+    """Raise a ValueError that names the option, what was given and what is expected."""
+    if loss_family is not None and loss_family not in FAMILIES:
+        raise ValueError(f"loss_family must be one of {', '.join(FAMILIES)}, got {loss_family!r}")
+    if judge_every < 1:
+        raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
+    if start_step is not None and (start_step < 1 or not resume):
+        raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
