@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import check_thresholds, evidence, finding
-from .windows import rolling_mean, spells
+from .windows import remembered, rolling_mean, spells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,7 @@ class DiscriminatorDominance:
         if not 0.5 < self.auc <= 1:
             raise ValueError(f"auc must lie in (0.5, 1], got {self.auc}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Mean area under the ROC curve over the window."""
         return rolling_mean(run.series("d/auc"), self.window_steps)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding
-from .windows import held, rolling_median, spells
+from .windows import held, remembered, rolling_median, spells
 
 if TYPE_CHECKING:
     from gandiag.findings import Finding
@@ -58,6 +58,7 @@ class Divergence:
         if not 0 < self.stay_decades <= self.decades:
             raise ValueError(f"need 0 < stay_decades <= decades, got {self.stay_decades} and {self.decades}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Decades by which outputs and gradients have both risen above their lowest level."""
         outputs = run.scalars[["d/real/mean", "d/fake/mean"]].abs().max(axis=1).dropna()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import check_thresholds, evidence, finding
-from .windows import Spell, held, rolling_median, spells, step_of_lowest
+from .windows import Spell, held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +56,12 @@ class ExplodingGradients:
         if not 1 < self.ratio <= self.failure_ratio:
             raise ValueError(f"need 1 < ratio <= failure_ratio, got {self.ratio} and {self.failure_ratio}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """The larger of the two networks' norm over its own reference."""
         return self._ratios(run).max(axis=1).dropna()
 
+    @remembered
     def _ratios(self, run: Run) -> pd.DataFrame:
         import pandas as pd
 

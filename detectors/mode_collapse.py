@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import check_thresholds, evidence, finding
-from .windows import spells, step_of_lowest, value_at
+from .windows import remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,7 @@ class ModeCollapse:
                 f"got {self.failure_share}, {self.share}, {self.stay_share}"
             )
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Effective modes over those that the data have, where enough samples lie on a mode to tell."""
         share = run.series("modes/effective") / run.series("modes/expected_effective")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import check_thresholds, evidence, finding
-from .windows import spells
+from .windows import remembered, spells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ class NonFinite:
         if self.failure_steps < 1:
             raise ValueError(f"failure_steps must be at least 1, got {self.failure_steps}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Number of records that are not finite."""
         columns = [n for n in self.needs[0].split("|") if n in run.scalars]

@@ -12,7 +12,7 @@ from gandiag.findings import Evidence
 
 from .periodicity import strongest_cycle
 from .specification import check_thresholds, finding
-from .windows import spells
+from .windows import remembered, spells
 
 if TYPE_CHECKING:
     from gandiag.findings import Finding
@@ -66,10 +66,12 @@ class Oscillation:
         if self.window_steps < BINS:
             raise ValueError(f"window_steps must be at least {BINS}, got {self.window_steps}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Amplitude of an undamped cycle over the spread within a batch, by window; 0 where there is none."""
         return self._windows(run).groupby("step")["size"].max()
 
+    @remembered
     def _windows(self, run: Run) -> pd.DataFrame:
         """One row per window, shortest windows first: its last step, length, and what `_judge` found."""
         rows: list[tuple[float, ...]] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding
-from .windows import held, rolling_median, spells, step_of_lowest
+from .windows import held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from gandiag.findings import Finding, Severity
@@ -62,6 +62,7 @@ class SampleCollapse:
                 f"got {self.failure_ratio}, {self.ratio}, {self.stay_ratio}"
             )
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """The smaller of the two distance ratios, median over the window."""
         score = rolling_median(run.series("diversity/ratio"), self.window_steps)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding
-from .windows import held, rolling_mean, rolling_median, spells
+from .windows import held, remembered, rolling_mean, rolling_median, spells
 
 if TYPE_CHECKING:
     from gandiag.findings import Evidence, Finding
@@ -60,6 +60,7 @@ class VanishingGradients:
         if not 0 < self.ratio <= self.stay_ratio < 1:
             raise ValueError(f"need 0 < ratio <= stay_ratio < 1, got {self.ratio} and {self.stay_ratio}")
 
+    @remembered
     def score(self, run: Run) -> pd.Series:
         """Share of the generator's learning signal that is left, 1 all, 0 nothing, where D's AUC is known."""
         level = rolling_median(self._feedback(run), self.window_steps)

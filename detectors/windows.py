@@ -6,11 +6,33 @@ the value at a step depends on nothing later.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gandiag.run import Run
+
+T = TypeVar("T")
+
+
+def remembered(method: Callable[[Any, Run], T]) -> Callable[[Any, Run], T]:
+    """Make a detector's method of a run work once for each run: judging asks for scores more than once."""
+
+    @functools.wraps(method)
+    def once(self: Any, run: Run) -> T:
+        key = (method.__qualname__, self)
+        if key not in run.memo:
+            run.memo[key] = method(self, run)
+        value: T = run.memo[key]
+        return value
+
+    return once
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class Run:
     events: tuple[Mapping[str, Any], ...] = ()
     samples: tuple[Sample, ...] = ()
     path: str = ""
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Run:
@@ -96,7 +98,8 @@ class Run:
         arrays = {k: (s[s <= step], v[s <= step]) for k, (s, v) in self.arrays.items()}
         samples = tuple(s for s in self.samples if s.step <= step)
         time = None if self.time is None else self.time.loc[:step]
-        return replace(self, scalars=self.scalars.loc[:step], time=time, arrays=arrays, samples=samples)
+        scalars = self.scalars.loc[:step]
+        return replace(self, scalars=scalars, time=time, arrays=arrays, samples=samples, memo={})
 
 
 class Folder:
