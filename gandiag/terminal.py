@@ -98,9 +98,11 @@ def coloured(word: str) -> Text:
 
 
 def results_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The demo's closing table: run, verdict, findings with onset, report."""
-    table = Table("run", "verdict", "findings", "report")
+    """The demo's closing table: run, verdict, findings with onset, report; fits 80 columns."""
+    table = Table(
+        "run", "verdict", "found from step", "report", box=None, pad_edge=False, padding=(0, 1), header_style="bold"
+    )
     for row in rows:
-        findings = "\n".join(f"{f['code']} from step {f['onset_step']:,} ({f['severity']})" for f in row["findings"])
+        findings = "\n".join(f"{f['code']} {f['onset_step']:,}" for f in row["findings"])
         table.add_row(row["run"], coloured(row["verdict"]), findings or "none", Text(row["report"], overflow="fold"))
     return table
