@@ -16,6 +16,7 @@ from gandiag.live import Judge
 from gandiag.options import check_options
 from gandiag.recorder import FLUSH_SECONDS, Recorder
 from gandiag.reductions import SCALAR
+from gandiag.run import Run
 from gandiag.signals import ALIASES
 from gandiag.snapshots import MAX_SAMPLES, due
 from gandiag.worker import MODES_EVERY, Faults, Settings, Worker
@@ -84,8 +85,8 @@ class Callback:
 
         tracker = _tracker(modes)
         recorder = Recorder(run_dir, resume=resume, start_step=start_step, flush_seconds=flush_seconds)
-        self.run_dir = recorder.folder.root
-        self.faults = Faults()
+        self.run_dir = recorder.folder.path
+        self.faults = Faults(earlier=recorder.meta["faults"])
         self.settings = Settings(image_shape=image_shape, alerts=alerts)
         self.loss_family = loss_family
         self.steps_are_seen = False  # True when hooks call step(), not the loop
@@ -93,7 +94,7 @@ class Callback:
         self._closers: list[Callable[[], None]] = []
         self._modes_samples = tracker.n if tracker is not None else 0
         self._modes_stride = 1 if tracker is not None else 0
-        meta: dict[str, Any] = {"hyperparameters": dict(hyperparameters or {})}
+        meta: dict[str, Any] = {"hyperparameters": recorder.meta["hyperparameters"] | dict(hyperparameters or {})}
         if loss_family:
             meta["loss_family"] = {"name": loss_family, "source": "given"}
         if tracker is not None:
@@ -108,6 +109,8 @@ class Callback:
         self._process = os.getpid()
         self._closed = False
         self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
+        if resume:
+            self._worker.remember(Run.open(self.run_dir))
         self._worker.start()
         atexit.register(self._at_exit)
 

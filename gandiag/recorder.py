@@ -70,7 +70,7 @@ class Recorder:
             )
         after = max((s["start_step"] for s in meta["segments"]), default=1)
         if start_step is None:
-            start_step = max(Run.open(self.folder.root).last_step + 1, after)
+            start_step = max(Run.open(self.folder.path).last_step + 1, after)
         segment = {"index": len(meta["segments"]), "start_step": start_step, "created": _now()}
         return meta | {"status": "running", "reason": None, "segments": [*meta["segments"], segment]}
 

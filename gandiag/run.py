@@ -109,6 +109,7 @@ class Folder:
         import fsspec
 
         self.fs: AbstractFileSystem
+        self.path = str(path)
         try:
             self.fs, self.root = fsspec.core.url_to_fs(str(path))
         except (ValueError, ImportError) as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Finding
     from gandiag.modes.tracker import ModeTracker
     from gandiag.recorder import Recorder
+    from gandiag.run import Run
 
 logger = logging.getLogger("gandiag")
 
@@ -35,6 +36,7 @@ class Faults:
     """Mistakes of our own: each place warns once, all are counted and go into run.json."""
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    earlier: list[dict[str, Any]] = field(default_factory=list)  # of a run that is continued
 
     def add(self, where: str, error: BaseException | str, step: int) -> None:
         message = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
@@ -45,7 +47,7 @@ class Faults:
         logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
 
     def listed(self) -> list[dict[str, Any]]:
-        return [dict(entry) for entry in self.entries.values()]
+        return [*self.earlier, *(dict(entry) for entry in self.entries.values())]
 
 
 @dataclass
@@ -90,6 +92,12 @@ class Worker(threading.Thread):
         except queue.Full:
             return False
         return True
+
+    def remember(self, run: Run) -> None:
+        """Take in what a run that is continued has recorded, before the thread starts."""
+        self.history.append(
+            run.scalars.index.to_numpy(), {str(name): values.to_numpy() for name, values in run.scalars.items()}
+        )
 
     def drain(self, timeout: float = 60.0) -> None:
         """Wait until everything offered so far is done and on disk; gives up after `timeout` seconds."""

@@ -230,9 +230,26 @@ def test_a_folder_without_a_run_is_no_run(tmp_path):
 
 
 def test_any_fsspec_file_system_will_do():
-    """The same code records into and reads from an in-memory object store."""
+    """The same code records into, reads from and continues in an in-memory object store."""
     record("memory://bucket/run", steps=20)
     assert Run.open("memory://bucket/run").last_step == 20
+    record("memory://bucket/run", steps=5, resume=True)
+    assert Run.open("memory://bucket/run").last_step == 25
+
+
+def test_a_continued_run_keeps_its_faults_settings_and_history(tmp_path):
+    """Faults and hyperparameters of the first part stay; the live judgement covers both parts."""
+    with gandiag.Callback(tmp_path / "run", hyperparameters={"lr": 1, "batch": 8}) as callback:
+        callback.log({"loss/generator": float("nan"), "bad": "text"})
+        callback.step()
+    with gandiag.Callback(tmp_path / "run", resume=True, hyperparameters={"lr": 2}) as callback:
+        callback.log({"loss/generator": 1.0})
+        callback.step()
+    run = Run.open(tmp_path / "run")
+    assert run.meta["hyperparameters"] == {"lr": 2, "batch": 8}
+    assert [f["where"] for f in run.meta["faults"]] == ["log(bad)"]
+    assert "non-finite" in {f.code for f in callback.diagnosis.findings}
+    assert callback.diagnosis.last_step == 2
 
 
 def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, caplog):
