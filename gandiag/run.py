@@ -51,7 +51,7 @@ class Run:
     events: tuple[Mapping[str, Any], ...] = ()
     samples: tuple[Sample, ...] = ()
     path: str = ""
-    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
     @classmethod
@@ -99,7 +99,7 @@ class Run:
         samples = tuple(s for s in self.samples if s.step <= step)
         time = None if self.time is None else self.time.loc[:step]
         scalars = self.scalars.loc[:step]
-        return replace(self, scalars=scalars, time=time, arrays=arrays, samples=samples, memo={})
+        return replace(self, scalars=scalars, time=time, arrays=arrays, samples=samples)
 
 
 class Folder:

@@ -126,7 +126,7 @@ def test_the_run_is_left_as_it_was_and_judged_the_same_again(detector):
     """Three calls, one of them with nothing remembered: equal findings, and not a value of the frame changed."""
     run = FAILURES[detector.code]()
     before = run.scalars.copy(deep=True)
-    anew = replace(run, memo={})
+    anew = replace(run)
     assert detector(run) == detector(run) == detector(anew)
     pd.testing.assert_series_equal(detector.score(run), detector.score(anew))
     pd.testing.assert_frame_equal(run.scalars, before)
