@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 10.0  # at most this much is lost to kill -9
 FLUSH_ROWS = 2000
+KEPT_ROWS = 40_000  # held in memory while they cannot be written; beyond, the oldest are given up
 
 
 class Recorder:
@@ -50,6 +51,7 @@ class Recorder:
         self._columns: list[Columns] = []
         self._rows = 0
         self._arrays: dict[str, list[tuple[int, np.ndarray]]] = {}
+        self._gap: tuple[int, int] | None = None
         self._part = 0
         self._flushed = time.monotonic()
         self.write_meta()
@@ -83,8 +85,17 @@ class Recorder:
         """Buffer k rows: `steps` int (k,), `times` float (k,) seconds since the epoch, columns float (k,)."""
         self._columns.append({"step": steps, "time": times, **columns})
         self._rows += len(steps)
+        if self._rows > KEPT_ROWS:
+            self._give_up_oldest()
         if self._rows >= FLUSH_ROWS or time.monotonic() - self._flushed > self.flush_seconds:
             self.flush()
+
+    def _give_up_oldest(self) -> None:
+        """Make room after writing has failed for long; what is lost is noted with the next part that is written."""
+        lost, self._columns = self._columns[: len(self._columns) // 2], self._columns[len(self._columns) // 2 :]
+        self._rows = sum(len(block["step"]) for block in self._columns)
+        first = self._gap[0] if self._gap else int(lost[0]["step"][0])
+        self._gap = (first, int(lost[-1]["step"][-1]))
 
     def array(self, name: str, step: int, values: np.ndarray) -> None:
         """Buffer one vector or matrix of a step; all of one name must have one shape."""
@@ -107,6 +118,9 @@ class Recorder:
         if self._columns:
             self.folder.write(_parquet(_concat(self._columns)), "scalars", self._name("parquet"))
             self._columns, self._rows = [], 0
+        if self._gap:
+            self.event("gap", from_step=self._gap[0], to_step=self._gap[1], reason="could not be written in time")
+            self._gap = None
         if self._arrays:
             self.folder.write(_npz(self._arrays), "arrays", self._name("npz"))
             self._arrays = {}

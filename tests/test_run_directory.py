@@ -276,6 +276,48 @@ def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, ca
     assert sum("background block" in r.message for r in caplog.records) == 1
 
 
+def test_a_disk_that_stays_full_costs_a_bounded_amount_of_memory(tmp_path, monkeypatch):
+    """The oldest rows are given up, and the gap is on record once writing works again."""
+    import gandiag.run
+
+    recorder = Recorder(tmp_path / "run")
+    write = gandiag.run.Folder.write
+
+    def full(self, content, *names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gandiag.run.Folder, "write", full)
+    for start in range(1, 100_001, 1000):
+        steps = np.arange(start, start + 1000)
+        try:
+            recorder.append(steps, steps.astype(float), {"x": steps.astype(float)})
+        except OSError:
+            continue
+    monkeypatch.setattr(gandiag.run.Folder, "write", write)
+    recorder.close()
+    run = Run.open(tmp_path / "run")
+    (gap,) = [e for e in run.events if e["kind"] == "gap"]
+    assert gap["from_step"] == 1
+    assert run.scalars.index[0] == gap["to_step"] + 1
+    assert run.last_step == 100_000
+    assert len(run.scalars) <= 41_000
+
+
+def test_a_run_directory_that_vanishes_is_a_fault_and_no_exception(tmp_path, caplog):
+    """Deleted in the middle: training goes on, with one warning."""
+    import shutil
+
+    callback = gandiag.Callback(tmp_path / "run", flush_seconds=0.0)
+    for step in range(400):
+        if step == 150:
+            callback.flush()
+            shutil.rmtree(tmp_path / "run")
+        callback.log(x=step)
+        callback.step()
+    callback.close()
+    assert sum("background block" in r.message for r in caplog.records) == 1
+
+
 def test_the_run_can_be_cut_at_any_step(tmp_path):
     """until() keeps what was recorded up to a step, inclusive."""
     run = Run.open(record(tmp_path / "run"))
