@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .specification import check_thresholds, evidence, finding
-from .windows import remembered, spells, step_of_lowest, value_at
+from .windows import counted, remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class ModeCollapse:
     high_quality: float = 0.5  # share of samples on a mode of a mixture; below, G has not learned the modes yet
     bridge_steps: int = 200  # spells this close together are one
     min_checks: int = 2  # histograms in a row: one alone may be chance
-    grace_steps: int = 2000  # a generator that never covered the modes counts from here on
+    grace_steps: int = 2000  # a generator that never covered the modes counts from here on, unless it still gains
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class ModeCollapse:
         score = self.score(run)
         if score.empty:
             return []
-        armed = (score >= self.stay_share).cummax() | (score.index >= score.index[0] + self.grace_steps)
+        armed = counted(score, self.stay_share, self.grace_steps)
         lasting = (score < self.share).rolling(self.min_checks).min() == 1
         found = []
         for spell in spells(lasting & armed, (score < self.stay_share) & armed, bridge_steps=self.bridge_steps):

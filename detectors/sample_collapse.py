@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding
-from .windows import held, remembered, rolling_median, spells, step_of_lowest
+from .windows import counted, held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from gandiag.findings import Finding, Severity
@@ -51,7 +51,7 @@ class SampleCollapse:
     stay_ratio: float = 0.6  # dates the onset, and had to be passed before (see grace_steps)
     window_steps: int = 50
     min_steps: int = 50
-    grace_steps: int = 1000  # a generator that never was diverse counts from here on; before, it may be warming up
+    grace_steps: int = 1000  # a generator that never was diverse counts from here on, unless it still gets more so
     min_run_steps: int = 200
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class SampleCollapse:
         score = self.score(run)
         if score.empty:
             return []
-        armed = (score >= self.stay_ratio).cummax() | (score.index >= score.index[0] + self.grace_steps)
+        armed = counted(score, self.stay_ratio, self.grace_steps)
         found = []
         for spell in spells(
             (score < self.ratio) & armed,

@@ -120,6 +120,18 @@ def held(series: pd.Series, index: pd.Index) -> pd.Series:
     return series.dropna().reindex(index, method="ffill")
 
 
+def counted(score: pd.Series, reach: float, grace_steps: int) -> pd.Series:
+    """From which step on a low score is a loss and no warm-up: True from then on.
+
+    That is once the score had reached `reach`, or after `grace_steps` in which it never did, as soon as it does not
+    rise any more (by 5 % within half the grace).
+    """
+    before = held(score.set_axis(score.index + grace_steps // 2), score.index)
+    stalled = (score.index >= score.index[0] + grace_steps) & (score <= 1.05 * before)
+    counts: pd.Series = ((score >= reach) | stalled).cummax()
+    return counts
+
+
 def value_at(series: pd.Series, step: int) -> float:
     """The last value recorded up to `step`, NaN when there is none."""
     before = series.loc[:step].dropna()

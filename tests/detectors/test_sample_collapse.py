@@ -41,6 +41,16 @@ def test_warming_up_is_not_collapsing():
     assert DETECT(run_with(np.where(STEPS < 900, 0.2, 0.95))) == []
 
 
+def test_a_generator_that_warms_up_slowly_is_left_alone():
+    """Diversity that rises from a tenth to nine tenths over 6,000 steps is learning, however low it starts."""
+    run = synthetic.healthy(steps=6000)
+    slow = np.linspace(0.1, 0.9, 6000)
+    scalars = run.scalars.copy()
+    for name in ("diversity/ratio", "diversity/nearest_ratio"):
+        scalars[name] = scalars[name] / scalars[name].rolling(200, min_periods=1).median() * slow
+    assert DETECT(replace(run, scalars=scalars)) == []
+
+
 def test_a_generator_that_never_was_diverse_counts_after_its_grace():
     """From some thousand steps on."""
     (found,) = DETECT(run_with(0.2))
