@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from collections import deque
@@ -16,6 +15,7 @@ from gandiag.probes.attribution import Attribution, Call, Origins, tell_apart
 from gandiag.probes.batches import Projection, first_tensor, sample_norms, verdicts
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.gradients import UpdateRatio, gradient_norms, layer_names
+from gandiag.probes.hooks import ModuleHook, check_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +66,7 @@ def attach(
     --------
     >>> callback = gandiag.attach(G, D, run_dir="runs/dcgan")  # doctest: +SKIP
     """
-    _check(generator, discriminator)
+    check_networks(generator, discriminator)
     callback = Callback(run_dir, **options)
     try:
         watcher = Watcher(generator, discriminator, callback)
@@ -93,6 +93,7 @@ class Watcher:
         self._updates: dict[str, UpdateRatio] = {}
         self._failures: dict[str, int] = {}
         self._process = os.getpid()
+        self._feedback = self._guarded("feedback probe", self._on_feedback)
         self._describe()
         self._handles = [
             generator.register_forward_hook(ModuleHook(self._guarded("hook on the generator", self._on_generator))),
@@ -102,6 +103,7 @@ class Watcher:
             ),
             register_optimizer_step_pre_hook(self._guarded("gradient probe", self._before_update)),
             register_optimizer_step_post_hook(self._guarded("update probe", self._after_update)),
+            register_optimizer_step_post_hook(self._guarded("step", self._end_step)),
         ]
 
     def detach(self) -> None:
@@ -154,7 +156,7 @@ class Watcher:
             self.callback.faults.add("attach", SWAPPED, self.callback.completed_steps)
         self._origins.add(batch, mark=True)
         if batch.grad_fn is not None:
-            batch.register_hook(self._guarded("feedback probe", self._on_feedback))
+            batch.register_hook(self._feedback)
 
     def _on_feedback(self, gradient: torch.Tensor) -> None:
         self.callback.row["feedback"] = sample_norms(gradient)  # the last one before G's update is G's own
@@ -182,11 +184,12 @@ class Watcher:
             self._resolve(nets)
 
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        nets = self._split(optimizer)
-        for net in nets:
+        for net in self._split(optimizer):
             if update := self._updates.pop(net, None):
                 self.callback.row[f"update/{net}"] = update.measure()
-        if "generator" in nets:
+
+    def _end_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if "generator" in self._split(optimizer):
             self.callback.step()
             if self.callback.completed_steps in INFER_AT:
                 self._report()
@@ -247,33 +250,3 @@ def _holds(optimizer: torch.optim.Optimizer, split: Mapping[str, list[torch.nn.P
         return False
     first = next(iter(split.values()))[0]
     return any(p is first for group in optimizer.param_groups for p in group["params"])
-
-
-class ModuleHook:
-    """A forward hook whose copies do nothing: a module copied or saved while watched is not watched itself."""
-
-    def __init__(self, function: Callable[..., None]) -> None:
-        self._function = function
-
-    def __call__(self, *arguments: Any) -> None:
-        if not torch._C._get_tracing_state():  # noqa: SLF001 - is a trace being recorded? (torch.jit.is_tracing)
-            self._function(*arguments)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # a bound method of the standard library that takes anything and returns None: loads without gandiag
-        return getattr, (contextlib.nullcontext(), "__exit__")
-
-
-def _check(generator: torch.nn.Module, discriminator: torch.nn.Module) -> None:
-    for name, module in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(module, torch.nn.Module):
-            raise TypeError(f"{name} must be a torch.nn.Module, got {type(module).__name__}")
-        if not any(p.requires_grad for p in module.parameters()):
-            raise ValueError(f"{name} ({type(module).__name__}) has no parameter that requires grad")
-        if any(isinstance(hook, ModuleHook) for hook in module._forward_hooks.values()):  # noqa: SLF001
-            raise ValueError(f"{name} ({type(module).__name__}) is watched already; close that callback first")
-    if generator is discriminator:
-        raise ValueError("generator and discriminator are the same module")
-    shared = {id(p) for p in generator.parameters()} & {id(p) for p in discriminator.parameters()}
-    if shared:
-        raise ValueError(f"generator and discriminator share {len(shared)} parameters; pass disjoint modules")
