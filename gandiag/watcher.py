@@ -15,7 +15,7 @@ from gandiag.probes.attribution import Attribution, Call, Origins, tell_apart
 from gandiag.probes.batches import Projection, first_tensor, sample_norms, verdicts
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.gradients import UpdateRatio, gradient_norms, layer_names
-from gandiag.probes.hooks import ModuleHook, check_networks
+from gandiag.probes.hooks import ModuleHook, check_networks, loss_may_be_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,7 +155,7 @@ class Watcher:
         if given is not None and self._verdict_origins.of(given) == "direct":
             self.callback.faults.add("attach", SWAPPED, self.callback.completed_steps)
         self._origins.add(batch, mark=True)
-        if batch.grad_fn is not None:
+        if batch.grad_fn is not None and not loss_may_be_scaled(batch):
             batch.register_hook(self._feedback)
 
     def _on_feedback(self, gradient: torch.Tensor) -> None:

@@ -141,6 +141,35 @@ def test_penalty_batches_are_told_from_real_ones(tmp_path):
     assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0.5 penalty"
 
 
+def test_under_float16_autocast_the_scaled_feedback_is_left_out(tmp_path):
+    """A GradScaler's factor is in gradients that flow by: parameters' gradients are right, feedback is not kept."""
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-3) for m in (generator, discriminator))
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    expected = []
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run"):
+        for _ in range(3):
+            with torch.autocast("cpu", dtype=torch.float16):
+                fake = generator(torch.randn(8, 2))
+                loss_d = discriminator(fake.detach()).float().mean() - discriminator(torch.randn(8, 2)).float().mean()
+            sgd_d.zero_grad()
+            scaler.scale(loss_d).backward()
+            scaler.step(sgd_d)
+            with torch.autocast("cpu", dtype=torch.float16):
+                loss_g = -discriminator(fake).float().mean()
+            sgd_g.zero_grad()
+            scaler.scale(loss_g).backward()
+            scaler.unscale_(sgd_g)
+            expected.append(float(torch.cat([p.grad.flatten() for p in generator.parameters()]).norm()))
+            scaler.step(sgd_g)
+            scaler.update()
+    run = Run.open(tmp_path / "run")
+    np.testing.assert_allclose(run.series("grad/generator/norm"), expected, rtol=1e-5)
+    assert run.series("feedback/norm").empty
+    assert not run.meta["faults"]
+
+
 def test_concatenated_batches_are_reported_once_and_observe_takes_over(tmp_path, caplog):
     """One batch of reals and fakes cannot be told apart: one sentence names observe, which then counts."""
     generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)

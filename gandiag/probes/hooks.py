@@ -26,6 +26,16 @@ class ModuleHook:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
+def loss_may_be_scaled(batch: torch.Tensor) -> bool:
+    """Whether gradients of a batch may carry a GradScaler's factor: under float16 autocast.
+
+    Parameters' gradients are read after the optimizer's unscaling; a gradient that flows by is not, and its factor
+    cannot be known. It is then left out, and judged by the generator's own gradients instead.
+    """
+    device = batch.device.type
+    return torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+
+
 def check_networks(generator: torch.nn.Module, discriminator: torch.nn.Module) -> None:
     """Raise a TypeError or ValueError that says what is wrong with the two networks."""
     for name, module in (("generator", generator), ("discriminator", discriminator)):
