@@ -43,9 +43,9 @@ class DiscriminatorDominance:
     )
 
     auc: float = 0.98  # none of 18 healthy tuning runs held 0.97 for 400 steps on end
-    window_steps: int = 100
+    window_steps: int = 100  # single steps scatter by 0.04 to 0.11 in healthy tuning runs
     min_steps: int = 500  # shorter spells are normal early in training
-    min_run_steps: int = 600
+    min_run_steps: int = 600  # a window and a spell
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -48,10 +48,10 @@ class Divergence:
     decades: float = 1.5  # healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 0.4
     stay_decades: float = 0.5  # dates the onset
     output_floor: float = 1.0  # outputs below this are small on any loss's scale
-    window_steps: int = 100
+    window_steps: int = 100  # single steps jump by a decade, medians of 100 do not
     warmup_steps: int = 200  # while D's outputs leave zero nothing can be said about growth
-    min_steps: int = 50
-    min_run_steps: int = 400
+    min_steps: int = 50  # half a window: no single stretch of spikes
+    min_run_steps: int = 400  # the warm-up and two windows
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -43,13 +43,13 @@ class ExplodingGradients:
     how_to: ClassVar[str] = "attach with gandiag.attach, or log grad/generator/norm and grad/discriminator/norm"
 
     ratio: float = 10.0  # healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 5.2
-    failure_ratio: float = 100.0
+    failure_ratio: float = 100.0  # our choice: a decade above the warning
     min_norm: float = 1.0  # below, nothing explodes: gradients come back after they had vanished
-    min_steps: int = 3
+    min_steps: int = 3  # three on end, as a single spike is common and harmless
     reference_steps: int = 100  # a median over these; the highest one so far is the reference
     bridge_steps: int = 50  # jumps this close together are one explosion
     lag_steps: int = 5  # the reference ends this much earlier, so that a jump does not raise it
-    min_run_steps: int = 50
+    min_run_steps: int = 50  # the reference needs 20 steps
 
     def __post_init__(self) -> None:
         check_thresholds(self)

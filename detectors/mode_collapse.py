@@ -44,13 +44,13 @@ class ModeCollapse:
 
     # 12 healthy tuning runs on digits stay above 0.81 once they covered the classes, eight collapsed ones below that
     share: float = 0.8  # effective modes over expected
-    failure_share: float = 0.6
+    failure_share: float = 0.6  # our choice: four modes of ten lost
     stay_share: float = 0.85  # dates the onset, and had to be passed before (see grace_steps)
     high_quality: float = 0.5  # share of samples on a mode of a mixture; below, G has not learned the modes yet
     bridge_steps: int = 200  # spells this close together are one
     min_checks: int = 2  # histograms in a row: one alone may be chance
     grace_steps: int = 2000  # a generator that never covered the modes counts from here on, unless it still gains
-    min_run_steps: int = 200
+    min_run_steps: int = 200  # four histograms
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -41,7 +41,7 @@ class NonFinite:
     needs: ClassVar[tuple[str, ...]] = ("nonfinite|grad/generator/nonfinite|grad/discriminator/nonfinite",)
     how_to: ClassVar[str] = "attach with gandiag.attach, or log the losses"
 
-    min_run_steps: int = 1
+    min_run_steps: int = 1  # one step is enough
     bridge_steps: int = 100  # single steps this close together are one finding
     failure_steps: int = 3  # fewer in a row may be a transient that the loop itself repaired
 

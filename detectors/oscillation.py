@@ -55,9 +55,9 @@ class Oscillation:
     amplitude: float = 0.5  # of the spread of D's outputs within a batch; one of 18 healthy tuning runs passes it, once
     envelope: float = 0.98  # per cycle; below, the cycle is damped (Dirac-GAN: 1.000 sustained, 0.92 damped)
     failure_envelope: float = 1.01  # above, it grows
-    window_steps: int = 512
+    window_steps: int = 512  # two steps to a bin; longer windows see slower cycles
     min_windows: int = 3  # overlapping windows on end, a quarter apart
-    min_run_steps: int = 768
+    min_run_steps: int = 768  # three windows, overlapping
 
     def __post_init__(self) -> None:
         check_thresholds(self)

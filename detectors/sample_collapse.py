@@ -49,10 +49,10 @@ class SampleCollapse:
     ratio: float = 0.5
     failure_ratio: float = 0.35
     stay_ratio: float = 0.6  # dates the onset, and had to be passed before (see grace_steps)
-    window_steps: int = 50
-    min_steps: int = 50
+    window_steps: int = 50  # the nearest ratio of single batches scatters by 9 % (digits) to 45 % (ring8)
+    min_steps: int = 50  # a window
     grace_steps: int = 1000  # a generator that never was diverse counts from here on, unless it still gets more so
-    min_run_steps: int = 200
+    min_run_steps: int = 200  # before, a generator has hardly left its initial state
 
     def __post_init__(self) -> None:
         check_thresholds(self)

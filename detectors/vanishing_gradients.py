@@ -51,9 +51,9 @@ class VanishingGradients:
     stay_ratio: float = 0.03  # dates the onset
     saturation: float = 0.01  # sigmoid(logit): a hundredth of the gradient gets through the saturating loss
     auc: float = 0.9  # D separates; below, fading feedback may be convergence
-    window_steps: int = 100
-    min_steps: int = 50
-    min_run_steps: int = 200
+    window_steps: int = 100  # single steps of healthy tuning runs vary by a quarter
+    min_steps: int = 50  # half a window: no single stretch of weak steps
+    min_run_steps: int = 200  # two windows: one to have had feedback in
 
     def __post_init__(self) -> None:
         check_thresholds(self)
