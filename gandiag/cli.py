@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -136,19 +135,22 @@ def detectors(as_json: bool) -> None:
 
 
 def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
-    """Write report.html and report.pdf into a local folder and return their paths."""
-    from gandiag.reports.html import write_html
-    from gandiag.reports.pdf import write_pdf
+    """Write report.html and report.pdf into a folder, local or any fsspec path, and return their paths."""
+    from gandiag.reports import html, pdf
+    from gandiag.run import Folder
 
-    target = Path(folder)
+    target = Folder(folder)
+    contents = {
+        "report.html": html.render(run, diagnosis).encode(),
+        "report.pdf": pdf.render(run, diagnosis),
+    }
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        paths = [target / "report.html", target / "report.pdf"]
-        write_html(run, diagnosis, paths[0])
-        write_pdf(run, diagnosis, paths[1])
+        target.fs.makedirs(target.root, exist_ok=True)
+        for name, content in contents.items():
+            target.write(content, name)
     except OSError as error:
-        _refuse(f"{target}: cannot be written: {error.strerror or error}")
-    return [str(path) for path in paths]
+        _refuse(f"{folder}: cannot be written: {error.strerror or error}")
+    return [f"{folder.rstrip('/')}/{name}" for name in contents]
 
 
 def _judged(run_dir: str) -> tuple[Run, Diagnosis]:

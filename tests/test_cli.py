@@ -134,6 +134,15 @@ def test_report_writes_both_files_and_names_them(collapsed, tmp_path):
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_run_in_an_object_store_gets_its_report_there():
+    """The same command for any fsspec path."""
+    import fsspec
+
+    store(synthetic.healthy(steps=300), "memory://bucket/run")
+    assert gandiag("report", "memory://bucket/run").output.split()[0] == "memory://bucket/run/report.html"
+    assert fsspec.open("memory://bucket/run/report.pdf").open().read(4) == b"%PDF"
+
+
 @pytest.mark.parametrize("command", ["report", "diagnose", "check"])
 def test_a_truncated_part_is_one_sentence_and_no_traceback(command, healthy, tmp_path):
     """The file is named; exit 2."""
