@@ -70,5 +70,5 @@ def _png(picture: np.ndarray) -> bytes:
 
 
 def due(step: int, last: int) -> bool:
-    """Whether to take a snapshot: every step at first, then at steps an eighth apart (some 80 by step 100,000)."""
-    return step >= last + max(1, last // 8)
+    """Whether to take a snapshot: at steps 1, 2, 4, 8, 16, 24, ..., then an eighth apart (some 70 by step 100,000)."""
+    return step >= last + max(1, min(last, max(8, last // 8)))
