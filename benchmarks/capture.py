@@ -170,7 +170,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {name}")
     fast = device.type == "cuda"
     measure(Case("2-D MLP GAN", mlp, (2,), (2,), 256, 2000 if fast else 300), device, arguments.rounds)
-    measure(Case("64x64 DCGAN", dcgan, (100, 1, 1), (3, 64, 64), 64, 300 if fast else 8), device, arguments.rounds)
+    measure(Case("64x64 DCGAN", dcgan, (100, 1, 1), (3, 64, 64), 64, 300 if fast else 16), device, arguments.rounds)
 
 
 if __name__ == "__main__":
