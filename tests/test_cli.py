@@ -138,9 +138,9 @@ def test_a_run_in_an_object_store_gets_its_report_there():
     """The same command for any fsspec path."""
     import fsspec
 
-    store(synthetic.healthy(steps=300), "memory://bucket/run")
-    assert gandiag("report", "memory://bucket/run").output.split()[0] == "memory://bucket/run/report.html"
-    assert fsspec.open("memory://bucket/run/report.pdf").open().read(4) == b"%PDF"
+    store(synthetic.healthy(steps=300), "memory://command-line/run")
+    assert gandiag("report", "memory://command-line/run").output.split()[0] == "memory://command-line/run/report.html"
+    assert fsspec.open("memory://command-line/run/report.pdf").open().read(4) == b"%PDF"
 
 
 @pytest.mark.parametrize("command", ["report", "diagnose", "check"])
