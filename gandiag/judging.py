@@ -69,16 +69,16 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
 
 def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     """Why a detector cannot judge this run, if so."""
+    steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
+    if steps < detector.min_run_steps:
+        reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
+        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
     missing = tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
     if missing:
         names = " and ".join(n.replace("|", " or ") for n in missing)
         return NotAssessed(
             code=detector.code, reason=f"{names} was not recorded", how_to=detector.how_to, missing=missing
         )
-    steps = run.last_step - int(run.scalars.index[0]) + 1
-    if steps < detector.min_run_steps:
-        reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
-        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
     return None
 
 
