@@ -6,6 +6,7 @@ import atexit
 import os
 import queue
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from gandiag.findings import Diagnosis, Finding
 
-BLOCK_ROWS = 100  # rows handed to the background thread at a time
+BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds
 
 
 class Callback:
@@ -108,6 +109,7 @@ class Callback:
         self._gap: list[int] = []
         self._process = os.getpid()
         self._closed = False
+        self._flush_seconds, self._handed_over = flush_seconds, time.monotonic()
         self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
         if resume:
             self._worker.remember(Run.open(self.run_dir))
@@ -158,7 +160,9 @@ class Callback:
             self._row.step = self.completed_steps
             self._rows.append(self._row)
             self._row, self._observed = Row(), False
-            if len(self._rows) > BLOCK_ROWS:
+            overdue = len(self._rows) > 1 and time.monotonic() - self._handed_over > self._flush_seconds
+            if len(self._rows) > BLOCK_ROWS or overdue:
+                self._handed_over = time.monotonic()
                 self._hand_over(self._rows[:-1])
                 self._rows = self._rows[-1:]
             self._tell()

@@ -29,8 +29,9 @@ KEPT_ROWS = 40_000  # held in memory while they cannot be written; beyond, the o
 class Recorder:
     """Writes the run directory `gandiag-run/1`.
 
-    Scalars are buffered and written as immutable Parquet parts every `flush_seconds` or 2,000 rows; events go
-    out at once. Not thread-safe: one thread writes.
+    Scalars are buffered and written as immutable Parquet parts every 2,000 rows, or with the first rows that come
+    half of `flush_seconds` after the last part: rows come at least every `flush_seconds`. Events go out at once.
+    Not thread-safe: one thread writes.
 
     Raises RunError when the directory cannot be written, or holds a run already and `resume` is False.
     """
@@ -87,7 +88,7 @@ class Recorder:
         self._rows += len(steps)
         if self._rows > KEPT_ROWS:
             self._give_up_oldest()
-        if self._rows >= FLUSH_ROWS or time.monotonic() - self._flushed > self.flush_seconds:
+        if self._rows >= FLUSH_ROWS or time.monotonic() - self._flushed > self.flush_seconds / 2:
             self.flush()
 
     def _give_up_oldest(self) -> None:

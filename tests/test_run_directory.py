@@ -162,6 +162,20 @@ def test_a_running_run_can_be_read(tmp_path):
     callback.close()
 
 
+def test_a_slow_training_reaches_the_disk_in_time(tmp_path):
+    """A dozen steps, far fewer than a block: on disk after flush_seconds, without flush() or close()."""
+    callback = gandiag.Callback(tmp_path / "run", flush_seconds=0.1)
+    for step in range(12):
+        callback.log(x=step)
+        callback.step()
+        time.sleep(0.05)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Run.open(tmp_path / "run").last_step < 6:
+        time.sleep(0.05)
+    assert Run.open(tmp_path / "run").last_step >= 6
+    callback.close()
+
+
 def test_temporary_files_and_a_torn_last_event_are_ignored(tmp_path):
     """What a killed writer leaves does no harm."""
     folder = record(tmp_path / "run")
@@ -256,7 +270,8 @@ def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, ca
     """Writes that fail are one warning; what could not be written is written when the disk is back."""
     import gandiag.run
 
-    callback = gandiag.Callback(tmp_path / "run", flush_seconds=0.0)
+    callback = gandiag.Callback(tmp_path / "run")
+    callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
     write = gandiag.run.Folder.write
 
     def full(self, content, *names):
@@ -307,7 +322,8 @@ def test_a_run_directory_that_vanishes_is_a_fault_and_no_exception(tmp_path, cap
     """Deleted in the middle: training goes on, with one warning."""
     import shutil
 
-    callback = gandiag.Callback(tmp_path / "run", flush_seconds=0.0)
+    callback = gandiag.Callback(tmp_path / "run")
+    callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
     for step in range(400):
         if step == 150:
             callback.flush()
