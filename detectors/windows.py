@@ -45,25 +45,31 @@ class Spell:
     ongoing: bool
 
 
+MAX_STRETCH = 2  # times its length that a window may have, to hold enough rows of what is recorded at every 10th step
+
+
 def rolling_median(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
-    """Median over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
-    return _settled(_rolling(series, window_steps, min_rows).median(), series)
+    """Median over the last `window_steps` steps, or as many more as hold `min_rows` values; NaN is left out."""
+    return _rolled(series, window_steps, min_rows, lambda window: window.median())
 
 
 def rolling_mean(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
-    """Mean over the last `window_steps` steps, from `min_rows` recorded values on; NaN values are left out."""
-    return _settled(_rolling(series, window_steps, min_rows).mean(), series)
+    """Mean over the last `window_steps` steps, or as many more as hold `min_rows` values; NaN is left out."""
+    return _rolled(series, window_steps, min_rows, lambda window: window.mean())
 
 
-def _rolling(series: pd.Series, window_steps: int, min_rows: int) -> Any:
+def _rolled(series: pd.Series, window_steps: int, min_rows: int, statistic: Callable[[Any], pd.Series]) -> pd.Series:
+    """A statistic of trailing windows under the steps of the series, without those of too few rows."""
     present = series.dropna()
-    clock = pd.to_datetime(present.index.to_numpy(), unit="s")  # a second stands for a step: windows by steps
-    return present.set_axis(clock).rolling(f"{window_steps}s", min_periods=min_rows)
-
-
-def _settled(values: pd.Series, series: pd.Series) -> pd.Series:
-    """Rolled values under the steps of the series, without those from too few rows."""
-    return values.set_axis(series.dropna().index).dropna()
+    steps = present.index.to_numpy()
+    clock = pd.to_datetime(steps, unit="s")  # a second stands for a step: windows by steps
+    by_steps = statistic(present.set_axis(clock).rolling(f"{window_steps}s", min_periods=min_rows)).to_numpy()
+    if np.isnan(by_steps[min_rows - 1 :]).any():
+        by_rows = statistic(present.rolling(min_rows)).to_numpy()
+        reach = np.full(len(steps), np.inf)
+        reach[min_rows - 1 :] = steps[min_rows - 1 :] - steps[: len(steps) - min_rows + 1]
+        by_steps = np.where(np.isnan(by_steps) & (reach < MAX_STRETCH * window_steps), by_rows, by_steps)
+    return pd.Series(by_steps, index=present.index, name=series.name).dropna()
 
 
 def spells(

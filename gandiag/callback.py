@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.blocks import Row, is_tensor, stack
+from gandiag.budget import Budget
 from gandiag.live import Judge
 from gandiag.options import check_options
 from gandiag.recorder import FLUSH_SECONDS, Recorder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from gandiag.findings import Diagnosis, Finding
 
+MAX_OVERHEAD = 0.02  # less than training times vary from run to run
 BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds
 
 
@@ -55,6 +57,8 @@ class Callback:
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
     image_shape : shape of one generated image when G returns flat vectors
     flush_seconds : what is recorded reaches the disk after at most so long
+    max_overhead : the largest share of the training's time that `attach` may take on the training thread; signals
+        are recorded less often to stay below it, per-layer norms first. None for full detail at any cost
 
     Raises
     ------
@@ -79,8 +83,15 @@ class Callback:
         start_step: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         flush_seconds: float = FLUSH_SECONDS,
+        max_overhead: float | None = MAX_OVERHEAD,
     ) -> None:
-        check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
+        check_options(
+            loss_family=loss_family,
+            judge_every=judge_every,
+            resume=resume,
+            start_step=start_step,
+            max_overhead=max_overhead,
+        )
         for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
 
@@ -90,7 +101,8 @@ class Callback:
         self.faults = Faults(earlier=recorder.meta["faults"])
         self.settings = Settings(image_shape=image_shape, alerts=alerts)
         self.loss_family = loss_family
-        self.steps_are_seen = False  # True when hooks call step(), not the loop
+        self.steps_are_seen = False  # True once hooks end the steps, not the loop
+        self.budget = Budget(max_overhead)
         self._on_finding = on_finding
         self._closers: list[Callable[[], None]] = []
         self._modes_samples = tracker.n if tracker is not None else 0
@@ -101,10 +113,11 @@ class Callback:
         if tracker is not None:
             meta["modes"] = tracker.describe()
         recorder.write_meta(**meta)
-        self.completed_steps = recorder.segment["start_step"] - 1
+        self.completed_steps: int = recorder.segment["start_step"] - 1
         self._rows: list[Row] = []
         self._row = Row()
         self._observed = False  # D's outputs of this step were passed explicitly
+        self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
         self._last_sample = self.completed_steps
         self._gap: list[int] = []
         self._process = os.getpid()
@@ -126,11 +139,13 @@ class Callback:
 
         >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
         """
+        started = time.perf_counter()
         for name, value in {**(values or {}), **scalars}.items():
             try:
                 self._log(ALIASES.get(name, name), value)
             except Exception as error:  # noqa: BLE001
                 self.faults.add(f"log({name})", error, self.completed_steps)
+        self.budget.spent += time.perf_counter() - started
 
     def _log(self, name: str, value: Any) -> None:
         key = SCALAR + name
@@ -152,7 +167,14 @@ class Callback:
                 self.faults.add(f"observe({kind}=)", error, self.completed_steps)
 
     def step(self) -> None:
-        """End the step in progress: one generator update."""
+        """End the step in progress: one generator update. Where `attach` sees the updates, it does this itself."""
+        if self.steps_are_seen:
+            self.faults.add("step", "steps are counted by attach already; step() is left out", self.completed_steps)
+        else:
+            self.end_step()
+
+    def end_step(self) -> None:
+        """End the step in progress."""
         if self._closed or os.getpid() != self._process:
             return
         try:
@@ -192,15 +214,16 @@ class Callback:
         """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
         if self._closed or os.getpid() != self._process:
             return
-        self._closed = True
         atexit.unregister(self._at_exit)
         try:
-            for closer in self._closers:
-                closer()
+            while self._closers:
+                self._closers.pop()()
+            self._closed = True
             self._hand_over(self._rows)
             self._worker.stop(status, reason)
             self._tell()
         except Exception as error:  # noqa: BLE001
+            self._closed = True
             self.faults.add("close", error, self.completed_steps)
 
     @property
@@ -217,6 +240,16 @@ class Callback:
         self.close("crashed" if error else "closed", _one_line(error) if error else None)
 
     # what probes call
+
+    def reopen(self) -> bool:
+        """Make the last step the step in progress again, with what came since; False when it is out of reach."""
+        if not self._rows:
+            return False
+        last = self._rows.pop()
+        last.raw |= self._row.raw
+        self._row = last
+        self.completed_steps -= 1
+        return True
 
     @property
     def wants_modes(self) -> bool:
@@ -238,10 +271,24 @@ class Callback:
         """Raw records of the step in progress, see `gandiag.reductions`."""
         return self._row.raw
 
-    def attributed(self, kind: str, outputs: Any) -> None:
-        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them."""
+    @property
+    def observed(self) -> bool:
+        """Whether D's outputs of the step in progress were passed explicitly."""
+        return self._observed
+
+    def attributed(self, kind: str, outputs: Any, suffix: str = "") -> None:
+        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them.
+
+        `suffix` names the discriminator, where there are several: ".patch".
+        """
         if not self._observed:
-            self._row.raw[f"d/{kind}"] = outputs
+            self._row.raw[f"d{suffix}/{kind}"] = outputs
+
+    def thin(self, change: dict[str, Any]) -> None:
+        """Put down that less, or more, is recorded from a step on."""
+        self.settings.layer_every = change["every"]["layers"]
+        self._thinned.append(change)
+        self.describe(detail=list(self._thinned))
 
     def describe(self, **fields: Any) -> None:
         """Set fields of run.json, in the background; dictionaries are merged into what is there."""

@@ -163,6 +163,7 @@ def _run(recipe: Recipe, steps: int, seed: int, folder: Path, modes: bool, progr
         },
         on_finding=tell,
         alerts=False,
+        max_overhead=None,  # the same numbers on any machine
     ) as callback:
         advance = partial(progress.advance, task)
         train(recipe, generator, discriminator, steps=steps, callback=callback, tick=advance)

@@ -26,9 +26,12 @@ class Options(TypedDict, total=False):
     start_step: int | None
     image_shape: tuple[int, ...] | None
     flush_seconds: float
+    max_overhead: float | None
 
 
-def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:
+def check_options(
+    *, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None, max_overhead: float | None
+) -> None:
     """Raise a ValueError that names the option, what was given and what is expected."""
     if loss_family is not None and loss_family not in FAMILIES:
         raise ValueError(f"loss_family must be one of {', '.join(FAMILIES)}, got {loss_family!r}")
@@ -36,3 +39,5 @@ def check_options(*, loss_family: str | None, judge_every: int, resume: bool, st
         raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
     if start_step is not None and (start_step < 1 or not resume):
         raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
+    if max_overhead is not None and not 0 < max_overhead <= 1:
+        raise ValueError(f"max_overhead must be a share above 0 and at most 1, or None, got {max_overhead}")

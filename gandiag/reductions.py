@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SCALAR = "scalar/"
 """Prefix of raw keys that already are signals."""
+MISSING = -1.0
+"""In a vector of gradient norms: this parameter has none to be measured."""
 
 
 def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float = 0.0) -> Signals:
@@ -27,9 +29,10 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
     Parameters
     ----------
     raw : mapping of raw keys to arrays of shape (k, ...)
-        `grad/<net>` (k, P) norms per parameter, `update/<net>` (k, 2) norms of update and weights,
-        `d/real` and `d/fake` (k, B) outputs of D, `feedback` (k, B) norms per sample,
-        `points/real` and `points/fake` (k, B, p) projected samples, `scalar/<name>` (k,).
+        `grad/<net>` (k, P) norms per parameter, `update/<net>` (k, 2) norms of update and weights, `skipped/<net>`
+        (k,) whether a GradScaler left the update out, `d/real` and `d/fake` (k, B) outputs of D, `feedback` (k, B)
+        norms per sample, `points/real` and `points/fake` (k, B, p) projected samples, `scalar/<name>` (k,).
+        Where several networks share a role, each has keys of its own: `grad/generator.a2b`, `d.patch/real`.
     layers : for each net the name of the layer that each of its P parameters is the weight of, "" for others
     decision : the output above which D calls a sample real
     """
@@ -40,11 +43,32 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
 def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> Signals:
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
-    for net, names in layers.items():
-        if f"grad/{net}" in raw:
-            signals |= gradient_signals(net, raw[f"grad/{net}"], names)
-        if f"update/{net}" in raw:
-            signals[f"update/{net}/ratio"] = update_ratio(raw[f"update/{net}"])
+    for role in ("generator", "discriminator"):
+        signals |= update_signals(role, raw, layers)
+    for suffix, own in _by_suffix(raw).items():
+        signals |= {_suffixed(name, suffix): v for name, v in _network_signals(own, decision).items()}
+    return signals | _combined(signals)
+
+
+def _by_suffix(raw: Raw) -> dict[str, Raw]:
+    """Raw records of D's outputs, points and feedback, apart for each suffix that names a network."""
+    apart: dict[str, dict[str, np.ndarray]] = {}
+    for key, values in raw.items():
+        head, slash, rest = key.partition("/")
+        plain, dot, name = head.partition(".")
+        if plain in ("d", "points", "feedback"):
+            apart.setdefault(dot + name, {})[plain + slash + rest] = values
+    return dict(apart)
+
+
+def _suffixed(name: str, suffix: str) -> str:
+    head, slash, rest = name.partition("/")
+    return f"{head}{suffix}{slash}{rest}"
+
+
+def _network_signals(raw: Raw, decision: float) -> Signals:
+    """What the records of one D (or the feedback to one G) tell."""
+    signals: Signals = {}
     if "feedback" in raw:
         signals["feedback/norm"] = raw["feedback"].mean(axis=1)
     for kind in ("real", "fake"):
@@ -55,25 +79,88 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
     return signals | diversity_signals(raw)
 
 
+def _combined(signals: Signals) -> Signals:
+    """Of signals that several networks have, one for all of them: the mean, of extremes the extreme."""
+    same: dict[str, list[np.ndarray]] = {}
+    for name, values in signals.items():
+        head, _, rest = name.partition("/")
+        plain, dot, _ = head.partition(".")
+        if dot and plain in ("d", "diversity", "feedback"):
+            same.setdefault(f"{plain}/{rest}", []).append(values)
+    merge = {"min": np.min, "max": np.max}
+    return {name: merge.get(name.rpartition("/")[2], np.mean)(np.stack(v), axis=0) for name, v in same.items()}
+
+
 def count_nonfinite(raw: Raw) -> np.ndarray:
-    """How many records of each step hold NaN or infinity; of logged scalars only the losses count."""
-    watched = [v for k, v in raw.items() if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
-    bad = [~np.isfinite(v.reshape(len(v), -1)).all(axis=1) for v in watched]
+    """How many records of each step hold NaN or infinity; of logged scalars only the losses count.
+
+    Gradients of an update that a GradScaler skipped do not count: nothing became of them.
+    """
+    watched = [k for k in raw if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
+    bad = [~np.isfinite(raw[k].reshape(len(raw[k]), -1)).all(axis=1) & ~_skipped(raw, k) for k in watched]
     steps = len(next(iter(raw.values()))) if raw else 0
     return np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
 
 
-def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signals:
-    """Global norm, number of non-finite tensors, and the norm of each named layer; `norms` is (k, P).
+def _skipped(raw: Raw, key: str) -> np.ndarray:
+    """Whether a record belongs to an update that was skipped, (k,)."""
+    head, _, net = key.partition("/")
+    if head.partition(".")[0] == "feedback":
+        found = [v for k, v in raw.items() if k.startswith("skipped/generator")]
+        return np.any([v > 0 for v in found], axis=0) if found else np.zeros(len(raw[key]), dtype=bool)
+    none = np.zeros(len(raw[key]))
+    return np.asarray(raw.get(f"skipped/{net}", none) if head in ("grad", "update") else none) > 0
 
-    The norm of a gradient that holds NaN is recorded as infinite: NaN stands for "not recorded".
+
+def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> Signals:
+    """Norms of gradients and updates of all networks in a role, and of each where there are several."""
+    nets = [net for net in layers if net.partition(".")[0] == role]
+    signals: Signals = {}
+    squares, moved = [], []
+    for net in nets:
+        skipped = raw.get(f"skipped/{net}")
+        if skipped is not None:
+            signals[f"skipped/{net}"] = skipped
+        if f"grad/{net}" in raw:
+            norms = raw[f"grad/{net}"].astype(np.float64)
+            if skipped is not None:
+                norms = np.where(skipped[:, None] > 0, np.nan, norms)
+            signals |= gradient_signals(net, norms, layers[net])
+            squares.append(np.square(signals[f"grad/{net}/norm"]))
+        if f"update/{net}" in raw:
+            moved.append(np.square(raw[f"update/{net}"].astype(np.float64)))
+    if len(nets) > 1:
+        found = [signals[k] for n in nets if (k := f"grad/{n}/nonfinite") in signals]
+        if found:
+            signals |= {f"grad/{role}/norm": np.sqrt(sum(squares)), f"grad/{role}/nonfinite": np.asarray(sum(found))}
+        missed = [signals[k] for n in nets if (k := f"skipped/{n}") in signals]
+        if missed:
+            signals[f"skipped/{role}"] = np.max(missed, axis=0)
+    if moved:
+        signals[f"update/{role}/ratio"] = update_ratio(np.sqrt(sum(moved)))
+    return signals
+
+
+def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signals:
+    """Global norm, number of non-finite tensors, and the norm of each named layer; `norms` is (k, P) float64.
+
+    The norm of a gradient that holds NaN is recorded as infinite: NaN stands for "not recorded", as in a row that
+    is NaN throughout. Parameters that are MISSING (frozen, say) do not count.
     """
-    wide = np.where(np.isnan(norms), np.inf, norms).astype(np.float64)
+    present = norms != MISSING
+    unrecorded = np.isnan(norms).all(axis=1)
+    wide = np.where(np.isnan(norms), np.inf, norms)
+    counted = np.where(present, wide, 0.0)
     signals = {
-        f"grad/{net}/norm": np.sqrt(np.square(wide).sum(axis=1)),
-        f"grad/{net}/nonfinite": (~np.isfinite(wide)).sum(axis=1).astype(np.float64),
+        f"grad/{net}/norm": np.where(unrecorded, np.nan, np.sqrt(np.square(counted).sum(axis=1))),
+        f"grad/{net}/nonfinite": np.where(unrecorded, np.nan, (~np.isfinite(counted)).sum(axis=1)),
     }
-    return signals | {f"grad/{net}/layer/{name}": wide[:, i] for i, name in enumerate(names) if name}
+    if len(names) != norms.shape[1]:  # the network has grown since
+        return signals
+    role, dot, own = net.partition(".")
+    layer = f"grad/{role}/layer/{own}{dot}"
+    shown = np.where(present & ~unrecorded[:, None], wide, np.nan)
+    return signals | {f"{layer}{name}": shown[:, i] for i, name in enumerate(names) if name}
 
 
 def update_ratio(norms: np.ndarray) -> np.ndarray:

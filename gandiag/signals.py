@@ -1,11 +1,13 @@
 """The one table of signals: name, unit, meaning and which direction is bad.
 
-Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name.
+Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name. Where several
+networks share a role, each has signals of its own beside those of all: `grad/generator.a2b/norm`, `d.patch/auc`.
 Signals with other names may be logged: they are kept and plotted, and no detector reads them.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -31,6 +33,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("grad/<net>/layer/<layer>", "L2", "gradient norm of one layer's weight", "both"),
     Signal("feedback/norm", "L2", "mean norm per sample of dL_G/dG(z): what D tells G", "low"),
     Signal("update/<net>/ratio", "", "norm of the update over the norm of the weights, per step", "both"),
+    Signal("skipped/<net>", "", "1 where a GradScaler skipped the update of <net>", "high"),
     Signal("d/real/mean", "D output", "mean output of D on the real batch"),
     Signal("d/real/std", "D output", "spread of D's outputs on the real batch"),
     Signal("d/real/min", "D output", "smallest output of D on the real batch"),
@@ -42,6 +45,8 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("d/fake/max", "D output", "largest output of D on the generated batch"),
     Signal("d/fake/positive", "share", "share of the generated batch that D calls real"),
     Signal("d/auc", "probability", "P(D(real) > D(fake)) within the step, ties half", "both"),
+    Signal("samples/real", "samples", "size of the real batch behind D's outputs"),
+    Signal("samples/fake", "samples", "size of the generated batch behind D's outputs"),
     Signal("diversity/fake", "distance", "mean pairwise distance within the generated batch", "low"),
     Signal("diversity/real", "distance", "mean pairwise distance within the real batch"),
     Signal("diversity/ratio", "ratio", "diversity of generated samples over that of real ones", "low"),
@@ -83,15 +88,25 @@ ALIASES = {
 NETS = ("generator", "discriminator")
 
 
+_ONE_OF_SEVERAL = re.compile(
+    r"^(?P<head>(d|diversity|feedback|samples)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
+)
+
+
 @lru_cache(maxsize=4096)
 def describe(name: str) -> Signal:
     """The table's entry for a concrete signal name; a blank one for a name the table does not hold.
 
     >>> describe("grad/generator/norm").meaning
     'norm of all gradients of generator as its optimizer uses them'
+    >>> describe("d.patch/auc").meaning
+    'patch: P(D(real) > D(fake)) within the step, ties half'
     >>> describe("lr").meaning
     'logged by the loop'
     """
+    if own := _ONE_OF_SEVERAL.match(name):
+        signal = describe(own["head"] + name[own.end() :])
+        return Signal(name, signal.unit, f"{own['own']}: {signal.meaning}", signal.worse)
     for signal in SIGNALS:
         if signal.name == name:
             return signal

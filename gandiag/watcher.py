@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import functools
-import os
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gandiag.callback import Callback
-from gandiag.probes.attribution import Attribution, Call, Origins, tell_apart
-from gandiag.probes.batches import Projection, first_tensor, sample_norms, verdicts
+from gandiag.probes import notices
+from gandiag.probes.attribution import Call, CallLog, Origins
+from gandiag.probes.batches import first_tensor, judgement, sample_norms
 from gandiag.probes.family import FamilyProbe
-from gandiag.probes.gradients import UpdateRatio, gradient_norms, layer_names
-from gandiag.probes.hooks import ModuleHook, check_networks, loss_may_be_scaled
+from gandiag.probes.hooks import Guard, hook_forward
+from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.phases import PhaseProbe
+from gandiag.probes.rounds import Rounds
+from gandiag.probes.scalers import current_scale, watch_scalers
+from gandiag.probes.updates import UpdateProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from os import PathLike
 
     from typing_extensions import Unpack
 
     from gandiag.options import Options
+    from gandiag.probes.networks import Held, Networks
 
-SWAPPED = (
-    "the generator was given the discriminator's output: are the two swapped? "
-    "the call is attach(generator, discriminator, run_dir=...)"
-)
-UPDATE_EVERY = 10  # steps between two update ratios, which need a copy of the weights
-MAX_CALLS = 64  # calls of D remembered between two optimizer steps
+MAX_CALLS = 64  # calls of D remembered until an optimizer step uses them
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
-MAX_FAULTS = 3  # a hook that failed this often is not tried again
+SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
 
 
 def attach(
-    generator: torch.nn.Module,
-    discriminator: torch.nn.Module,
+    generator: Networks,
+    discriminator: Networks,
     run_dir: str | PathLike[str],
+    *,
+    score: Callable[[Any, torch.Tensor], torch.Tensor] | None = None,
     **options: Unpack[Options],
 ) -> Callback:
     """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
@@ -49,8 +50,12 @@ def attach(
 
     Parameters
     ----------
-    generator, discriminator : modules; D may also be a critic
+    generator, discriminator : the modules that the loop calls; D may also be a critic. Where there are several,
+        a dictionary of names and modules: `discriminator={"patch": D1, "global": D2}`
     run_dir : where to record: a folder, or any fsspec path
+    score : what D's judgement is, higher for more real, where it is not the first tensor with one value per sample
+        that D returns: a function of D's output and its (first) input batch (B, ...) that returns (B, ...). For an
+        energy-based GAN: `lambda output, batch: -(output - batch).square().flatten(1).mean(1)`
     **options : see `gandiag.Callback`
 
     Raises
@@ -58,7 +63,7 @@ def attach(
     TypeError
         When generator or discriminator is no module.
     ValueError
-        When both are the same module, share a parameter, have none, or are watched already.
+        When two of the networks are the same module or share a parameter, when one has none, or is watched already.
     RunError
         When `run_dir` cannot be written, or holds a run and `resume=True` is not given.
 
@@ -66,10 +71,12 @@ def attach(
     --------
     >>> callback = gandiag.attach(G, D, run_dir="runs/dcgan")  # doctest: +SKIP
     """
-    check_networks(generator, discriminator)
+    if score is not None and not callable(score):
+        raise TypeError(f"score must be a function of D's output and input, got {type(score).__name__}")
+    networks = watched_networks(generator, discriminator)
     callback = Callback(run_dir, **options)
     try:
-        watcher = Watcher(generator, discriminator, callback)
+        watcher = Watcher(networks, callback, score)
     except Exception as error:
         callback.close("crashed", f"attaching failed: {error}")
         raise
@@ -80,173 +87,183 @@ def attach(
 class Watcher:
     """The hooks on G, D and the optimizers, and what they remember between two steps."""
 
-    def __init__(self, generator: torch.nn.Module, discriminator: torch.nn.Module, callback: Callback) -> None:
-        self.callback = callback
-        callback.steps_are_seen = True
-        self._nets = {"generator": generator, "discriminator": discriminator}
-        self._parameters = {n: [p for p in m.parameters() if p.requires_grad] for n, m in self._nets.items()}
+    def __init__(
+        self, networks: list[Network], callback: Callback, score: Callable[[Any, torch.Tensor], torch.Tensor] | None
+    ) -> None:
+        self.callback, self._score = callback, score
+        self._networks = networks
+        self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
+        self._holdings = Holdings(networks)
         self._origins, self._verdict_origins = Origins(), Origins()
-        self._attribution, self._projection = Attribution(), Projection()
-        self._family = FamilyProbe(wanted=callback.loss_family is None)
-        self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
-        self._splits: dict[int, tuple[Any, dict[str, list[torch.nn.Parameter]]]] = {}
-        self._updates: dict[str, UpdateRatio] = {}
-        self._failures: dict[str, int] = {}
-        self._process = os.getpid()
-        self._feedback = self._guarded("feedback probe", self._on_feedback)
+        self._calls = CallLog(MAX_CALLS)
+        self._family = FamilyProbe(wanted=callback.loss_family is None and score is None)
+        self._phases = PhaseProbe(callback, self._family)
+        self._updates = UpdateProbe(callback)
+        self._rounds = Rounds(self._end_step, callback.reopen)
+        self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
+        self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
+        self._guard = Guard(callback, callback.budget)
+        self._keep_weights = self._guard.part("update probe", self._updates.before)
+        self._measure_update = self._guard.part("update probe", self._updates.after)
+        self._record_update = self._guard.part("gradient probe", self._updates.record)
+        self._record_phases = self._guard.part("discriminator probe", self._phases.record)
         self._describe()
-        self._handles = [
-            generator.register_forward_hook(ModuleHook(self._guarded("hook on the generator", self._on_generator))),
-            discriminator.register_forward_hook(
-                ModuleHook(self._guarded("hook on the discriminator", self._on_discriminator)),
-                with_kwargs=True,
-            ),
-            register_optimizer_step_pre_hook(self._guarded("gradient probe", self._before_update)),
-            register_optimizer_step_post_hook(self._guarded("update probe", self._after_update)),
-            register_optimizer_step_post_hook(self._guarded("step", self._end_step)),
+        self._handles = [*self._hook_networks(), *self._hook_optimizers()]
+
+    def _hook_networks(self) -> list[Any]:
+        hooks = {GENERATOR: self._on_generator, DISCRIMINATOR: self._on_discriminator}
+        return [
+            hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)))
+            for n in self._networks
+        ]
+
+    def _hook_optimizers(self) -> list[Any]:
+        self.before_scaler = self._guard.hook("hook on a GradScaler", self._before_scaler)
+        self.after_scaler = self._guard.hook("hook on a GradScaler", self._after_scaler)
+        return [
+            register_optimizer_step_pre_hook(self._guard.hook("hook before an update", self._before_update)),
+            register_optimizer_step_post_hook(self._guard.hook("hook after an update", self._after_update)),
+            watch_scalers(self),
         ]
 
     def detach(self) -> None:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
+        self._rounds.close()
         self._report()
-        if not self._attribution.counts["generator steps"]:
-            self.callback.faults.add(
-                "attach",
-                "no optimizer step on the generator's parameters was seen; without torch optimizers call "
-                "callback.step() after each generator update",
-                self.callback.completed_steps,
-            )
+        if not self.callback.steps_are_seen and not self.callback.completed_steps:
+            self.callback.faults.add("attach", notices.NO_UPDATE, 0)
 
     def _describe(self) -> None:
-        layers = {net: layer_names(module) for net, module in self._nets.items()}
-        self.callback.settings.layers = layers
-        roles = {
-            net: {
-                "class": type(module).__name__,
-                "parameters": sum(p.numel() for p in module.parameters()),
-                "layers": [name for name in layers[net] if name],
-                "device": str(next(module.parameters()).device),
-            }
-            for net, module in self._nets.items()
-        }
+        self.callback.settings.layers = {n.name: n.layers for n in self._networks}
+        roles = {n.name: n.describe() for n in self._networks}
         self.callback.describe(versions={"torch": torch.__version__}, roles=roles)
 
-    def _guarded(self, where: str, hook: Callable[..., None]) -> Callable[..., None]:
-        """`hook` without its exceptions, in this process only, and given up after three failures."""
-
-        @functools.wraps(hook)
-        def guarded(*arguments: Any) -> None:
-            if os.getpid() != self._process or self._failures.get(where, 0) >= MAX_FAULTS:
-                return
-            try:
-                hook(*arguments)
-            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
-                self._failures[where] = self._failures.get(where, 0) + 1
-                self.callback.faults.add(where, error, self.callback.completed_steps)
-
-        return guarded
-
-    def _on_generator(self, _module: torch.nn.Module, arguments: Any, output: Any) -> None:
+    def _on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
         batch, given = first_tensor(output), first_tensor(arguments)
+        self._phases.generator_calls += 1
         if batch is None:
             return
         if given is not None and self._verdict_origins.of(given) == "direct":
-            self.callback.faults.add("attach", SWAPPED, self.callback.completed_steps)
+            self._tell("attach", notices.SWAPPED)
         self._origins.add(batch, mark=True)
-        if batch.grad_fn is not None and not loss_may_be_scaled(batch):
-            batch.register_hook(self._feedback)
+        if batch.grad_fn is not None:
+            batch.register_hook(self._guard.hook("feedback probe", partial(self._on_feedback, network)))
+            self._phases.keep_generated(network, batch)
 
-    def _on_feedback(self, gradient: torch.Tensor) -> None:
-        self.callback.row["feedback"] = sample_norms(gradient)  # the last one before G's update is G's own
+    def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
+        if self._updates.due("gradients"):  # the last one before G's update is G's own
+            self._updates.feedback[network.suffix] = sample_norms(gradient)
 
-    def _on_discriminator(self, _module: torch.nn.Module, arguments: Any, kwargs: Any, output: Any) -> None:
-        scores = first_tensor(output)
+    def _on_discriminator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
+        found = judgement(output)
         given = [t for v in (*arguments, *kwargs.values()) if (t := first_tensor(v)) is not None]
-        if scores is None or not given or not scores.requires_grad:
+        if found is None or not given or not found.requires_grad:
             return  # an evaluation: training runs D where gradients flow
-        self._verdict_origins.add(scores)
+        self._verdict_origins.add(found)
         origins = {self._origins.of(t): t for t in reversed(given)}
-        origin = next((o for o in ("direct", "derived") if o in origins), None) or self._origins.of(given[0])
-        call = Call(origins[origin].detach(), scores.detach(), origin)
-        self._calls.append(call)
-        if self._family_wanted():
-            scores.register_hook(call.output_gradients.append)
+        origin = next((o for o in ("direct", "derived", "mixed") if o in origins), None) or self._origins.of(given[0])
+        batch = origins[origin]
+        scores = self._scores(network, found, batch, output)
+        call = Call(network, self._step, batch.detach(), scores, origin, batch.requires_grad)
+        call.keep_gradient = self._family_wanted()
+        found.register_hook(call.answer)
+        self._calls.add(call)
 
-    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        nets = self._split(optimizer)
-        for net, parameters in nets.items():
-            self.callback.row[f"grad/{net}"] = gradient_norms(parameters)
-            if (self.callback.completed_steps + 1) % UPDATE_EVERY == 0:
-                self._updates[net] = UpdateRatio(parameters)
-        if nets:
-            self._resolve(nets)
+    def _scores(self, network: Network, found: torch.Tensor, batch: torch.Tensor, output: Any) -> torch.Tensor | None:
+        if self._score is not None:
+            with torch.no_grad():
+                return self._score(output, batch).detach()
+        if found.shape == batch.shape and found[0].numel() > 1:
+            self._tell("score", notices.RECONSTRUCTION.format(network=network.name))
+            return None
+        return found.detach()
 
-    def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        for net in self._split(optimizer):
-            if update := self._updates.pop(net, None):
-                self.callback.row[f"update/{net}"] = update.measure()
+    def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        held = self._holdings.of(optimizer)
+        if not held:
+            return
+        self._keep_weights(optimizer, held)
+        if not _closure(arguments, kwargs):  # gradients are there now; of a closure only after the step
+            self._use(optimizer, held)
 
-    def _end_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if "generator" in self._split(optimizer):
-            self.callback.step()
-            if self.callback.completed_steps in INFER_AT:
-                self._report()
+    def _after_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        held = self._holdings.of(optimizer)
+        if not held:
+            return
+        if _closure(arguments, kwargs):
+            self._use(optimizer, held)
+        if id(optimizer) in self._aside:
+            self._aside.discard(id(optimizer))
+            self._updates.forget(optimizer)
+            return
+        self._measure_update(optimizer)
+        self._rounds.after(id(optimizer), _generator_parameters(held))
 
-    def _split(self, optimizer: torch.optim.Optimizer) -> dict[str, list[torch.nn.Parameter]]:
-        """The watched parameters of an optimizer by network, in the network's own order."""
-        signature = (optimizer.__class__, *(len(group["params"]) for group in optimizer.param_groups))
-        known = self._splits.get(id(optimizer))
-        if known and known[0] == signature and _holds(optimizer, known[1]):
-            return known[1]
-        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        found = {net: [p for p in ps if id(p) in held] for net, ps in self._parameters.items()}
-        split = {net: ps for net, ps in found.items() if ps}
-        self._splits[id(optimizer)] = (signature, split)
-        return split
+    def _use(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
+        """Record the gradients that an update uses, and the calls of D behind them."""
+        roles = {h.network.role for h in held}
+        updated = [h.network for h in held if h.network.role == DISCRIMINATOR]
+        own = {d: self._calls.take(d, self._step, generator=False) for d in updated}
+        asked = self._discriminators if GENERATOR in roles else []
+        others = {d: self._calls.take(d, self._step, generator=True) for d in asked}
+        if self._phases.is_aside(roles, own, others):
+            self._aside.add(id(optimizer))
+            return
+        self._rounds.before(id(optimizer), _generator_parameters(held), discriminator=DISCRIMINATOR in roles)
+        scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
+        self._record_update(optimizer, held, scale)
+        self._record_phases(own, others, scale)
+        self._phases.count(held, own, others)
 
-    def _resolve(self, nets: Mapping[str, Any]) -> None:
-        """Attribute the calls of D since the last optimizer step and keep what they tell."""
-        phase = tell_apart(list(self._calls))
-        self._calls.clear()
-        self._attribution.count(nets, phase)
-        if self._family_wanted():
-            self._family.see("generator" if "generator" in nets else "discriminator", phase)
-        row = self.callback.row
-        for kind, found in (("real", phase.real), ("fake", phase.fake)):
-            if not found:
-                continue
-            if "discriminator" in nets or f"d/{kind}" not in row:
-                self.callback.attributed(kind, verdicts(found[-1].output))
-            if f"points/{kind}" not in row:
-                row[f"points/{kind}"] = self._projection(found[0].batch)
-                if kind == "fake":
-                    self._keep_samples(found[0].batch)
-        if message := self._attribution.ambiguous():
-            self.callback.faults.add("attribution", message, self.callback.completed_steps)
+    def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+        self._scaling = optimizer, current_scale(scaler)
+        self._updates.seen = None
+
+    def _after_scaler(self, _scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+        """Note the step that the scaler skipped because a gradient was not finite."""
+        self._scaling = None
+        held = self._holdings.of(optimizer)
+        if held and self._updates.seen is not optimizer:
+            self._use(optimizer, held)
+            self._updates.skip(held)
+            self._aside.discard(id(optimizer))
+            self._rounds.after(id(optimizer), _generator_parameters(held))
+
+    @property
+    def _step(self) -> int:
+        return self.callback.completed_steps + 1
+
+    def _end_step(self) -> None:
+        self._phases.finish()
+        self.callback.steps_are_seen = True
+        self.callback.end_step()
+        step = self.callback.completed_steps
+        if step in INFER_AT:
+            self._report()
+        if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
+            self.callback.thin(change)
 
     def _family_wanted(self) -> bool:
         return self._family.wanted and not self.callback.settings.family_found
 
-    def _keep_samples(self, batch: torch.Tensor) -> None:
-        if self.callback.wants_modes:
-            self.callback.record_modes(batch.clone())
-        if self.callback.wants_samples:
-            self.callback.sample(batch)
+    def _tell(self, where: str, message: str) -> None:
+        self.callback.faults.add(where, message, self.callback.completed_steps)
 
     def _report(self) -> None:
         """Put down what was attributed so far, and the loss family once one fits."""
-        changes: dict[str, Any] = {"attribution": self._attribution.summary()}
+        changes: dict[str, Any] = {"attribution": self._phases.attribution.summary()}
         if self._family_wanted():
             self.callback.infer_family(self._family.collected())
             self._family.wanted = self.callback.completed_steps < INFER_AT[-1]
         self.callback.describe(**changes)
 
 
-def _holds(optimizer: torch.optim.Optimizer, split: Mapping[str, list[torch.nn.Parameter]]) -> bool:
-    """Whether a remembered split is this optimizer's: another one may have taken the id of a deleted one."""
-    if not split:
-        return False
-    first = next(iter(split.values()))[0]
-    return any(p is first for group in optimizer.param_groups for p in group["params"])
+def _closure(arguments: Any, kwargs: Any) -> bool:
+    """Whether an optimizer is given a function that computes the loss anew."""
+    return any(callable(a) for a in arguments) or callable(kwargs.get("closure"))
+
+
+def _generator_parameters(held: list[Held]) -> set[int]:
+    return {id(p) for h in held if h.network.role == GENERATOR for p in h.present}

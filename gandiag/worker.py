@@ -59,6 +59,7 @@ class Settings:
     family_found: bool = False
     image_shape: tuple[int, ...] | None = None
     alerts: bool = True
+    layer_every: int = LAYER_EVERY
 
 
 class Worker(threading.Thread):
@@ -129,7 +130,7 @@ class Worker(threading.Thread):
         reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in arrays]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(size, reduced)
-        _thin_layers(steps, columns)
+        _thin_layers(steps, columns, self.settings.layer_every)
         if self.tracker is not None:
             self._guarded("mode coverage", self._track_modes, self.tracker, steps, arrays, columns)
         self.history.append(steps, columns)
@@ -215,9 +216,9 @@ class Worker(threading.Thread):
             self.faults.add(where, error, self._step)
 
 
-def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray]) -> None:
-    """Keep per-layer norms at every LAYER_EVERY-th step, and wherever something is not finite."""
-    drop = steps % LAYER_EVERY != 0
+def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray], every: int) -> None:
+    """Keep per-layer norms at every so many steps, and wherever something is not finite."""
+    drop = steps % every != 0
     if "nonfinite" in columns:
         drop &= ~(columns["nonfinite"] > 0)
     for name in [n for n in columns if "/layer/" in n]:

@@ -14,28 +14,32 @@ if TYPE_CHECKING:
     import torch
     from torch.autograd.graph import Node
 
+    from gandiag.probes.networks import Network
+
 MAX_NODES = 2000  # autograd nodes walked in search of a generated batch; augmentations have some ten
-REMEMBERED = 8  # outputs of a network that may reach D later
+REMEMBERED = 32  # outputs of the generator that may reach D later: gradient accumulation makes many
 MARK = "gandiag"
-AMBIGUOUS = (
-    "D was trained for {steps} steps on batches of which none could be traced to the generator (real and generated "
-    "concatenated, or augmented between G and D?), so D's outputs on generated samples are unknown; pass them: "
-    "callback.observe(real=d_out_real, fake=d_out_fake)"
-)
-UNSEEN = (
-    "D was trained for {steps} steps and none of its forward passes was seen; if torch.compile came after attaching, "
-    "attach to the compiled modules, else pass D's outputs: callback.observe(real=d_out_real, fake=d_out_fake)"
-)
 
 
 @dataclass(eq=False)
 class Call:
     """One forward pass of D in training: its input and output, detached, and how the input came about."""
 
+    network: Network
+    step: int
     batch: torch.Tensor
-    output: torch.Tensor
-    origin: str  # "direct" or "derived" from G's output, "leaf" that requires grad, "plain"
-    output_gradients: list[torch.Tensor] = field(default_factory=list)
+    output: torch.Tensor | None  # None where it is no judgement: a reconstruction
+    origin: str  # "direct" or "derived" from G's output, "mixed" with others, "leaf" that requires grad, "plain"
+    connected: bool  # a gradient can flow back through its input
+    keep_gradient: bool = False
+    answered: bool = False  # a gradient came back: the call was part of a loss
+    output_gradient: torch.Tensor | None = None
+
+    def answer(self, gradient: torch.Tensor) -> None:
+        """Hook on the output."""
+        self.answered = True
+        if self.keep_gradient and self.output_gradient is None:
+            self.output_gradient = gradient.detach()
 
 
 class Origins:
@@ -49,15 +53,16 @@ class Origins:
         """Note an output; with `mark`, what autograd derives from it is recognised, too."""
         self._storages.append(StorageWeakRef(output.untyped_storage()))
         if mark and output.grad_fn is not None:
-            _metadata(output.grad_fn)[MARK] = True
+            _metadata(output.grad_fn)[MARK] = len(output) if output.dim() else 1
 
     def of(self, batch: torch.Tensor) -> str:
         """How a batch that D was given came about, see `Call.origin`."""
         storage = StorageWeakRef(batch.untyped_storage())
         if any(ref.cdata == storage.cdata for ref in self._storages):
             return "direct"
-        if batch.grad_fn is not None and _descends(batch.grad_fn):
-            return "derived"
+        size = _marked(batch.grad_fn) if batch.grad_fn is not None else None
+        if size is not None:
+            return "mixed" if len(batch) > size else "derived"
         return "leaf" if batch.is_leaf and batch.requires_grad else "plain"
 
 
@@ -66,37 +71,72 @@ def _metadata(node: Node) -> dict[str, Any]:
     return node.metadata  # type: ignore[return-value]
 
 
-def _descends(node: Node) -> bool:
-    """Whether the graph behind `node` holds an output of G."""
+def _marked(node: Node) -> int | None:
+    """Number of samples of the nearest output of G in the graph behind `node`, None where there is none."""
     seen, level = {node}, [node]
     while level and len(seen) < MAX_NODES:
-        if any(MARK in _metadata(n) for n in level):
-            return True
+        sizes = [size for n in level if (size := _metadata(n).get(MARK)) is not None]
+        if sizes:
+            return int(sum(sizes))
         level = [n for n in dict.fromkeys(n for known in level for n, _ in known.next_functions if n) if n not in seen]
         seen.update(level)
-    return False
+    return None
 
 
 @dataclass
 class Phase:
-    """The calls of D between two optimizer steps, told apart."""
+    """The calls of one D between two optimizer steps, told apart."""
 
     real: list[Call] = field(default_factory=list)
     fake: list[Call] = field(default_factory=list)
     penalty: list[Call] = field(default_factory=list)
+    mixed: list[Call] = field(default_factory=list)
+
+    @property
+    def calls(self) -> list[Call]:
+        return [*self.real, *self.fake, *self.penalty, *self.mixed]
 
 
-def tell_apart(calls: list[Call]) -> Phase:
+def tell_apart(calls: Iterable[Call]) -> Phase:
     """Sort the calls of one phase into real, generated and penalty batches.
 
     A leaf that requires grad beside an ordinary real batch is a penalty's interpolate; alone it is the real
     batch itself (R1). A batch derived from G's output beside G's output itself is an interpolate, too.
     """
-    by_origin = {o: [c for c in calls if c.origin == o] for o in ("plain", "leaf", "direct", "derived")}
+    by_origin: dict[str, list[Call]] = {o: [] for o in ("plain", "leaf", "direct", "derived", "mixed")}
+    for call in calls:
+        by_origin[call.origin].append(call)
     real, leaves = by_origin["plain"], by_origin["leaf"]
     fake, derived = by_origin["direct"], by_origin["derived"]
     penalty = (leaves if real else []) + (derived if fake else [])
-    return Phase(real or leaves, fake or derived, penalty)
+    return Phase(real or leaves, fake or derived, penalty, by_origin["mixed"])
+
+
+class CallLog:
+    """The calls of every D that no optimizer step has used yet."""
+
+    def __init__(self, limit: int) -> None:
+        self._calls: deque[Call] = deque(maxlen=limit)
+
+    def add(self, call: Call) -> None:
+        self._calls.append(call)
+
+    def take(self, network: Network, step: int, *, generator: bool) -> Phase:
+        """Remove and tell apart the calls of the D `network` that an update used: G's, or D's own.
+
+        Calls through which no gradient has flowed yet are left for a later update, those of earlier steps are
+        dropped. Of D's own update a generated batch that G's loss is connected to is left to G where D was also
+        given a detached one.
+        """
+        fresh = [c for c in self._calls if c.step >= step - 1]
+        ready = [c for c in fresh if c.answered and c.network is network]
+        own = [c for c in ready if not (c.connected and c.origin == "direct")]
+        phase = tell_apart(ready)
+        if not generator and (detached := tell_apart(own)).fake:
+            phase = detached
+        taken = {id(c) for c in phase.calls}
+        self._calls = deque((c for c in fresh if id(c) not in taken), maxlen=self._calls.maxlen)
+        return phase
 
 
 class Attribution:
@@ -104,30 +144,20 @@ class Attribution:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.warned = False
 
-    def count(self, nets: Iterable[str], phase: Phase) -> None:
-        """Note one optimizer step on `nets` and what D had been given before it."""
-        for net in nets:
-            self.counts[f"{net} steps"] += 1
-            self.counts[f"{net}: real"] += len(phase.real)
-            self.counts[f"{net}: generated"] += len(phase.fake)
-            self.counts[f"{net}: penalty"] += len(phase.penalty)
-
-    def ambiguous(self, after: int = 20) -> str | None:
-        """A sentence, once, when D has been trained `after` times and never on a generated batch."""
-        steps = self.counts["discriminator steps"]
-        if self.warned or steps < after or self.counts["discriminator: generated"]:
-            return None
-        self.warned = True
-        seen = self.counts["discriminator: real"] + self.counts["discriminator: penalty"]
-        return (AMBIGUOUS if seen else UNSEEN).format(steps=steps)
+    def count(self, network: str, phase: Phase) -> None:
+        """Note one optimizer step of `network` and what D had been given before it."""
+        self.counts[f"{network} steps"] += 1
+        for kind in ("real", "penalty", "mixed"):
+            self.counts[f"{network}: {kind}"] += len(getattr(phase, kind))
+        self.counts[f"{network}: generated"] += len(phase.fake)
 
     def summary(self) -> dict[str, Any]:
         """Calls of D per optimizer step of each network, as shown in the report."""
         rows: dict[str, Any] = {}
-        for net in ("discriminator", "generator"):
-            if steps := self.counts[f"{net} steps"]:
-                seen = [f"{self.counts[f'{net}: {k}'] / steps:.3g} {k}" for k in ("real", "generated", "penalty")]
-                rows[f"per {net} step, D saw"] = ", ".join(seen)
+        for network in sorted(key.removesuffix(" steps") for key in self.counts if key.endswith(" steps")):
+            if steps := self.counts[f"{network} steps"]:
+                kinds = ["real", "generated", "penalty"] + ["mixed"] * bool(self.counts[f"{network}: mixed"])
+                seen = [f"{self.counts[f'{network}: {k}'] / steps:.3g} {k}" for k in kinds]
+                rows[f"per {network} step, D saw"] = ", ".join(seen)
         return rows

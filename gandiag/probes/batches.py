@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_POINTS = 32  # samples per batch and step behind the diversity measures
 MAX_OUTPUTS = 256  # outputs of D per batch and step
@@ -39,7 +44,7 @@ class Projection:
 @torch.no_grad()
 def verdicts(output: torch.Tensor) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, 256),) copies."""
-    kept = output.detach()[:MAX_OUTPUTS]
+    kept = output.detach().reshape(1) if output.dim() == 0 else output.detach()[:MAX_OUTPUTS]
     if kept.dim() > 1 and kept[0].numel() > 1:
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
@@ -52,9 +57,23 @@ def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     return norms
 
 
-def first_tensor(value: object) -> torch.Tensor | None:
-    """The first floating-point tensor in a module's input or output: itself, or within a tuple, list or dict."""
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in a module's input or output: itself, or within tuples, lists and dictionaries."""
     if isinstance(value, torch.Tensor):
-        return value if value.is_floating_point() else None
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return next((found for v in values if (found := first_tensor(v)) is not None), None)
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from tensors(member)
+
+
+def first_tensor(value: object) -> torch.Tensor | None:
+    """The first floating-point tensor of a module's input or output, the first of any kind where there is none."""
+    found = list(tensors(value))
+    return next((t for t in found if t.is_floating_point()), found[0] if found else None)
+
+
+def judgement(output: object) -> torch.Tensor | None:
+    """D's judgement among all that it returns: the first tensor with one value per sample, or the first of all."""
+    found = [t for t in tensors(output) if t.is_floating_point()]
+    single = (t for t in found if t.dim() and t.numel() == len(t))
+    return next(single, found[0] if found else None)

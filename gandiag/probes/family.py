@@ -22,20 +22,21 @@ class FamilyProbe:
         self._real: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._penalised = False
 
-    def see(self, net: str, phase: Phase) -> None:
-        """Note the calls of one phase."""
-        if net == "generator":
-            self._generated.extend(c for c in phase.fake if c.output_gradients)
-        else:
-            self._real.extend(c for c in phase.real if c.output_gradients)
-            self._penalised |= bool(phase.penalty)
+    def see(self, role: str, phase: Phase, scale: torch.Tensor | None) -> None:
+        """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients."""
+        calls = [c for c in (phase.fake if role == "generator" else phase.real) if c.output_gradient is not None]
+        for call in calls:
+            if scale is not None and call.output_gradient is not None:
+                call.output_gradient = call.output_gradient / scale
+        (self._generated if role == "generator" else self._real).extend(calls)
+        self._penalised |= role != "generator" and bool(phase.penalty)
 
     def collected(self) -> dict[str, Any]:
         """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""
         evidence: dict[str, Any] = {"penalised": float(self._penalised)}
         for kind, calls in (("generated", self._generated), ("real", self._real)):
-            same = [c for c in calls if c.output.shape == calls[-1].output.shape]
+            pairs = [(c.output, c.output_gradient) for c in calls if c.output is not None]
+            same = [(o.reshape(-1), g.reshape(-1)) for o, g in pairs if g is not None and o.shape == pairs[-1][0].shape]
             if same:
-                evidence[f"{kind}/outputs"] = torch.cat([c.output.reshape(-1) for c in same])
-                evidence[f"{kind}/gradients"] = torch.cat([c.output_gradients[0].detach().reshape(-1) for c in same])
+                evidence[f"{kind}/outputs"], evidence[f"{kind}/gradients"] = map(torch.cat, zip(*same, strict=True))
         return evidence

@@ -6,41 +6,67 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.reductions import MISSING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_UPDATE_ELEMENTS = 4_000_000  # copied for an update ratio: 16 MB, so that memory stays nearly as it was
 
 
-def layer_names(module: torch.nn.Module) -> list[str]:
-    """For each parameter that requires grad, the layer whose weight it is; "" for biases and normalisation."""
-    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    return [name.removesuffix(".weight") if p.dim() >= 2 else "" for name, p in named]
-
-
 @torch.no_grad()
-def gradient_norms(parameters: Sequence[torch.Tensor]) -> torch.Tensor:
-    """L2 norm of each parameter's gradient, shape (P,); 0 for a parameter without one."""
-    gradients = [p.grad for p in parameters]
-    norms = _norms([_dense(g) for g in gradients if g is not None])
-    if len(norms) < len(gradients):
-        found, none = iter(norms), torch.zeros((), device=parameters[0].device)
-        norms = [none if g is None else next(found) for g in gradients]
-    return torch.stack(norms)
+def gradient_norms(parameters: Sequence[torch.Tensor | None], scale: torch.Tensor | None = None) -> torch.Tensor:
+    """L2 norm of each parameter's gradient, shape (P,).
+
+    It is 0 for a trainable parameter that got none, and -1 (missing) for None and for frozen parameters. Of a
+    sharded parameter (FSDP) it is the norm of this rank's shard.
+
+    Parameters
+    ----------
+    parameters : the parameters, None for those that the optimizer at hand does not hold
+    scale : scalar tensor that the gradients still have to be divided by (a GradScaler's factor)
+    """
+    found = [p.grad for p in parameters if p is not None and p.grad is not None]
+    norms = _norms([_dense(g) for g in found])
+    if len(norms) < len(parameters):
+        norms = _with_gaps(parameters, norms)
+    stacked = torch.stack(norms)
+    return stacked if scale is None else torch.where(stacked == MISSING, stacked, stacked / scale)
+
+
+def _with_gaps(parameters: Sequence[torch.Tensor | None], norms: list[torch.Tensor]) -> list[torch.Tensor]:
+    device = norms[0].device if norms else next(p.device for p in parameters if p is not None)
+    none, missing = torch.zeros((), device=device), torch.full((), MISSING, device=device)
+    rest = iter(norms)
+    return [
+        missing if p is None or not (p.requires_grad or p.grad is not None) else none if p.grad is None else next(rest)
+        for p in parameters
+    ]
+
+
+def merged(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+    """(P,) norms of a network whose parameters two optimizers hold: the later value, where there is one."""
+    return torch.where(later == MISSING, earlier, later)
 
 
 def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """One norm per tensor, in one launch where all sit on one device; in float32 at least."""
+    """One norm per tensor, all on the first one's device, in one launch where possible; in float32 at least."""
     if not tensors:
         return []
-    if tensors[0].dtype in (torch.float16, torch.bfloat16):  # squares of half floats overflow
-        return [torch.linalg.vector_norm(t, dtype=torch.float32) for t in tensors]
-    norms: list[torch.Tensor] = list(torch._foreach_norm(tensors))  # noqa: SLF001 - as torch's own clip_grad_norm_
-    return norms
+    if any(t.dtype in (torch.float16, torch.bfloat16) for t in tensors):  # squares of half floats overflow
+        norms = [torch.linalg.vector_norm(t, dtype=torch.float32) for t in tensors]
+    else:
+        norms = list(torch._foreach_norm(tensors))  # noqa: SLF001 - as torch's own clip_grad_norm_
+    device = norms[0].device
+    return norms if all(n.device == device for n in norms) else [n.to(device, non_blocking=True) for n in norms]
 
 
-def _dense(gradient: torch.Tensor) -> torch.Tensor:
-    return gradient.coalesce().values() if gradient.is_sparse else gradient
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    """The values of a sparse tensor, this rank's shard of a distributed one, any other as it is."""
+    if tensor.is_sparse:
+        return tensor.coalesce().values()
+    local: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return local
 
 
 class UpdateRatio:
@@ -50,7 +76,7 @@ class UpdateRatio:
     def __init__(self, parameters: Sequence[torch.Tensor]) -> None:
         self._parameters: list[torch.Tensor] = []
         budget = MAX_UPDATE_ELEMENTS
-        for parameter in parameters:
+        for parameter in map(_dense, parameters):
             budget -= parameter.numel()
             if budget < 0 and self._parameters:
                 break

@@ -1,14 +1,24 @@
-"""Forward hooks that leave copies of a module alone, and the check of what they are put on."""
+"""Hooks that leave copies, traces and compiled graphs of a module alone, and never raise."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import nn
+
+    from gandiag.budget import Budget
+    from gandiag.callback import Callback
+
+MAX_FAULTS = 3  # a hook that failed this often is not tried again
 
 
 class ModuleHook:
@@ -18,6 +28,9 @@ class ModuleHook:
         self._function = function
 
     def __call__(self, *arguments: Any) -> None:
+        # a graph that torch.compile or torch.export builds must not hold us: no graph break, no recompilation
+        if torch.compiler.is_compiling():
+            return
         if not torch._C._get_tracing_state():  # noqa: SLF001 - is a trace being recorded? (torch.jit.is_tracing)
             self._function(*arguments)
 
@@ -26,27 +39,66 @@ class ModuleHook:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
-def loss_may_be_scaled(batch: torch.Tensor) -> bool:
-    """Whether gradients of a batch may carry a GradScaler's factor: under float16 autocast.
+class Guard:
+    """Wraps hooks: no exception leaves them, other processes skip them, and the time they take is counted."""
 
-    Parameters' gradients are read after the optimizer's unscaling; a gradient that flows by is not, and its factor
-    cannot be known. It is then left out, and judged by the generator's own gradients instead.
-    """
-    device = batch.device.type
-    return torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    def __init__(self, callback: Callback, budget: Budget) -> None:
+        self._callback, self._budget = callback, budget
+        self._failures: dict[str, int] = {}
+        self._process = os.getpid()
+
+    def hook(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
+        """A hook: nothing in a compiled graph or in another process, guarded and timed elsewhere."""
+        guarded = self.part(where, function)
+
+        @functools.wraps(function)
+        def timed(*arguments: Any) -> None:
+            if torch.compiler.is_compiling() or os.getpid() != self._process:
+                return
+            started = time.perf_counter()
+            guarded(*arguments)
+            self._budget.spent += time.perf_counter() - started
+
+        return timed
+
+    def part(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
+        """A part of a hook that may fail without the others, given up after three failures."""
+
+        def guarded(*arguments: Any) -> None:
+            if self._failures.get(where, 0) >= MAX_FAULTS:
+                return
+            try:
+                function(*arguments)
+            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
+                self._failures[where] = self._failures.get(where, 0) + 1
+                self._callback.faults.add(where, error, self._callback.completed_steps)
+
+        return guarded
 
 
-def check_networks(generator: torch.nn.Module, discriminator: torch.nn.Module) -> None:
-    """Raise a TypeError or ValueError that says what is wrong with the two networks."""
-    for name, module in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(module, torch.nn.Module):
-            raise TypeError(f"{name} must be a torch.nn.Module, got {type(module).__name__}")
-        if not any(p.requires_grad for p in module.parameters()):
-            raise ValueError(f"{name} ({type(module).__name__}) has no parameter that requires grad")
-        if any(isinstance(hook, ModuleHook) for hook in module._forward_hooks.values()):  # noqa: SLF001
-            raise ValueError(f"{name} ({type(module).__name__}) is watched already; close that callback first")
-    if generator is discriminator:
-        raise ValueError("generator and discriminator are the same module")
-    shared = {id(p) for p in generator.parameters()} & {id(p) for p in discriminator.parameters()}
-    if shared:
-        raise ValueError(f"generator and discriminator share {len(shared)} parameters; pass disjoint modules")
+class Handle:
+    """Undoes one hook."""
+
+    def __init__(self, undo: Callable[[], None]) -> None:
+        self.remove = undo
+
+
+def hook_forward(module: nn.Module, hook: Callable[..., None]) -> Handle:
+    """Have `hook(module, args, kwargs, output)` called after each forward pass."""
+    inert = ModuleHook(hook)
+    handle = module.register_forward_hook(inert, with_kwargs=True)
+    compiled = getattr(module, "_compiled_call_impl", None)
+    if compiled is None:
+        return Handle(handle.remove)
+
+    def observed(*args: Any, **kwargs: Any) -> Any:  # module.compile() runs hooks inside its graph: look from outside
+        output = compiled(*args, **kwargs)
+        inert(module, args, kwargs, output)
+        return output
+
+    def undo() -> None:
+        handle.remove()
+        module._compiled_call_impl = compiled  # noqa: SLF001
+
+    module._compiled_call_impl = observed  # noqa: SLF001 - copies and saves drop it
+    return Handle(undo)

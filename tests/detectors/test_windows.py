@@ -48,8 +48,17 @@ def test_windows_leave_out_what_was_not_recorded(rolling):
     series = pd.Series(np.arange(100.0), index=np.arange(1, 101))
     holed = series.where(series.index % 2 == 0)
     pd.testing.assert_series_equal(rolling(holed, 30), rolling(holed.dropna(), 30))
-    assert rolling(series, 9).empty  # ten records are asked for
+    assert rolling(series, 4).empty  # ten records are asked for
     assert rolling(series.iloc[:0], 30).empty
+
+
+@pytest.mark.parametrize("rolling", [rolling_mean, rolling_median])
+def test_windows_stretch_to_hold_what_is_recorded_at_every_tenth_step(rolling):
+    """Fifty steps hold five of those: the window takes the last ten, and no more than twice its length."""
+    series = pd.Series(np.arange(0.0, 1000.0), index=np.arange(1, 1001))
+    tenth, fiftieth = series.loc[10::10], series.loc[50::50]
+    assert rolling(tenth, 50).to_dict() == {step: step - 46.0 for step in range(100, 1001, 10)}
+    assert rolling(fiftieth, 50).empty
 
 
 def test_a_spell_is_a_maximal_run_of_rows():

@@ -1,0 +1,161 @@
+"""The watched networks, and which of their parameters an optimizer updates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gandiag.probes.hooks import ModuleHook
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    Networks = nn.Module | Mapping[str, nn.Module]
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+_WEIGHT = re.compile(r"\.?(weight|weight_orig|weight_v|parametrizations\.weight\.original1?)$")
+_GAIN = re.compile(r"(weight_g|parametrizations\.weight\.original0)$")
+
+
+@dataclass(eq=False)
+class Network:
+    """One watched module: `name` is its role, with a dotted suffix where several play it ("generator.a2b")."""
+
+    name: str
+    module: nn.Module
+    parameters: list[nn.Parameter] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    @property
+    def role(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def suffix(self) -> str:
+        """What sets this network's signals apart from those of others in its role: "" or ".a2b"."""
+        return self.name.removeprefix(self.role)
+
+    def refresh(self) -> None:
+        """Take in the parameters that the module has now: it may have grown, or been sharded."""
+        named = list(unwrapped(self.module).named_parameters())
+        self.parameters = [p for _, p in named]
+        self.layers = [layer_name(name, p) for name, p in named]
+
+    def describe(self) -> dict[str, Any]:
+        """What run.json keeps of it."""
+        module = unwrapped(self.module)
+        sharded = any(hasattr(p, "to_local") for p in self.parameters)
+        return {
+            "class": type(module).__name__,
+            "parameters": sum(p.numel() for p in self.parameters),
+            "layers": [name for name in self.layers if name],
+            "device": str(self.parameters[0].device),
+        } | ({"sharded": True} if sharded else {})
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one optimizer holds of one network: `parameters` has None for each that it does not hold."""
+
+    network: Network
+    parameters: tuple[nn.Parameter | None, ...]
+
+    @property
+    def present(self) -> list[nn.Parameter]:
+        return [p for p in self.parameters if p is not None]
+
+
+class Holdings:
+    """Matches optimizers to networks by their parameters, so that optimizers need not be passed."""
+
+    def __init__(self, networks: list[Network]) -> None:
+        self.networks = networks
+        self._known: dict[int, tuple[Any, list[Held]]] = {}
+
+    def of(self, optimizer: torch.optim.Optimizer) -> list[Held]:
+        """What an optimizer holds of each network; empty for an optimizer of something else."""
+        groups = optimizer.param_groups
+        signature = [(len(g["params"]), id(g["params"][0]) if g["params"] else 0) for g in groups]
+        known = self._known.get(id(optimizer))
+        if known is None or known[0] != signature:
+            # an optimizer not met before, grown, or another one that took the id of a deleted one
+            held = self._match({id(p) for group in groups for p in group["params"]})
+            known = self._known[id(optimizer)] = signature, held
+        return known[1]
+
+    def _match(self, ids: set[int]) -> list[Held]:
+        found = []
+        for network in self.networks:
+            network.refresh()
+            parameters = tuple(p if id(p) in ids else None for p in network.parameters)
+            if any(p is not None for p in parameters):
+                found.append(Held(network, parameters))
+        return found
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The user's own module inside torch.compile, DataParallel or DistributedDataParallel."""
+    wrappers = torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel
+    while True:
+        if isinstance(module, wrappers):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), torch.nn.Module):
+            module = inner
+        else:
+            return module
+
+
+def layer_name(name: str, parameter: torch.Tensor) -> str:
+    """The layer whose weight a parameter is; "" for biases, normalisation and the gain of a normalised weight.
+
+    >>> layer_name("main.0.weight", torch.empty(2, 2)), layer_name("main.0.bias", torch.empty(2))
+    ('main.0', '')
+    """
+    if parameter.dim() < 2 or _GAIN.search(name):
+        return ""
+    return _WEIGHT.sub("", name) or name
+
+
+def watched_networks(generator: Any, discriminator: Any) -> list[Network]:
+    """The networks to watch, generators first; raises a TypeError or ValueError that says what is wrong."""
+    networks = [*_named(GENERATOR, generator), *_named(DISCRIMINATOR, discriminator)]
+    owner: dict[int, str] = {}
+    modules: dict[int, str] = {}
+    for network in networks:
+        if network.module is not None and id(network.module) in modules:
+            raise ValueError(f"{modules[id(network.module)]} and {network.name} are the same module")
+        modules[id(network.module)] = network.name
+        shared = {owner[id(p)] for p in network.parameters if id(p) in owner}
+        if shared:
+            raise ValueError(f"{min(shared)} and {network.name} share parameters; pass disjoint modules")
+        owner |= {id(p): network.name for p in network.parameters}
+    return networks
+
+
+def _named(role: str, given: Any) -> list[Network]:
+    if not isinstance(given, Mapping):
+        return [_network(role, given)]
+    if not given:
+        raise ValueError(f"{role} is an empty dictionary; pass a module, or names and modules")
+    for name in given:
+        if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
+            raise ValueError(f"{role} names must be letters, digits and underscores, got {name!r}")
+    return [_network(f"{role}.{name}", module) for name, module in given.items()]
+
+
+def _network(name: str, module: Any) -> Network:
+    kind = type(module).__name__
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"{name} must be a torch.nn.Module, got {kind}")
+    if not any(True for _ in module.parameters()):
+        raise ValueError(f"{name} ({kind}) has no parameters")
+    if any(isinstance(hook, ModuleHook) for hook in module._forward_hooks.values()):  # noqa: SLF001
+        raise ValueError(f"{name} ({kind}) is watched already; close that callback first")
+    return Network(name, module)

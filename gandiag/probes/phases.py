@@ -1,0 +1,131 @@
+"""What D was given and answered before an optimizer step, put into the row of the step in progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gandiag.probes.attribution import Attribution, Phase
+from gandiag.probes.batches import Projection, verdicts
+from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
+from gandiag.probes.notices import missing_attribution
+from gandiag.reductions import SCALAR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from gandiag.callback import Callback
+    from gandiag.probes.family import FamilyProbe
+    from gandiag.probes.networks import Held, Network
+
+    Phases = Mapping[Network, Phase]
+
+MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
+
+
+class PhaseProbe:
+    """Records D's outputs and samples of the batches it saw, once they are told apart."""
+
+    def __init__(self, callback: Callback, family: FamilyProbe) -> None:
+        self.callback, self._family = callback, family
+        self.attribution = Attribution()
+        self.generator_calls = 0
+        self._projection = Projection()
+        self._generated: torch.Tensor | None = None
+        self._shown: str | None = None  # the generator whose samples are kept, where there are several
+        self._traced: dict[Network, bool] = {}  # for each D trained in this step: was it on a generated batch?
+        self._played: set[str] = set()  # roles that have been updated on calls of D
+        self._aside = 0
+        self._used_calls = 0
+        self._continues = False  # the update at hand is a further optimizer's share of G's last one
+        self._told: set[str] = set()
+
+    def keep_generated(self, network: Network, batch: torch.Tensor) -> None:
+        """Hold the batch that G makes in training until its update, if samples are wanted in this step."""
+        self._shown = self._shown or network.name
+        if self._shown == network.name and (self.callback.wants_modes or self.callback.wants_samples):
+            self._generated = batch.detach()
+
+    def is_aside(self, roles: set[str], *phases: Phases) -> bool:
+        """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
+
+        Examples are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction
+        phase of an adversarial autoencoder; only where the game itself has been seen before.
+        """
+        calls = [c for found in phases for phase in found.values() for c in phase.calls]
+        penalty = bool(calls) and all(c.origin == "leaf" for c in calls)
+        if GENERATOR in roles:  # a second optimizer of G has no calls either, but G has not run since the first
+            self._continues = not calls and 0 < self.generator_calls == self._used_calls
+            aside = not calls and not self._continues
+            self._used_calls = self.generator_calls
+        else:
+            aside = penalty
+        if aside and roles <= self._played:
+            self._aside += 1
+            if self._aside <= MAX_ASIDE:
+                return True
+            self._played -= roles
+        self._aside = 0
+        if calls and not aside:
+            self._played |= roles
+        return False
+
+    def record(self, own: Phases, others: Phases, scale: torch.Tensor | None) -> None:
+        """Keep what D answered: `own` are the calls of networks that are updated, `others` those that G's loss used."""
+        for trained, phases in ((True, own), (False, others)):
+            for network, phase in phases.items():
+                if trained:
+                    self._traced[network] = self._traced.get(network, False) or bool(phase.fake)
+                if self._family.wanted:
+                    self._family.see(DISCRIMINATOR if trained else GENERATOR, phase, scale)
+                self._record(network, phase, trained=trained)
+        if others:
+            self._show()
+
+    def _record(self, network: Network, phase: Phase, *, trained: bool) -> None:
+        callback, suffix = self.callback, network.suffix
+        step = callback.completed_steps + 1
+        for kind, calls in (("real", phase.real), ("fake", phase.fake)):
+            if not calls or not callback.budget.due("outputs", step):
+                continue
+            call = calls[0]
+            if call.output is not None and (trained or f"d{suffix}/{kind}" not in callback.row):
+                callback.attributed(kind, verdicts(call.output), suffix)
+                callback.row[f"{SCALAR}samples{suffix}/{kind}"] = float(len(call.batch))
+            if f"points{suffix}/{kind}" not in callback.row and callback.budget.due("points", step):
+                callback.row[f"points{suffix}/{kind}"] = self._projection(call.batch)
+
+    def _show(self) -> None:
+        batch, self._generated = self._generated, None
+        if batch is None:
+            return
+        if self.callback.wants_modes:
+            self.callback.record_modes(batch.clone())
+        if self.callback.wants_samples:
+            self.callback.sample(batch)
+
+    def count(self, held: list[Held], own: Phases, others: Phases) -> None:
+        """Count an update, and say so when D's batches cannot be told apart."""
+        seen = Phase()
+        for phase in others.values():
+            for kind in ("real", "fake", "penalty", "mixed"):
+                getattr(seen, kind).extend(getattr(phase, kind))
+        for network in (h.network for h in held):
+            if network.role == GENERATOR:
+                if not self._continues:
+                    self.attribution.count(network.name, seen)
+            else:
+                self.attribution.count(network.name, own[network])
+                message = missing_attribution(network.name, self.attribution.counts, self.generator_calls)
+                if message and network.name not in self._told:
+                    self._told.add(network.name)
+                    self.callback.faults.add("attribution", message, self.callback.completed_steps)
+
+    def finish(self) -> None:
+        """Before a step ends: what a D saw that was trained on no known generated batch is of unknown kind."""
+        for network, traced in self._traced.items():
+            if not traced and not self.callback.observed:
+                for head in ("d", "points", f"{SCALAR}samples"):
+                    self.callback.row.pop(f"{head}{network.suffix}/real", None)
+        self._traced.clear()

@@ -1,0 +1,65 @@
+"""Where one step ends and the next begins: a step is one update of the generator, by all of its optimizers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Rounds:
+    """Groups optimizer steps into rounds, of which each ends one step.
+
+    In a loop that updates D first, a step ends as soon as the last of the generator's optimizers has stepped. In a
+    loop that updates G first it stays open for the updates of D that follow, until G's next one.
+    """
+
+    def __init__(self, end: Callable[[], None], reopen: Callable[[], bool]) -> None:
+        self._end, self._reopen = end, reopen
+        self._members: set[int] = set()  # optimizers of the generator, by id
+        self._done: set[int] = set()  # those that have stepped in this round
+        self._updated: set[int] = set()  # ids of the parameters they updated, in this round or the last
+        self._generator_first: bool | None = None
+
+    def before(self, optimizer: int, generator: set[int], *, discriminator: bool) -> None:
+        """An optimizer is about to update the parameters `generator` (ids), or only D's."""
+        if self._generator_first is None:
+            self._generator_first = bool(generator) and not discriminator
+        if not generator:
+            return
+        if optimizer not in self._members:
+            self._welcome(optimizer, generator)
+        elif optimizer in self._done:  # again: whoever else belonged to the round does not come
+            self._members = set(self._done)
+            self._finish()
+        if not self._done:
+            self._updated = set()
+        self._updated |= generator
+
+    def _welcome(self, optimizer: int, generator: set[int]) -> None:
+        """Take in an optimizer met for the first time: into the round that just ended if it updates other weights."""
+        if self._updated & generator:  # a replacement
+            self._members.clear()
+            if self._done:
+                self._finish()
+        elif self._members and not self._done and self._reopen():
+            self._done = set(self._members)
+        self._members.add(optimizer)
+
+    def after(self, optimizer: int, generator: set[int]) -> None:
+        """The optimizer has stepped."""
+        if not generator:
+            return
+        self._done.add(optimizer)
+        if self._done >= self._members and not self._generator_first:
+            self._finish()
+
+    def close(self) -> None:
+        """End a step that was kept open."""
+        if self._done:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._done.clear()
+        self._end()

@@ -1,0 +1,71 @@
+"""What one optimizer step tells: gradient norms as they are used, feedback, the size of the update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gandiag.probes.gradients import UpdateRatio, gradient_norms, merged
+from gandiag.probes.networks import GENERATOR
+
+if TYPE_CHECKING:
+    from gandiag.callback import Callback
+    from gandiag.probes.networks import Held
+
+
+class UpdateProbe:
+    """Reads the gradients of watched networks at optimizer steps into the row of the step in progress."""
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+        self.feedback: dict[str, torch.Tensor] = {}  # per generator: (B,) norms from the last backward pass
+        self.seen: torch.optim.Optimizer | None = None
+        self._ratios: dict[int, dict[str, UpdateRatio]] = {}
+
+    def due(self, kind: str) -> bool:
+        """Whether the budget leaves room for a kind of record in this step."""
+        return self.callback.budget.due(kind, self.callback.completed_steps + 1)
+
+    def before(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
+        """Keep the weights as they are, where the size of the update is to be measured."""
+        self.seen = optimizer
+        if self.due("updates"):
+            self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.present) for h in held}
+
+    def forget(self, optimizer: torch.optim.Optimizer) -> None:
+        """Drop what was kept of an update that is not part of the game."""
+        self.feedback = {}
+        self._ratios.pop(id(optimizer), None)
+
+    def after(self, optimizer: torch.optim.Optimizer) -> None:
+        """Measure the update."""
+        for name, ratio in self._ratios.pop(id(optimizer), {}).items():
+            self.callback.row[f"update/{name}"] = ratio.measure()
+
+    def record(self, optimizer: torch.optim.Optimizer, held: list[Held], scale: torch.Tensor | None) -> None:
+        """Norms of the gradients that the optimizer is about to use, and the feedback that led to G's.
+
+        `scale` is a GradScaler's factor: it is still in the feedback, and in gradients only for optimizers that
+        unscale them themselves (fused ones).
+        """
+        row = self.callback.row
+        if any(h.network.role == GENERATOR for h in held):
+            for suffix, norms in self.feedback.items():
+                row[f"feedback{suffix}"] = norms if scale is None else norms / scale
+            self.feedback = {}
+        if not self.due("gradients"):
+            return
+        own_scale, skipped = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
+        for h in held:
+            key = f"grad/{h.network.name}"
+            norms = gradient_norms(h.parameters, own_scale if isinstance(own_scale, torch.Tensor) else None)
+            partial = None in h.parameters and key in row
+            row[key] = merged(row[key], norms) if partial else norms
+            if isinstance(skipped, torch.Tensor):
+                row[f"skipped/{h.network.name}"] = skipped.detach().reshape(()).clone()
+
+    def skip(self, held: list[Held]) -> None:
+        """Note that a GradScaler left this update out."""
+        for h in held:
+            self.callback.row[f"skipped/{h.network.name}"] = 1.0
