@@ -148,9 +148,9 @@ class Watcher:
         if given is not None and self._verdict_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
         self._origins.add(batch, mark=True)
+        self._phases.keep_generated(network, batch)
         if batch.grad_fn is not None:
             batch.register_hook(self._guard.hook("feedback probe", partial(self._on_feedback, network)))
-            self._phases.keep_generated(network, batch)
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
         if self._updates.due("gradients"):  # the last one before G's update is G's own

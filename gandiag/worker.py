@@ -13,7 +13,8 @@ import numpy as np
 from gandiag.blocks import Block, scatter
 from gandiag.families import infer_family
 from gandiag.live import History, Judge
-from gandiag.reductions import reduce_block
+from gandiag.probes.notices import AMBIGUOUS, PATIENCE
+from gandiag.reductions import reduce_block, told_apart
 from gandiag.snapshots import encode
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Worker(threading.Thread):
         self._queue: queue.Queue[tuple[Callable[..., None], tuple[Any, ...]]] = queue.Queue(QUEUE_BLOCKS)
         self._step = 0
         self._faults_written = 0
+        self._unknown: int | None = 0  # steps whose batches of D were compared in vain; None once that is settled
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -127,7 +129,9 @@ class Worker(threading.Thread):
         size = len(block.steps)
         self._step = block.steps[-1]
         arrays = block.arrays()
-        reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in arrays]
+        known = [group for rows, raw in arrays for group in told_apart(rows, raw)]
+        self._notice_unknown(arrays, known)
+        reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(size, reduced)
         _thin_layers(steps, columns, self.settings.layer_every)
@@ -137,6 +141,17 @@ class Worker(threading.Thread):
         self.recorder.append(steps, np.array(block.times), columns)
         if self.judge.due(self._step):
             self._judge()
+
+    def _notice_unknown(self, arrays: list[Any], known: list[Any]) -> None:
+        """Say so once when D's batches were compared with G's for long and none was found."""
+        if self._unknown is None:
+            return
+        self._unknown += sum(len(rows) for rows, raw in arrays if any(key.startswith("unknown") for key in raw))
+        if self._unknown and any("d/real" in raw and "d/fake" in raw for _, raw in known):
+            self._unknown = None
+        elif self._unknown >= PATIENCE:
+            self.faults.add("attribution", AMBIGUOUS.format(steps=self._unknown), self._step)
+            self._unknown = None
 
     def gap(self, first: int, last: int, reason: str) -> None:
         self.recorder.event("gap", from_step=first, to_step=last, reason=reason)

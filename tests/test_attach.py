@@ -96,13 +96,13 @@ def test_copies_and_saved_modules_of_a_watched_network_are_not_watched(tiny, tmp
     assert not run.meta["faults"]
 
 
-def test_concatenated_batches_are_reported_once_and_observe_takes_over(tmp_path, caplog):
-    """One batch of reals and fakes cannot be told apart: one sentence names observe, which then counts."""
+def test_batches_that_cannot_be_told_apart_are_reported_once_and_observe_takes_over(tmp_path, caplog):
+    """Reals and augmented fakes in one batch: one sentence names observe, which then counts."""
     generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
     sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=1e-2) for m in (generator, discriminator))
     with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run") as callback:
         for step in range(60):
-            fake = generator(torch.randn(8, 2)).detach()
+            fake = generator(torch.randn(8, 2)).detach() + 0.1 * torch.randn(8, 2)
             both = discriminator(torch.cat([torch.randn(8, 2) + 1, fake]))
             sgd_d.zero_grad()
             both.square().mean().backward()

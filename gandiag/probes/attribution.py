@@ -140,24 +140,34 @@ class CallLog:
 
 
 class Attribution:
-    """Counts what was attributed, and notices when generated batches cannot be told."""
+    """Counts what was attributed."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._untraced: list[tuple[str, int]] = []
 
-    def count(self, network: str, phase: Phase) -> None:
-        """Note one optimizer step of `network` and what D had been given before it."""
+    def count(self, network: str, phase: Phase, *, judge: bool) -> None:
+        """Note one optimizer step of `network` and what D had been given before it; `judge` for a D's own step."""
         self.counts[f"{network} steps"] += 1
-        for kind in ("real", "penalty", "mixed"):
-            self.counts[f"{network}: {kind}"] += len(getattr(phase, kind))
         self.counts[f"{network}: generated"] += len(phase.fake)
+        self.counts[f"{network}: penalty"] += len(phase.penalty)
+        if judge and not phase.fake:
+            self._untraced.append((network, len(phase.real) + len(phase.mixed)))
+        else:
+            self.counts[f"{network}: real"] += len(phase.real)
+
+    def finish(self, network: str, *, traced: bool) -> None:
+        """After a step: calls of D without a generated one beside them were of reals only if another held those."""
+        kind = "real" if traced else "compared"
+        self.counts[f"{network}: {kind}"] += sum(calls for name, calls in self._untraced if name == network)
+        self._untraced = [entry for entry in self._untraced if entry[0] != network]
 
     def summary(self) -> dict[str, Any]:
         """Calls of D per optimizer step of each network, as shown in the report."""
         rows: dict[str, Any] = {}
         for network in sorted(key.removesuffix(" steps") for key in self.counts if key.endswith(" steps")):
             if steps := self.counts[f"{network} steps"]:
-                kinds = ["real", "generated", "penalty"] + ["mixed"] * bool(self.counts[f"{network}: mixed"])
+                kinds = ["real", "generated", "penalty"] + ["compared"] * bool(self.counts[f"{network}: compared"])
                 seen = [f"{self.counts[f'{network}: {k}'] / steps:.3g} {k}" for k in kinds]
                 rows[f"per {network} step, D saw"] = ", ".join(seen)
         return rows

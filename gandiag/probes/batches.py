@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.reductions import MAX_POINTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_POINTS = 32  # samples per batch and step behind the diversity measures
 MAX_OUTPUTS = 256  # outputs of D per batch and step
 PROJECTED = 16  # dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)
 MAX_PLAIN = 64  # samples of at most this many values are kept as they are
@@ -23,9 +24,9 @@ class Projection:
         self._matrices: dict[tuple[int, torch.device], torch.Tensor] = {}
 
     @torch.no_grad()
-    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
-        """(B, ...) of any real dtype to (min(B, 32), p) float32, detached."""
-        points = batch.detach()[:MAX_POINTS].flatten(1)
+    def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
+        """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
+        points = batch.detach()[:limit].flatten(1)
         if points.shape[1] <= MAX_PLAIN:
             plain: torch.Tensor = points.to(torch.float32, copy=True)
             return plain
@@ -42,9 +43,9 @@ class Projection:
 
 
 @torch.no_grad()
-def verdicts(output: torch.Tensor) -> torch.Tensor:
-    """D's outputs (B, ...), averaged over patches where there are several, as (min(B, 256),) copies."""
-    kept = output.detach().reshape(1) if output.dim() == 0 else output.detach()[:MAX_OUTPUTS]
+def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
+    """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
+    kept = output.detach().reshape(1) if output.dim() == 0 else output.detach()[:limit]
     if kept.dim() > 1 and kept[0].numel() > 1:
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()

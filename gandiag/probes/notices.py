@@ -46,5 +46,5 @@ def missing_attribution(network: str, counts: Counter[str], generator_calls: int
         return None
     if not generator_calls:
         return NEVER_CALLED.format(steps=steps)
-    seen = sum(counts[f"{network}: {kind}"] for kind in ("real", "penalty", "mixed"))
+    seen = sum(counts[f"{network}: {kind}"] for kind in ("real", "penalty", "compared"))
     return (AMBIGUOUS if seen else UNSEEN).format(steps=steps)

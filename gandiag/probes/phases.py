@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.probes.attribution import Attribution, Phase
 from gandiag.probes.batches import Projection, verdicts
+from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
 from gandiag.reductions import SCALAR
@@ -32,6 +33,7 @@ class PhaseProbe:
         self.attribution = Attribution()
         self.generator_calls = 0
         self._projection = Projection()
+        self._contents = Contents(self._projection)
         self._generated: torch.Tensor | None = None
         self._shown: str | None = None  # the generator whose samples are kept, where there are several
         self._traced: dict[Network, bool] = {}  # for each D trained in this step: was it on a generated batch?
@@ -40,9 +42,13 @@ class PhaseProbe:
         self._used_calls = 0
         self._continues = False  # the update at hand is a further optimizer's share of G's last one
         self._told: set[str] = set()
+        self._compared = False  # batches of unknown kind were compared with G's, to what result is seen later
 
     def keep_generated(self, network: Network, batch: torch.Tensor) -> None:
-        """Hold the batch that G makes in training until its update, if samples are wanted in this step."""
+        """Hold the batch that G makes until its update, if samples are wanted in this step."""
+        self._contents.note(batch)
+        if batch.grad_fn is None:
+            return
         self._shown = self._shown or network.name
         if self._shown == network.name and (self.callback.wants_modes or self.callback.wants_samples):
             self._generated = batch.detach()
@@ -77,6 +83,7 @@ class PhaseProbe:
             for network, phase in phases.items():
                 if trained:
                     self._traced[network] = self._traced.get(network, False) or bool(phase.fake)
+                    self._compare(network, phase)
                 if self._family.wanted:
                     self._family.see(DISCRIMINATOR if trained else GENERATOR, phase, scale)
                 self._record(network, phase, trained=trained)
@@ -96,6 +103,14 @@ class PhaseProbe:
             if f"points{suffix}/{kind}" not in callback.row and callback.budget.due("points", step):
                 callback.row[f"points{suffix}/{kind}"] = self._projection(call.batch)
 
+    def _compare(self, network: Network, phase: Phase) -> None:
+        """Keep what D answered to batches of unknown kind, with a mask of the samples that hold G's values."""
+        due = self.callback.budget.due("outputs", self.callback.completed_steps + 1)
+        if self._contents.wanted and due and not phase.fake:
+            for key, values in self._contents.compare([*phase.real, *phase.mixed]).items():
+                self.callback.row[f"unknown{network.suffix}/{key}"] = values
+                self._compared = True
+
     def _show(self) -> None:
         batch, self._generated = self._generated, None
         if batch is None:
@@ -114,18 +129,26 @@ class PhaseProbe:
         for network in (h.network for h in held):
             if network.role == GENERATOR:
                 if not self._continues:
-                    self.attribution.count(network.name, seen)
+                    self.attribution.count(network.name, seen, judge=False)
             else:
-                self.attribution.count(network.name, own[network])
+                self.attribution.count(network.name, own[network], judge=True)
                 message = missing_attribution(network.name, self.attribution.counts, self.generator_calls)
-                if message and network.name not in self._told:
+                if message and network.name not in self._told and not self._compared:
                     self._told.add(network.name)
                     self.callback.faults.add("attribution", message, self.callback.completed_steps)
 
     def finish(self) -> None:
         """Before a step ends: what a D saw that was trained on no known generated batch is of unknown kind."""
+        row, wanted = self.callback.row, False
         for network, traced in self._traced.items():
-            if not traced and not self.callback.observed:
+            wanted |= not traced
+            self.attribution.finish(network.name, traced=traced)
+            if traced or self.callback.observed:
+                for key in ("generated", "outputs", "points", "size"):
+                    row.pop(f"unknown{network.suffix}/{key}", None)
+            else:
                 for head in ("d", "points", f"{SCALAR}samples"):
-                    self.callback.row.pop(f"{head}{network.suffix}/real", None)
+                    row.pop(f"{head}{network.suffix}/real", None)
+        if self._traced:
+            self._contents.wanted = wanted
         self._traced.clear()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Steps = Iterator[dict[str, float]]
 
 GROUP = "the generated batch"
+COMPARED = ("0 real, 0 generated, 0 penalty, 2 compared", PLAIN[1])
 UNTRACED = "callback.observe(real=d_out_real, fake=d_out_fake)"
 
 
@@ -79,7 +80,7 @@ def augmented_for_g(attach: Attach) -> Steps:
     "augmented after .detach() in D's step (not connected)",
     sentence=UNTRACED,
     absent=("d/real/mean", "d/auc", "diversity/ratio"),
-    saw=("2 real, 0 generated, 0 penalty", PLAIN[1]),
+    saw=COMPARED,
 )
 def augmented_for_d(attach: Attach) -> Steps:
     game = Game()
@@ -95,8 +96,7 @@ def augmented_for_d(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "augmented after .detach(), D's outputs passed with observe",
-    sentence=UNTRACED,
-    saw=("2 real, 0 generated, 0 penalty", PLAIN[1]),
+    saw=COMPARED,
 )
 def augmented_and_observed(attach: Attach) -> Steps:
     game = Game()
@@ -167,3 +167,62 @@ def accumulated(attach: Attach) -> Steps:
         game.adam_g.step()
         norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm_d}
         yield norms | judged(*outputs[0])  # of the first of the three
+
+
+_passed_on("cast", "cast to another type after .detach()", lambda fake: fake.detach().double().float(), saw=COMPARED)
+_passed_on("copied", "copied after .detach()", lambda fake: fake.detach().clone(), saw=COMPARED)
+
+
+def _concatenated(name: str, feature: str, *, detach: bool) -> None:
+    def training(attach: Attach) -> Steps:
+        game = Game()
+        attach(game.generator, game.discriminator)
+        while True:
+            fake = game.generator(noise())
+            both = game.discriminator(torch.cat([reals(), fake.detach() if detach else fake]))
+            on_real, on_fake = both[:BATCH], both[BATCH:]
+            game.step_d(loss_of_d(on_real, on_fake))
+            values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
+            yield values | game.update_g()
+
+    training.__name__ = name
+    loop(GROUP, feature, saw=("0 real, 0 generated, 0 penalty, 1 compared", PLAIN[1]))(training)
+
+
+_concatenated("concatenated", "concatenated with reals after .detach()", detach=True)
+_concatenated("concatenated_connected", "concatenated with reals, connected to G", detach=False)
+
+
+@loop(GROUP, "concatenated with what it was made from, then .detach(): pix2pix", saw=COMPARED)
+def pix2pix(attach: Attach) -> Steps:
+    game = Game(mlp(3, 2), mlp(5, 1))
+    attach(game.generator, game.discriminator)
+    while True:
+        source, target = torch.randn(BATCH, 3), reals()
+        fake = game.generator(source)
+        pair = torch.cat([source, fake], dim=1)
+        on_fake = game.discriminator(pair.detach())
+        on_real = game.discriminator(torch.cat([source, target], dim=1))
+        game.step_d(loss_of_d(on_real, on_fake))
+        values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
+        game.step_g(loss_of_g(game.discriminator(torch.cat([source, fake], dim=1))))
+        yield values | {"grad/generator/norm": norm(game.generator)}
+
+
+@loop(
+    GROUP,
+    "mixed with older ones from a pool (CycleGAN)",
+    saw=COMPARED,
+    sentence=UNTRACED,
+    absent=("d/real/mean", "d/auc"),
+)
+def pool(attach: Attach) -> Steps:
+    game = Game()
+    kept = [reals() for _ in range(8)]
+    attach(game.generator, game.discriminator)
+    while True:
+        kept.append(game.generator(noise()).detach())
+        game.update_d(fake=torch.where(torch.arange(BATCH)[:, None] % 2 == 0, kept[-1], kept.pop(0)))
+        on_fake = game.discriminator(game.generator(noise()))
+        game.step_g(loss_of_g(on_fake))
+        yield {"grad/generator/norm": norm(game.generator), "d/fake/mean": mean(on_fake)}
