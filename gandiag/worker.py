@@ -14,8 +14,9 @@ from gandiag.blocks import Block, scatter
 from gandiag.families import infer_family
 from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
-from gandiag.reductions import reduce_block, told_apart
+from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
+from gandiag.unknowns import UNKNOWN, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,8 +130,7 @@ class Worker(threading.Thread):
         size = len(block.steps)
         self._step = block.steps[-1]
         arrays = block.arrays()
-        known = [group for rows, raw in arrays for group in told_apart(rows, raw)]
-        self._notice_unknown(arrays, known)
+        known = [group for rows, raw in arrays for group in self._known(rows, raw)]
         reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(size, reduced)
@@ -142,16 +142,17 @@ class Worker(threading.Thread):
         if self.judge.due(self._step):
             self._judge()
 
-    def _notice_unknown(self, arrays: list[Any], known: list[Any]) -> None:
-        """Say so once when D's batches were compared with G's for long and none was found."""
-        if self._unknown is None:
-            return
-        self._unknown += sum(len(rows) for rows, raw in arrays if any(key.startswith("unknown") for key in raw))
-        if self._unknown and any("d/real" in raw and "d/fake" in raw for _, raw in known):
-            self._unknown = None
-        elif self._unknown >= PATIENCE:
-            self.faults.add("attribution", AMBIGUOUS.format(steps=self._unknown), self._step)
-            self._unknown = None
+    def _known(self, rows: list[int], raw: dict[str, np.ndarray]) -> list[tuple[list[int], Any]]:
+        """Rows in groups whose batches are told apart; says so once when none could be for long."""
+        groups = told_apart(rows, raw)
+        if self._unknown is not None and any(key.startswith(UNKNOWN) for key in raw):
+            self._unknown += len(rows)
+            if any(key.startswith("d") and key.endswith("/real") for _, group in groups for key in group):
+                self._unknown = None
+            elif self._unknown >= PATIENCE:
+                self.faults.add("attribution", AMBIGUOUS.format(steps=PATIENCE), self._step)
+                self._unknown = None
+        return groups
 
     def gap(self, first: int, last: int, reason: str) -> None:
         self.recorder.event("gap", from_step=first, to_step=last, reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 import random
 
 import numpy as np
@@ -77,22 +78,42 @@ def test_nothing_is_left_behind_after_closing(tiny, tmp_path):
     assert Run.open(tmp_path / "run").last_step == 3
 
 
-def test_copies_and_saved_modules_of_a_watched_network_are_not_watched(tiny, tmp_path):
-    """Deepcopy and torch.save work while attached, and what they make records nothing."""
+def _saved(module):
+    buffer = io.BytesIO()
+    torch.save(module, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=False)
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "torch.save": _saved,
+    "pickle": lambda module: pickle.loads(pickle.dumps(module)),  # noqa: S301
+    "AveragedModel": torch.optim.swa_utils.AveragedModel,
+    "compiled copy": lambda module: torch.compile(copy.deepcopy(module), backend="eager", fullgraph=True),
+    "jit.trace": lambda module: torch.jit.trace(module, torch.randn(5, 4)),
+    "export": lambda module: torch.export.export(module, (torch.randn(5, 4),)).module(),
+}
+CASES = [(name, False) for name in COPIES] + [(name, True) for name in list(COPIES)[:5]]  # torch traces no compiled one
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*is deprecated")
+@pytest.mark.parametrize(("name", "in_place"), CASES)
+def test_copies_of_a_watched_network_are_not_watched(tiny, tmp_path, name, in_place):
+    """They can be made while attached, work, and record nothing; the network itself is watched on."""
     gan = tiny()
+    gan.generator.eval()  # batch statistics differ for a traced batch
+    if in_place:
+        gan.generator.compile(backend="eager")
     with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
         gan.train(2)
-        average = copy.deepcopy(gan.generator)
-        buffer = io.BytesIO()
-        torch.save(gan.generator, buffer)
-        buffer.seek(0)
-        loaded = torch.load(buffer, weights_only=False)
-        for clone in (average, loaded):
-            assert clone(torch.randn(5, 4)).shape == (5, 2)
-            gan.discriminator(clone(torch.randn(5, 4)).detach())
+        clone = COPIES[name](gan.generator)
+        assert clone(torch.randn(5, 4)).shape == (5, 2)
+        gan.discriminator(clone(torch.randn(5, 4)).detach())
         gan.train(2)
     run = Run.open(tmp_path / "run")
     assert run.last_step == 4
+    assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0 penalty"
     assert not run.meta["faults"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from loops import LOOPS, outcome
+from loops.table import PAGE, render
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=loop.marks) for n, loop in LOOPS.items()])
@@ -14,3 +15,9 @@ def test_a_loop_is_seen_right_and_left_as_it_is(name):
     assert result.wrong == []
     assert len(result.told) == bool(LOOPS[name].sentence), result.told
     assert all(LOOPS[name].sentence in sentence for sentence in result.told)
+
+
+@pytest.mark.slow
+def test_the_table_in_the_docs_is_what_the_loops_give():
+    """docs/loops.md says of every loop what happened here; regenerate it with `cd tests && python -m loops.table`."""
+    assert PAGE.read_text(encoding="utf-8") == render()

@@ -18,8 +18,8 @@ RECONSTRUCTION = (
     "real: attach(..., score=lambda output, batch: -(output - batch).square().flatten(1).mean(1))"
 )
 AMBIGUOUS = (
-    "D was trained for {steps} steps on batches of which none could be traced to the generator (augmented or mixed "
-    "with older ones between G and D?), so D's outputs are not attributed; pass them: "
+    "D was trained for over {steps} steps on batches of which none could be traced to the generator (augmented or "
+    "mixed with older ones between G and D?), so D's outputs are not attributed; pass them: "
     "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 UNSEEN = (
