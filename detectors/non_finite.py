@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding
     from gandiag.run import Run
 
+_NETS = ("generator", "discriminator")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NonFinite:
@@ -21,13 +23,13 @@ class NonFinite:
 
     Sees:
         Records of a step that are not finite: gradient norms of either network, D's outputs, the feedback, the
-        logged losses.
+        logged losses. Updates that a GradScaler skips one after the other, long after its scale has come down.
     Why it happens:
         An overflow (half precision, the exponential of a large logit, an exploding gradient), a logarithm or a
         division at zero (log D of a saturated sigmoid), or a square root at zero in a gradient penalty. One
         optimizer step on such a gradient makes weights NaN, and everything after it.
     Misses:
-        Steps that a GradScaler skipped, which were caught in time. NaN in values that never reach D, a logged
+        Single steps that a GradScaler skipped, which were caught in time. NaN in values that never reach D, a logged
         loss, or a gradient.
     Try:
         - compute losses on logits (BCEWithLogitsLoss in place of sigmoid and BCELoss)
@@ -43,18 +45,28 @@ class NonFinite:
 
     min_run_steps: int = 1  # one step is enough
     bridge_steps: int = 100  # single steps this close together are one finding
+    skipped_steps: int = 20  # halved so often, the initial scale of 65,536 is below 0.1: no overflow is left to skip
     failure_steps: int = 3  # fewer in a row may be a transient that the loop itself repaired
 
     def __post_init__(self) -> None:
         check_thresholds(self)
-        if self.failure_steps < 1:
-            raise ValueError(f"failure_steps must be at least 1, got {self.failure_steps}")
+        for name in ("failure_steps", "skipped_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """Number of records that are not finite."""
+        """Number of records that are not finite, one more where a GradScaler has skipped many updates in a row."""
         columns = [n for n in self.needs[0].split("|") if n in run.scalars]
-        return run.scalars[columns].max(axis=1).dropna().rename("nonfinite")
+        score = run.scalars[columns].max(axis=1).dropna().rename("nonfinite")
+        for net in _NETS:
+            score += self._stuck(run, net).reindex(score.index, fill_value=False)
+        return score
+
+    def _stuck(self, run: Run, net: str) -> pd.Series:
+        """Whether all of the last `skipped_steps` updates of a network were skipped."""
+        skipped = run.series(f"skipped/{net}").reindex(run.scalars.index, fill_value=0.0) > 0
+        return skipped.rolling(self.skipped_steps).sum() == self.skipped_steps
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
@@ -62,18 +74,20 @@ class NonFinite:
         for spell in spells(score > 0, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
             lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
-            where = _where(run, spell.onset)
+            where = self._where(run, spell.onset)
             summary = f"{where} NaN or infinite from step {spell.onset:,}" + ("" if lasting else ", and recovered")
             facts = (evidence(score, 0, "above", spell.onset),)
             columns = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
             found.append(finding(self, spell, "failure" if lasting else "warning", summary, facts, columns))
         return found
 
-
-def _where(run: Run, step: int) -> str:
-    """What was not finite at a step, as far as the record tells."""
-    at = run.scalars.loc[step]
-    nets = [net for net in ("generator", "discriminator") if at.get(f"grad/{net}/nonfinite", 0.0) > 0]
-    if not nets:
-        return "A loss or an output of the discriminator is"
-    return f"Gradients of the {' and the '.join(nets)} are"
+    def _where(self, run: Run, step: int) -> str:
+        """What was not finite at a step, as far as the record tells."""
+        at = run.scalars.loc[step]
+        stuck = [net for net in _NETS if self._stuck(run, net).loc[step]]
+        if stuck:
+            return f"Gradients of the {' and the '.join(stuck)}, all of whose updates a GradScaler skips, are"
+        nets = [net for net in _NETS if at.get(f"grad/{net}/nonfinite", 0.0) > 0]
+        if not nets:
+            return "A loss or an output of the discriminator is"
+        return f"Gradients of the {' and the '.join(nets)} are"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 WINDOW_SECONDS = 2.0  # measured over at least so long: single steps vary too much
@@ -34,8 +34,10 @@ class Budget:
     level: int = 0
     _lowered: int = 0
     _spent_before: float = 0.0
-    _since: float = field(default_factory=time.perf_counter)
     _step: int = 0
+
+    def __post_init__(self) -> None:
+        self._since = time.perf_counter()
 
     @property
     def every(self) -> dict[str, int]:

@@ -70,3 +70,14 @@ def test_any_one_of_its_signals_is_enough():
     run = synthetic.non_finite()
     (found,) = DETECT(replace(run, scalars=run.scalars[["grad/generator/nonfinite"]]))
     assert found.onset_step == 1500
+
+
+@pytest.mark.parametrize(("net", "other"), [("generator", "discriminator"), ("discriminator", "generator")])
+def test_updates_that_a_grad_scaler_keeps_skipping_are_a_failure(net, other):
+    """Nothing reaches the weights any more; a scale that comes down by a few skipped steps is as it should be."""
+    steps = list(range(1, 13)) + list(range(2000, 2101))  # at first while the scale is found, later for good
+    run = healthy_but(steps, **{f"skipped/{net}": 1.0})
+    (found,) = DETECT(run)
+    assert (found.severity, found.onset_step, found.last_step) == ("failure", 2019, 2100)
+    assert f"Gradients of the {net}, all of whose updates a GradScaler skips" in found.summary
+    assert other not in found.summary
