@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.arrays import Given, verdicts
 from gandiag.blocks import Row, is_tensor, stack
 from gandiag.live import Judge
 from gandiag.options import check_options
@@ -105,6 +106,7 @@ class Callback:
         self._rows: list[Row] = []
         self._row = Row()
         self._observed = False  # D's outputs of this step were passed explicitly
+        self._given = Given(self)
         self._last_sample = self.completed_steps
         self._gap: list[int] = []
         self._process = os.getpid()
@@ -145,16 +147,37 @@ class Callback:
             if outputs is None:
                 continue
             try:
-                flat = outputs.detach().reshape(-1).clone() if is_tensor(outputs) else np.ravel(outputs).astype(float)
-                self._row.raw[f"d/{kind}"] = flat
+                self._row.raw[f"d/{kind}"] = verdicts(outputs)
                 self._observed = True
             except Exception as error:  # noqa: BLE001
                 self.faults.add(f"observe({kind}=)", error, self.completed_steps)
 
-    def step(self) -> None:
-        """End the step in progress: one generator update."""
+    def step(
+        self,
+        *,
+        d_real: Any = None,
+        d_fake: Any = None,
+        generated: Any = None,
+        real: Any = None,
+        grad_norms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """End the step in progress: one generator update. Loops without torch pass here what there is to see.
+
+        Batches may be anything that numpy can read, or tensors; of each only its first samples are copied. Input
+        that cannot be read is a fault, logged once for each argument, and the step counts all the same.
+
+        Parameters
+        ----------
+        d_real, d_fake : D's outputs (B, ...) on this step's real and generated batch
+        generated, real : the batches (B, ...) themselves, images channels first or last
+        grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
+            nested if need be, with the same names in every step
+
+        >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
+        """
         if self._closed or os.getpid() != self._process:
             return
+        self._given.take(d_real=d_real, d_fake=d_fake, generated=generated, real=real, grad_norms=grad_norms)
         try:
             self.completed_steps += 1
             self._row.step = self.completed_steps

@@ -38,6 +38,8 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
 
 
 def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> Signals:
+    if not raw:
+        return {}
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
     for net, names in layers.items():
@@ -59,7 +61,7 @@ def count_nonfinite(raw: Raw) -> np.ndarray:
     """How many records of each step hold NaN or infinity; of logged scalars only the losses count."""
     watched = [v for k, v in raw.items() if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
     bad = [~np.isfinite(v.reshape(len(v), -1)).all(axis=1) for v in watched]
-    steps = len(next(iter(raw.values()))) if raw else 0
+    steps = len(next(iter(raw.values())))
     return np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
 
 
