@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.arrays import Given, verdicts
 from gandiag.blocks import Row, is_tensor, stack
 from gandiag.budget import Budget
 from gandiag.live import Judge
@@ -118,6 +119,7 @@ class Callback:
         self._row = Row()
         self._observed = False  # D's outputs of this step were passed explicitly
         self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
+        self._given = Given(self)
         self._last_sample = self.completed_steps
         self._gap: list[int] = []
         self._process = os.getpid()
@@ -160,18 +162,41 @@ class Callback:
             if outputs is None:
                 continue
             try:
-                flat = outputs.detach().reshape(-1).clone() if is_tensor(outputs) else np.ravel(outputs).astype(float)
-                self._row.raw[f"d/{kind}"] = flat
+                self._row.raw[f"d/{kind}"] = verdicts(outputs)
                 self._observed = True
             except Exception as error:  # noqa: BLE001
                 self.faults.add(f"observe({kind}=)", error, self.completed_steps)
 
-    def step(self) -> None:
-        """End the step in progress: one generator update. Where `attach` sees the updates, it does this itself."""
+    def step(
+        self,
+        *,
+        d_real: Any = None,
+        d_fake: Any = None,
+        generated: Any = None,
+        real: Any = None,
+        grad_norms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """End the step in progress: one generator update. Loops without torch pass here what there is to see.
+
+        Where `attach` sees the updates, it ends the steps by itself, and calls of this are left out.
+
+        Batches may be anything that numpy can read, or tensors; of each only its first samples are copied. Input
+        that cannot be read is a fault, logged once for each argument, and the step counts all the same.
+
+        Parameters
+        ----------
+        d_real, d_fake : D's outputs (B, ...) on this step's real and generated batch
+        generated, real : the batches (B, ...) themselves, images channels first or last
+        grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
+            nested if need be, with the same names in every step
+
+        >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
+        """
         if self.steps_are_seen:
             self.faults.add("step", "steps are counted by attach already; step() is left out", self.completed_steps)
-        else:
-            self.end_step()
+            return
+        self._given.take(d_real=d_real, d_fake=d_fake, generated=generated, real=real, grad_norms=grad_norms)
+        self.end_step()
 
     def end_step(self) -> None:
         """End the step in progress."""

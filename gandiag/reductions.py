@@ -43,6 +43,8 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
 
 
 def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> Signals:
+    if not raw:
+        return {}
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
     for role in ("generator", "discriminator"):
@@ -100,7 +102,7 @@ def count_nonfinite(raw: Raw) -> np.ndarray:
     """
     watched = [k for k in raw if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
     bad = [~np.isfinite(raw[k].reshape(len(raw[k]), -1)).all(axis=1) & ~_skipped(raw, k) for k in watched]
-    steps = len(next(iter(raw.values()))) if raw else 0
+    steps = len(next(iter(raw.values())))
     return np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
 
 

@@ -16,14 +16,17 @@ def encode(samples: np.ndarray, image_shape: tuple[int, ...] | None = None) -> t
 
     Parameters
     ----------
-    samples : (B, C, H, W), (B, H, W) with both sides at least 4, or (B, ...) of any other shape
-        1, 3 or 4 channels make a PNG grid, everything else is stored as points of shape (B, d).
+    samples : (B, C, H, W), (B, H, W, C), (B, H, W) with both sides at least 4, or (B, ...) of any other shape
+        1, 3 or 4 channels that come first, or 1 or 3 that come last, make a PNG grid, everything else is stored as
+        points of shape (B, d).
     image_shape : shape of one sample when G returns flat vectors, for example (1, 28, 28)
     """
     if image_shape is not None:
         samples = samples.reshape(len(samples), *image_shape)
     if samples.ndim == 3 and min(samples.shape[1:]) >= 4:
         samples = samples[:, None]
+    if samples.ndim == 4 and samples.shape[1] not in (1, 3, 4) and samples.shape[3] in (1, 3):
+        samples = samples.transpose(0, 3, 1, 2)
     if samples.ndim == 4 and samples.shape[1] in (1, 3, 4) and samples[0].size:
         return _png(grid(to_bytes(samples))), ".png"
     sink = io.BytesIO()

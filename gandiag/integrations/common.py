@@ -1,0 +1,63 @@
+"""What the adapters share: who records, what can be logged, and what stands in where nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.blocks import is_tensor
+from gandiag.findings import Diagnosis
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+def records(rank: int) -> bool:
+    """Whether the process of a global rank records: the first one, which sees its own share of each batch."""
+    return rank == 0
+
+
+def scalars(values: Any) -> dict[str, Any]:
+    """What `Callback.log` can take of a framework's values: numbers and one-element arrays or tensors, by name.
+
+    >>> scalars({"g_loss": 0.5, "images": np.zeros((4, 1, 8, 8)), "lr": np.float32(1), "note": "warm-up"})
+    {'g_loss': 0.5, 'lr': np.float32(1.0)}
+    """
+    items = values.items() if isinstance(values, Mapping) else ()
+    return {str(name): value for name, value in items if _is_scalar(value)}
+
+
+def _is_scalar(value: Any) -> bool:
+    if is_tensor(value):
+        return bool(value.numel() == 1)
+    return isinstance(value, Real) or (isinstance(value, np.ndarray) and value.size == 1)
+
+
+class NotRecording:
+    """Stands in for a `Callback` before a training starts and in processes that do not record."""
+
+    def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
+        """Do nothing."""
+
+    def observe(self, *, real: Any = None, fake: Any = None) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def close(self, status: str = "closed", reason: str | None = None) -> None:
+        """Do nothing."""
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Undecided."""
+        return Diagnosis(verdict="undecided")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
