@@ -99,7 +99,8 @@ class Run:
         samples = tuple(s for s in self.samples if s.step <= step)
         time = None if self.time is None else self.time.loc[:step]
         scalars = self.scalars.loc[:step]
-        return replace(self, scalars=scalars, time=time, arrays=arrays, samples=samples)
+        events = tuple(e for e in self.events if e.get("from_step", e.get("step", 0)) <= step)
+        return replace(self, scalars=scalars, time=time, arrays=arrays, samples=samples, events=events)
 
 
 class Folder:
