@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMED_GAPS = 3  # of one kind and reason; more are counted
 END = 0.1  # the part of a run that tells how it ends
+MAX_GAPS = 1000  # remembered while recording
 MOST = 0.5  # of its steps unrecorded, and nothing can be said of a stretch
 
 
@@ -39,6 +40,27 @@ def blind(run: Run) -> bool:
     last = max([int(t) for _, t in gaps] + recorded[-1:].tolist())
     tail = last - int(END * (last - first + 1)) + 1
     return any(_unrecorded(gaps, recorded, a, last) > MOST * (last - a + 1) for a in (first, min(tail, last)))
+
+
+def fewer_gaps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Gaps and thinnings as they are or, when they are more than 1,000, pairs of equal kind and reason as one each.
+
+    A pair spans what lies between: those steps were recorded, and `blind` looks at what was.
+    """
+    if len(events) <= MAX_GAPS:
+        return events
+    fewer: list[dict[str, Any]] = []
+    waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for event in events:
+        key = event["kind"], event.get("what"), event.get("reason"), event.get("rank")
+        if earlier := waiting.pop(key, None):
+            for name, outer in (("from_step", min), ("to_step", max), ("every", max)):
+                if name in event:
+                    earlier[name] = outer(earlier.get(name, event[name]), event[name])
+        else:
+            waiting[key] = dict(event)
+            fewer.append(waiting[key])
+    return fewer
 
 
 def _unrecorded(gaps: Iterable[tuple[int, int]], recorded: np.ndarray, first: int, last: int) -> int:
@@ -71,16 +93,17 @@ def _gaps(events: list[Event]) -> Iterator[str]:
             yield f"{subject}{within} were not recorded: {reason}"
             continue
         for first, last in spans:
-            steps = f"step {first:,} was" if first == last else f"steps {first:,} to {last:,} were"
-            yield f"{subject}{steps} not recorded: {reason}"
+            which = f"step {first:,} was" if first == last else f"steps {first:,} to {last:,} were"
+            yield f"{subject}{which} not recorded: {reason}"
 
 
 def _thinnings(events: list[Event]) -> Iterator[str]:
     """One sentence for each kind of data: it may have been thinned a hundred times."""
     for (who, what, reason), found in _grouped(events).items():
         first, last = min(e["from_step"] for e in found), max(e["to_step"] for e in found)
-        times = max(e.get("every", 2) for e in found)
-        yield f"{who}{what} of steps {first:,} to {last:,} are kept in less detail, one in up to {times:,}: {reason}"
+        every = max(e.get("every", 0) for e in found)
+        detail = f"in less detail, one in up to {every:,}" if every else "in less detail"
+        yield f"{who}{what} of steps {first:,} to {last:,} are kept {detail}: {reason}"
 
 
 def _grouped(events: list[Event]) -> dict[tuple[str, str, str], list[Event]]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from gandiag.findings import Finding
 
+MIN_BYTES = 1_000_000  # room for some thousand rows of many signals
+
 
 class Options(TypedDict, total=False):
     """What `Callback` takes beside `run_dir`, for signatures that pass it on."""
@@ -26,6 +28,7 @@ class Options(TypedDict, total=False):
     start_step: int | None
     image_shape: tuple[int, ...] | None
     flush_seconds: float
+    max_bytes: int | None
 
 
 def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:
@@ -36,3 +39,11 @@ def check_options(*, loss_family: str | None, judge_every: int, resume: bool, st
         raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
     if start_step is not None and (start_step < 1 or not resume):
         raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
+
+
+def check_storage(*, flush_seconds: float, max_bytes: int | None) -> None:
+    """As `check_options`, for what decides when and how much is written."""
+    if flush_seconds < 0:
+        raise ValueError(f"flush_seconds must not be negative, got {flush_seconds}")
+    if max_bytes is not None and max_bytes < MIN_BYTES:
+        raise ValueError(f"max_bytes must be at least {MIN_BYTES:,} or None for no limit, got {max_bytes:,}")

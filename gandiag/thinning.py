@@ -36,13 +36,18 @@ def _means(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(second), first, means)
 
 
-def tightest_pairs(steps: np.ndarray) -> np.ndarray:
-    """Of the pairs of the older half of (n,) ascending steps the half that spans the fewest, for `merge_pairs`.
+def pair_spans(steps: np.ndarray) -> np.ndarray:
+    """How many steps each pair of neighbours in (n,) ascending steps stands for; infinite for the first.
 
     The first row stays: it tells where the run began.
     """
-    half = len(steps) // 4 * 2
-    spans = np.diff(steps[1:half:2], prepend=-np.inf)
+    spans: np.ndarray = np.diff(steps[1::2].astype(float), prepend=-np.inf)
+    return spans
+
+
+def tightest_pairs(steps: np.ndarray) -> np.ndarray:
+    """Of the pairs of the older half of (n,) ascending steps the half that spans the fewest, for `merge_pairs`."""
+    spans = pair_spans(steps[: len(steps) // 4 * 2])
     chosen = np.zeros(len(spans), dtype=bool)
     chosen[np.argsort(spans, kind="stable")[: len(spans) // 2]] = True
     return chosen
