@@ -176,9 +176,21 @@ class Recorder:
         if self._arrays:
             self.storage.write("arrays", self._named(number, "arrays"), _stacked(self._arrays))
             self._arrays = {}
+        self._tell_gaps()
+
+    def give_up(self) -> None:
+        """Put down as lost what flushing could not write."""
+        if self._columns:
+            self._lose("scalars", int(self._columns[0]["step"][0]), int(self._columns[-1]["step"][-1]))
+        steps = [step for entries in self._arrays.values() for step, _ in entries]
+        if steps:
+            self._lose("arrays", min(steps), max(steps))
+        self._columns, self._rows, self._arrays = [], 0, {}
+        self._tell_gaps()
+
+    def _tell_gaps(self) -> None:
         for what in list(self._gaps):
-            self.gap(*self._gaps[what], LATE, what)
-            del self._gaps[what]
+            self.gap(*self._gaps.pop(what), LATE, what)
 
     def _named(self, number: int, kind: str) -> Part:
         return Part(self.rank, self.segment["index"], number, number, KINDS[kind])
@@ -190,7 +202,10 @@ class Recorder:
             self.storage.merge()
             self.storage.tidy()
         finally:
-            self.write_meta(status=status, reason=reason, closed=_now())
+            try:
+                self.give_up()
+            finally:
+                self.write_meta(status=status, reason=reason, closed=_now())
 
 
 def _new_meta() -> dict[str, Any]:

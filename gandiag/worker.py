@@ -219,6 +219,7 @@ class Worker:
 
     def _close(self, status: str, reason: str | None) -> None:
         self._guarded("writing", self.recorder.flush)
+        self._guarded("writing", self.recorder.give_up)
         if status == "crashed":  # first: whoever crashed may be killed in the next moment
             self.recorder.meta |= {"status": status, "reason": reason}
             self._guarded("run.json", self._write_faults)
