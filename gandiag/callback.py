@@ -15,14 +15,16 @@ import numpy as np
 from gandiag.arrays import Given, verdicts
 from gandiag.blocks import Row, is_tensor, stack
 from gandiag.budget import Budget
+from gandiag.faults import Faults
 from gandiag.live import Judge
-from gandiag.options import check_options
-from gandiag.recorder import FLUSH_SECONDS, Recorder
+from gandiag.options import check_limits, check_options
+from gandiag.ranks import this_rank
+from gandiag.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.reductions import SCALAR
 from gandiag.run import Run
 from gandiag.signals import ALIASES
 from gandiag.snapshots import MAX_SAMPLES, due
-from gandiag.worker import MODES_EVERY, Faults, Settings, Worker
+from gandiag.worker import MODES_EVERY, Settings, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +62,8 @@ class Callback:
     flush_seconds : what is recorded reaches the disk after at most so long
     max_overhead : the largest share of the training's time that `attach` may take on the training thread; signals
         are recorded less often to stay below it, per-layer norms first. None for full detail at any cost
+    max_bytes : what is recorded takes at most so much room on disk; beyond, the oldest detail is thinned. None for
+        no limit
 
     Raises
     ------
@@ -85,19 +89,25 @@ class Callback:
         image_shape: tuple[int, ...] | None = None,
         flush_seconds: float = FLUSH_SECONDS,
         max_overhead: float | None = MAX_OVERHEAD,
+        max_bytes: int | None = MAX_BYTES,
     ) -> None:
-        check_options(
-            loss_family=loss_family,
-            judge_every=judge_every,
-            resume=resume,
-            start_step=start_step,
-            max_overhead=max_overhead,
-        )
+        check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
+        check_limits(flush_seconds=flush_seconds, max_bytes=max_bytes, max_overhead=max_overhead)
         for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
 
-        tracker = _tracker(modes)
-        recorder = Recorder(run_dir, resume=resume, start_step=start_step, flush_seconds=flush_seconds)
+        rank, world_size = this_rank()
+        tracker = _tracker(modes) if rank == 0 else None
+        recorder = Recorder(
+            run_dir,
+            resume=resume,
+            start_step=start_step,
+            rank=rank,
+            world_size=world_size,
+            flush_seconds=flush_seconds,
+            max_bytes=max_bytes,
+        )
+        self._leads = rank == 0
         self.run_dir = recorder.folder.path
         self.faults = Faults(earlier=recorder.meta["faults"])
         self.settings = Settings(image_shape=image_shape, alerts=alerts)
@@ -126,7 +136,7 @@ class Callback:
         self._closed = False
         self._flush_seconds, self._handed_over = flush_seconds, time.monotonic()
         self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
-        if resume:
+        if resume and self._leads:
             self._worker.remember(Run.open(self.run_dir))
         self._worker.start()
         atexit.register(self._at_exit)
@@ -150,6 +160,8 @@ class Callback:
         self.budget.spent += time.perf_counter() - started
 
     def _log(self, name: str, value: Any) -> None:
+        if name in ("step", "time"):
+            raise ValueError(f"{name} is recorded with every row; choose another name")
         key = SCALAR + name
         scalar = value.detach().reshape(()).clone() if is_tensor(value) else float(value)
         # hooks end a step before the loop can log: until something else happens, a value belongs to that step
@@ -215,11 +227,12 @@ class Callback:
             self._tell()
         except Exception as error:  # noqa: BLE001
             self._rows = []
+            self._note_gap(self.completed_steps, self.completed_steps)
             self.faults.add("step", error, self.completed_steps)
 
     def sample(self, samples: Any) -> None:
         """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
-        if not due(self.completed_steps + 1, self._last_sample):
+        if not self.wants_samples:
             return
         self._last_sample = self.completed_steps + 1
         kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
@@ -228,12 +241,14 @@ class Callback:
 
     def flush(self) -> None:
         """Wait until every completed step is on disk."""
-        self._hand_over(self._rows)
-        self._rows = []
+        if self._closed or os.getpid() != self._process:
+            return
         try:
+            self._hand_over(self._rows, wait=True)
+            self._rows = []
             self._worker.drain()
-        except queue.Full:
-            self.faults.add("flush", "the background thread is busy", self.completed_steps)
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("flush", error, self.completed_steps)
 
     def close(self, status: str = "closed", reason: str | None = None) -> None:
         """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
@@ -244,8 +259,8 @@ class Callback:
             while self._closers:
                 self._closers.pop()()
             self._closed = True
-            self._hand_over(self._rows)
-            self._worker.stop(status, reason)
+            self._hand_over(self._rows, wait=True)
+            self._worker.stop(status, reason, self.completed_steps)
             self._tell()
         except Exception as error:  # noqa: BLE001
             self._closed = True
@@ -289,7 +304,7 @@ class Callback:
     @property
     def wants_samples(self) -> bool:
         """Whether a snapshot of generated samples is due in this step."""
-        return due(self.completed_steps + 1, self._last_sample)
+        return self._leads and due(self.completed_steps + 1, self._last_sample)
 
     @property
     def row(self) -> dict[str, Any]:
@@ -327,13 +342,15 @@ class Callback:
         """Have `closer` called first when recording stops."""
         self._closers.append(closer)
 
-    def _hand_over(self, rows: list[Row]) -> None:
-        if not rows:
-            return
-        if self._gap and self._worker.offer(self._worker.gap, *self._gap, "recording fell behind"):
+    def _hand_over(self, rows: list[Row], *, wait: bool = False) -> None:
+        offer = self._worker.put if wait else self._worker.offer
+        if self._gap and offer(self._worker.gap, *self._gap, "recording fell behind"):
             self._gap = []
-        if not self._worker.offer(self._worker.block, stack(rows)):
-            self._gap = [self._gap[0] if self._gap else rows[0].step, rows[-1].step]
+        if rows and not offer(self._worker.block, stack(rows)):
+            self._note_gap(rows[0].step, rows[-1].step)
+
+    def _note_gap(self, first: int, last: int) -> None:
+        self._gap = [self._gap[0] if self._gap else first, last]
 
     def _tell(self) -> None:
         while self._on_finding is not None:
@@ -360,4 +377,4 @@ def _tracker(modes: Any) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -175,6 +175,7 @@ def _check_lines(diagnosis: Diagnosis, code: int) -> list[str]:
     if code == EXIT_UNDECIDED:
         lines += [f"  not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed]
         lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
+        lines += [f"  missing: {sentence}" for sentence in diagnosis.missing]
     return lines
 
 

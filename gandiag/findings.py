@@ -78,8 +78,9 @@ class Diagnosis:
 
     Findings stand in causal order: what came first stands first. `clean` names the failures that were looked for
     and not found. `last_healthy_step` is the last step before the first finding, of severity warning at least, that
-    is still ongoing; None when there is no such step. `decided` is False when an essential failure could not be
-    looked for, or a detector crashed: the absence of findings then proves nothing.
+    is still ongoing; None when there is no such step. `missing` says what the record lacks: steps that were not
+    recorded, detail that was given up, faults of gandiag's own. `decided` is False when an essential failure could not
+    be looked for, a detector crashed, or most steps are missing: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
@@ -88,6 +89,7 @@ class Diagnosis:
     clean: tuple[str, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
     errors: tuple[DetectorError, ...] = ()
+    missing: tuple[str, ...] = ()
     last_step: int = 0
     last_healthy_step: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -123,12 +125,13 @@ class Diagnosis:
             )
             for f in data["findings"]
         )
-        missing = tuple(NotAssessed(**{**n, "missing": tuple(n["missing"])}) for n in data["not_assessed"])
+        not_assessed = tuple(NotAssessed(**{**n, "missing": tuple(n["missing"])}) for n in data["not_assessed"])
         errors = tuple(DetectorError(**e) for e in data["errors"])
         rest = {
             "findings": findings,
-            "not_assessed": missing,
+            "not_assessed": not_assessed,
             "errors": errors,
+            "missing": tuple(data["missing"]),
             "clean": tuple(data["clean"]),
         }
         return cls(**{**data, **rest})

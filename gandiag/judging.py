@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotAssessed, Verdict
+from gandiag.missing import END, blind, what_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +31,9 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
     Returns
     -------
     Diagnosis
-        With `not_assessed` for every failure whose signals are missing or too short. A detector that raises
-        becomes an entry of `errors`; no run with errors is called healthy.
+        With `not_assessed` for every failure whose signals are missing, too short or ended early. A detector that
+        raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
+        most of the last tenth, were not recorded; `missing` says what the record lacks.
     """
     if detectors is None:
         from gandiag.detectors import DETECTORS
@@ -44,8 +48,8 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
             continue
         try:
             found = detector(run)
-            if not found and detector.score(run).empty:
-                not_assessed.append(_unusable(detector))
+            if not found and (doubt := _doubt(run, detector)):
+                not_assessed.append(doubt)
             findings += found
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
@@ -53,7 +57,7 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
     findings.sort(key=lambda f: (f.onset_step, f.last_step))
     clean = tuple(d.code for d in detectors if d.code not in out)
     skipped = {n.code for n in not_assessed}
-    decided = not errors and not any(all(code in skipped for code in group) for group in ESSENTIAL)
+    decided = not errors and not blind(run) and not any(all(code in skipped for code in group) for group in ESSENTIAL)
     return Diagnosis(
         verdict=_verdict(findings, decided=decided),
         decided=decided,
@@ -61,6 +65,7 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
         clean=clean,
         not_assessed=tuple(not_assessed),
         errors=tuple(errors),
+        missing=what_is_missing(run),
         last_step=run.last_step,
         last_healthy_step=_last_healthy_step(findings, run),
         provenance=_provenance(detectors),
@@ -82,13 +87,31 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     return None
 
 
-def _unusable(detector: Detector) -> NotAssessed:
+def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
+    """Why it means nothing that a detector found nothing, if so."""
     names = " and ".join(n.replace("|", " or ") for n in detector.needs)
-    return NotAssessed(
-        code=detector.code,
-        reason=f"{names} was recorded too seldom, or never where it can be judged",
-        how_to=detector.how_to,
-    )
+    if detector.score(run).empty:
+        reason = f"{names} was recorded too seldom, or never where it can be judged"
+        return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
+    ends = {names: max(_end(run, n) for n in names.split("|")) for names in detector.needs}
+    for name, (good_for, last) in ends.items():
+        if good_for < run.last_step:
+            reason = f"{name.replace('|', ' or ')} was recorded up to step {last:,} of {run.last_step:,}"
+            return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
+    return None
+
+
+def _end(run: Run, name: str) -> tuple[float, int]:
+    """The step up to which the last value of a signal can stand for what follows, and the step of that value.
+
+    It is good for twice the usual interval between two values, and for a tenth of the run.
+    """
+    steps = run.series(name).index.to_numpy()
+    if not len(steps):
+        return 0.0, 0
+    interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
+    span = run.last_step - int(run.scalars.index[0])
+    return steps[-1] + max(2 * interval, END * span), int(steps[-1])
 
 
 def _verdict(findings: Sequence[Finding], *, decided: bool) -> Verdict:

@@ -10,6 +10,7 @@ import numpy as np
 from gandiag.blocks import scatter
 from gandiag.findings import SEVERITIES, Diagnosis, Finding
 from gandiag.run import Run
+from gandiag.thinning import merge_pairs, tightest_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,26 +29,32 @@ class History:
             raise ValueError(f"max_rows must be at least 8, got {max_rows}")
         self.max_rows = max_rows
         self._blocks: list[dict[str, np.ndarray]] = []
+        self._waiting = 0  # rows since they were last joined
 
     def append(self, steps: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
         """Add k rows: `steps` int (k,), each column float (k,)."""
         self._blocks.append({"step": steps, **columns})
+        self._waiting += len(steps)
+        if self._waiting > self.max_rows:
+            self.columns()
 
     def columns(self) -> dict[str, np.ndarray]:
         """All rows, the oldest first, with the column `step`."""
+        self._waiting = 0
         if len(self._blocks) != 1:
             self._blocks = [_joined(self._blocks)]
         while len(self._blocks[0]["step"]) > self.max_rows:
-            self._blocks = [_thinned(self._blocks[0])]
+            rows = self._blocks[0]
+            self._blocks = [merge_pairs(rows, tightest_pairs(rows["step"]))]
         return self._blocks[0]
 
-    def run(self, meta: Mapping[str, Any]) -> Run:
-        """The history as a `Run`."""
+    def run(self, meta: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Run:
+        """The history as a `Run` with what run.json and the events say of it."""
         import pandas as pd
 
         columns = dict(self.columns())
         index = pd.Index(columns.pop("step").astype(np.int64), name="step")
-        return Run(scalars=pd.DataFrame(columns, index=index, copy=False), meta=meta)
+        return Run(scalars=pd.DataFrame(columns, index=index, copy=False), meta=meta, events=tuple(events))
 
 
 def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -57,29 +64,6 @@ def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
         (list(range(start, start + size)), block) for start, size, block in zip(starts, sizes, blocks, strict=False)
     ]
     return {"step": np.empty(0), **scatter(int(starts[-1]), groups)}
-
-
-def _thinned(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows with pairs of the older half merged: the half of the pairs that spans the fewest steps."""
-    half = len(rows["step"]) // 4 * 2
-    spans = np.diff(rows["step"][1:half:2], prepend=-np.inf)  # the first row stays: it tells where the run began
-    merged = np.zeros(len(spans), dtype=bool)
-    merged[np.argsort(spans, kind="stable")[: len(spans) // 2]] = True
-    keep = np.stack([~merged, np.ones_like(merged)], axis=1)
-    thinned = {}
-    for name, values in rows.items():
-        first, second = values[:half:2], values[1:half:2]
-        later = second if name == "step" else np.where(merged, _means(first, second), second)
-        thinned[name] = np.concatenate([np.stack([first, later], axis=1)[keep], values[half:]])
-    return thinned
-
-
-def _means(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Means of neighbours; of a value and NaN, the value."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        means = first / 2 + second / 2
-    means = np.where(np.isnan(first), second, means)
-    return np.where(np.isnan(second), first, means)
 
 
 class Judge:

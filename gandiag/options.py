@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from gandiag.findings import Finding
 
+MIN_BYTES = 1_000_000  # room for some thousand rows of many signals
+
 
 class Options(TypedDict, total=False):
     """What `Callback` takes beside `run_dir`, for signatures that pass it on."""
@@ -27,11 +29,10 @@ class Options(TypedDict, total=False):
     image_shape: tuple[int, ...] | None
     flush_seconds: float
     max_overhead: float | None
+    max_bytes: int | None
 
 
-def check_options(
-    *, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None, max_overhead: float | None
-) -> None:
+def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:
     """Raise a ValueError that names the option, what was given and what is expected."""
     if loss_family is not None and loss_family not in FAMILIES:
         raise ValueError(f"loss_family must be one of {', '.join(FAMILIES)}, got {loss_family!r}")
@@ -39,5 +40,13 @@ def check_options(
         raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
     if start_step is not None and (start_step < 1 or not resume):
         raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
+
+
+def check_limits(*, flush_seconds: float, max_bytes: int | None, max_overhead: float | None) -> None:
+    """As `check_options`, for what decides when and how much is recorded."""
+    if flush_seconds < 0:
+        raise ValueError(f"flush_seconds must not be negative, got {flush_seconds}")
+    if max_bytes is not None and max_bytes < MIN_BYTES:
+        raise ValueError(f"max_bytes must be at least {MIN_BYTES:,} or None for no limit, got {max_bytes:,}")
     if max_overhead is not None and not 0 < max_overhead <= 1:
         raise ValueError(f"max_overhead must be a share above 0 and at most 1, or None, got {max_overhead}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import platform
@@ -13,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.findings import json_ready
-from gandiag.run import SCHEMA, Folder, Run, RunError
+from gandiag.folder import SCHEMA, Folder, RunError, events_name, meta_name
+from gandiag.missing import fewer_gaps
+from gandiag.parts import KINDS, STEP, Part, joined
+from gandiag.reading import Segments
+from gandiag.run import Run
+from gandiag.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,63 +28,88 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 10.0  # at most this much is lost to kill -9
 FLUSH_ROWS = 2000
 KEPT_ROWS = 40_000  # held in memory while they cannot be written; beyond, the oldest are given up
+KEPT_ARRAYS = 2000  # as KEPT_ROWS
+MAX_BYTES = 1_000_000_000  # some 10 million steps of 20 signals; beyond, the oldest detail is thinned
+LATE = "could not be written in time"
 
 
 class Recorder:
-    """Writes the run directory `gandiag-run/1`.
+    """Writes what one process contributes to the run directory `gandiag-run/1`.
 
     Scalars are buffered and written as immutable Parquet parts every 2,000 rows, or with the first rows that come
     half of `flush_seconds` after the last part: rows come at least every `flush_seconds`. Events go out at once.
-    Not thread-safe: one thread writes.
+    Rank 0 of a distributed training writes run.json, the others rank<r>.json: each knows its own segments and no
+    two write one file. Not thread-safe: one thread writes.
 
     Raises RunError when the directory cannot be written, or holds a run already and `resume` is False.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first have defaults
         self,
         run_dir: str | PathLike[str],
         *,
         resume: bool = False,
         start_step: int | None = None,
         rank: int = 0,
+        world_size: int = 1,
         flush_seconds: float = FLUSH_SECONDS,
+        max_bytes: int | None = MAX_BYTES,
     ) -> None:
         self.folder = Folder(run_dir)
         self.rank, self.flush_seconds = rank, flush_seconds
-        self.meta = self._open(resume, start_step)
+        self.meta = self._open(resume, start_step, world_size)
         self.segment = self.meta["segments"][-1]
+        self.losses: list[dict[str, Any]] = []  # gaps and thinnings of this process, as in its events
+        segments = Segments({0: self.meta})
+        limit = None if max_bytes is None else max_bytes // world_size
+        self.storage = Storage(self.folder, rank, lambda segment: segments.end(0, segment), self.event, limit)
+        if resume:
+            self.storage.find()
         self._columns: list[Columns] = []
         self._rows = 0
         self._arrays: dict[str, list[tuple[int, np.ndarray]]] = {}
-        self._gap: tuple[int, int] | None = None
+        self._gaps: dict[str, tuple[int, int]] = {}
         self._part = 0
+        self._torn = resume  # the last line of the events may lack its end
         self._flushed = time.monotonic()
         self.write_meta()
 
-    def _open(self, resume: bool, start_step: int | None) -> dict[str, Any]:
+    def _open(self, resume: bool, start_step: int | None, world_size: int) -> dict[str, Any]:
         try:
-            for name in ("scalars", "arrays", "samples"):
+            for name in (*KINDS, "samples"):
                 self.folder.fs.makedirs(self.folder.join(name), exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.folder.root}: cannot be written: {error.strerror or error}") from error
-        if not self.folder.fs.exists(self.folder.join("run.json")):
-            return _new_meta(start_step or 1)
-        meta = self.folder.read_meta()
-        if not resume:
-            raise RunError(
-                f"{self.folder.root}: holds run {meta.get('id')} already; "
-                "choose another run_dir or continue it with resume=True"
-            )
-        after = max((s["start_step"] for s in meta["segments"]), default=1)
-        if start_step is None:
-            start_step = max(Run.open(self.folder.path).last_step + 1, after)
-        segment = {"index": len(meta["segments"]), "start_step": start_step, "created": _now()}
+        if not self.folder.fs.exists(self.folder.join(meta_name(self.rank))):
+            meta = _new_meta()
+        else:
+            meta = self.folder.read_meta(self.rank)
+            if not resume:
+                what = f"run {meta.get('id')}" if self.rank == 0 else f"an earlier record of rank {self.rank}"
+                raise RunError(
+                    f"{self.folder.root}: holds {what} already; choose another run_dir or continue it with resume=True"
+                )
+        segment = {
+            "index": len(meta["segments"]),
+            "start_step": start_step or self._next_step(meta, resume),
+            "created": _now(),
+            "world_size": world_size,
+        }
         return meta | {"status": "running", "reason": None, "segments": [*meta["segments"], segment]}
 
+    def _next_step(self, meta: Mapping[str, Any], resume: bool) -> int:
+        """The step after all that any rank recorded; every rank finds the same."""
+        if not resume or not self.folder.fs.exists(self.folder.join(meta_name(0))):
+            return 1
+        run = Run.open(self.folder.path)
+        starts: list[int] = [segment["start_step"] for m in (meta, run.meta) for segment in m["segments"]]
+        return max([run.last_step + 1, *starts])
+
     def write_meta(self, **changes: Any) -> None:
-        """Update fields of run.json and write it, whole or not at all."""
+        """Update fields of run.json, or of this rank's own file, and write it, whole or not at all."""
         self.meta |= changes
-        self.folder.write(json.dumps(json_ready(self.meta), indent=1, default=str).encode(), "run.json")
+        content = json.dumps(json_ready(self.meta), indent=1, default=str).encode()
+        self.folder.write(content, meta_name(self.rank))
 
     def append(self, steps: np.ndarray, times: np.ndarray, columns: Columns) -> None:
         """Buffer k rows: `steps` int (k,), `times` float (k,) seconds since the epoch, columns float (k,)."""
@@ -95,61 +124,91 @@ class Recorder:
         """Make room after writing has failed for long; what is lost is noted with the next part that is written."""
         lost, self._columns = self._columns[: len(self._columns) // 2], self._columns[len(self._columns) // 2 :]
         self._rows = sum(len(block["step"]) for block in self._columns)
-        first = self._gap[0] if self._gap else int(lost[0]["step"][0])
-        self._gap = (first, int(lost[-1]["step"][-1]))
+        self._lose("scalars", int(lost[0]["step"][0]), int(lost[-1]["step"][-1]))
+
+    def _lose(self, what: str, first: int, last: int) -> None:
+        self._gaps[what] = (self._gaps.get(what, (first, last))[0], last)
 
     def array(self, name: str, step: int, values: np.ndarray) -> None:
         """Buffer one vector or matrix of a step; all of one name must have one shape."""
-        self._arrays.setdefault(name, []).append((step, values))
+        kept = self._arrays.setdefault(name, [])
+        kept.append((step, values))
+        if len(kept) > KEPT_ARRAYS:
+            lost, kept[:] = kept[: KEPT_ARRAYS // 2], kept[KEPT_ARRAYS // 2 :]
+            self._lose("arrays", lost[0][0], lost[-1][0])
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Append one line to events.jsonl, at once."""
-        content = json_ready({"kind": kind, "time": time.time(), **fields})
-        line = json.dumps(content, default=str) + "\n"
-        with self.folder.fs.open(self.folder.join("events.jsonl"), "ab") as file:
+        """Append one line to the events, at once."""
+        content = {"kind": kind, "time": time.time(), **fields}
+        if kind in ("gap", "thinned"):
+            self.losses = fewer_gaps([*self.losses, content])
+        if self._torn:
+            self._cut_torn_line()
+        line = json.dumps(json_ready(content), default=str) + "\n"
+        self._torn = True
+        with self.folder.fs.open(self.folder.join(events_name(self.rank)), "ab") as file:
             file.write(line.encode())
+        self._torn = False
+
+    def _cut_torn_line(self) -> None:
+        """Remove what a write that failed or was killed left after the last whole line: no reader takes it for one."""
+        name = events_name(self.rank)
+        if self.folder.fs.exists(self.folder.join(name)):
+            content = self.folder.read_bytes(name)
+            if not content.endswith(b"\n"):
+                self.folder.write(content[: content.rfind(b"\n") + 1], name)
+
+    def gap(self, first: int, last: int, reason: str, what: str = "scalars") -> None:
+        """Note that nothing was recorded of some steps."""
+        self.event("gap", what=what, from_step=first, to_step=last, reason=reason, segment=self.segment["index"])
 
     def sample(self, step: int, content: bytes, suffix: str) -> None:
         """Store one snapshot of generated samples, encoded as .png or .npz."""
-        self.folder.write(content, "samples", f"step-{step:08d}{suffix}")
+        self.storage.write_sample(step, content, suffix)
 
     def flush(self) -> None:
         """Write what is buffered as a new part."""
         self._flushed = time.monotonic()
+        number, self._part = self._part, self._part + 1
         if self._columns:
-            self.folder.write(_parquet(_concat(self._columns)), "scalars", self._name("parquet"))
+            self.storage.write("scalars", self._named(number, "scalars"), joined(self._columns))
             self._columns, self._rows = [], 0
-        if self._gap:
-            self.event("gap", from_step=self._gap[0], to_step=self._gap[1], reason="could not be written in time")
-            self._gap = None
         if self._arrays:
-            self.folder.write(_npz(self._arrays), "arrays", self._name("npz"))
+            self.storage.write("arrays", self._named(number, "arrays"), _stacked(self._arrays))
             self._arrays = {}
-        self._part += 1
+        self._tell_gaps()
 
-    def _name(self, suffix: str) -> str:
-        return f"rank{self.rank}-s{self.segment['index']:03d}-{self._part:06d}.{suffix}"
+    def give_up(self) -> None:
+        """Put down as lost what flushing could not write."""
+        if self._columns:
+            self._lose("scalars", int(self._columns[0]["step"][0]), int(self._columns[-1]["step"][-1]))
+        steps = [step for entries in self._arrays.values() for step, _ in entries]
+        if steps:
+            self._lose("arrays", min(steps), max(steps))
+        self._columns, self._rows, self._arrays = [], 0, {}
+        self._tell_gaps()
+
+    def _tell_gaps(self) -> None:
+        for what in list(self._gaps):
+            self.gap(*self._gaps.pop(what), LATE, what)
+
+    def _named(self, number: int, kind: str) -> Part:
+        return Part(self.rank, self.segment["index"], number, number, KINDS[kind])
 
     def close(self, status: str = "closed", reason: str | None = None) -> None:
-        """Flush, merge this segment's parts into one, and record how the run ended."""
-        self.flush()
-        self._merge("scalars", "parquet", _merged_parquet)
-        self._merge("arrays", "npz", _merged_npz)
-        self.write_meta(status=status, reason=reason, closed=_now())
-
-    def _merge(self, kind: str, suffix: str, merged: Any) -> None:
-        prefix = f"rank{self.rank}-s{self.segment['index']:03d}-"
-        parts = [n for n in self.folder.names(kind) if n.startswith(prefix) and n.endswith(suffix)]
-        if len(parts) < 2:
-            return
-        # the new part sorts last and holds the same rows: readers see no difference if we die before the removal
-        content = merged([self.folder.read_bytes(kind, n) for n in parts])
-        self.folder.write(content, kind, self._name(suffix))
-        for name in parts:
-            self.folder.fs.rm_file(self.folder.join(kind, name))
+        """Flush, merge parts, and record how the run ended, whatever else fails."""
+        try:
+            self.flush()
+            self.storage.merge()
+            self.storage.tidy()
+        finally:
+            try:
+                self.give_up()
+            finally:
+                self.write_meta(status=status, reason=reason, closed=_now())
 
 
-def _new_meta(start_step: int) -> dict[str, Any]:
+def _new_meta() -> dict[str, Any]:
     from gandiag import __version__
 
     versions = {"gandiag": __version__, "python": platform.python_version(), "numpy": np.__version__}
@@ -165,7 +224,7 @@ def _new_meta(start_step: int) -> dict[str, Any]:
         "roles": {},
         "loss_family": {"name": "unknown", "source": "not inferred"},
         "attribution": {},
-        "segments": [{"index": 0, "start_step": start_step, "created": _now()}],
+        "segments": [],
         "faults": [],
     }
 
@@ -174,53 +233,9 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def _concat(blocks: list[Columns]) -> dict[str, np.ndarray]:
-    """Blocks with different columns stacked; a column that a block lacks is NaN there, masked in Parquet."""
-    names = dict.fromkeys(name for block in blocks for name in block)
-    if all(len(block) == len(names) for block in blocks):
-        return {name: np.concatenate([block[name] for block in blocks]) for name in names}
-    sizes = [len(block["step"]) for block in blocks]
-    blank = {size: np.full(size, np.nan) for size in set(sizes)}
-    return {
-        name: np.concatenate([block.get(name, blank[size]) for block, size in zip(blocks, sizes, strict=True)])
-        for name in names
-    }
-
-
-def _parquet(columns: Columns) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-    sink = io.BytesIO()
-    pq.write_table(pa.table(arrays), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _merged_parquet(parts: list[bytes]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = [pq.read_table(io.BytesIO(part)) for part in parts]
-    sink = io.BytesIO()
-    pq.write_table(pa.concat_tables(tables, promote_options="default"), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _npz(arrays: Mapping[str, list[tuple[int, np.ndarray]]]) -> bytes:
-    sink = io.BytesIO()
+def _stacked(arrays: Mapping[str, list[tuple[int, np.ndarray]]]) -> dict[str, np.ndarray]:
     content = {}
     for name, entries in arrays.items():
-        content[f"{name}:step"] = np.array([step for step, _ in entries])
+        content[name + STEP] = np.array([step for step, _ in entries])
         content[name] = np.stack([values for _, values in entries])
-    np.savez_compressed(sink, allow_pickle=False, **content)
-    return sink.getvalue()
-
-
-def _merged_npz(parts: list[bytes]) -> bytes:
-    loaded = [dict(np.load(io.BytesIO(part))) for part in parts]
-    names = dict.fromkeys(name for part in loaded for name in part)
-    merged = {name: np.concatenate([part[name] for part in loaded if name in part]) for name in names}
-    sink = io.BytesIO()
-    np.savez_compressed(sink, allow_pickle=False, **merged)
-    return sink.getvalue()
+    return content

@@ -44,8 +44,8 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
         console.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
     for error in diagnosis.errors:
         console.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
-    for fault in run.meta.get("faults", []):
-        console.print(f"\nFault of gandiag: {escape(str(fault))}", style="yellow")
+    for sentence in diagnosis.missing:
+        console.print(f"\nMissing: {escape(sentence)}", style="yellow")
 
 
 def _print_finding(console: Console, finding: Finding) -> None:

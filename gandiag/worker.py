@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,13 @@ from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
 from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
+from gandiag.tasks import Tasks
 from gandiag.unknowns import UNKNOWN, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gandiag.faults import Faults
     from gandiag.findings import Diagnosis, Finding
     from gandiag.modes.tracker import ModeTracker
     from gandiag.recorder import Recorder
@@ -28,28 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gandiag")
 
-QUEUE_BLOCKS = 64  # beyond this many unwritten blocks rows are dropped and the gap is recorded
 LAYER_EVERY = 10  # steps between two records of each layer's gradient norm
 MODES_EVERY = 50  # steps between two mode histograms
-
-
-@dataclass
-class Faults:
-    """Mistakes of our own: each place warns once, all are counted and go into run.json."""
-
-    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
-    earlier: list[dict[str, Any]] = field(default_factory=list)  # of a run that is continued
-
-    def add(self, where: str, error: BaseException | str, step: int) -> None:
-        message = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        if where in self.entries:
-            self.entries[where]["count"] += 1
-            return
-        self.entries[where] = {"where": where, "message": message, "count": 1, "first_step": step}
-        logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
-
-    def listed(self) -> list[dict[str, Any]]:
-        return [*self.earlier, *(dict(entry) for entry in self.entries.values())]
 
 
 @dataclass
@@ -64,8 +45,11 @@ class Settings:
     layer_every: int = LAYER_EVERY
 
 
-class Worker(threading.Thread):
-    """Consumes what the training thread hands over, in order, until `stop`."""
+class Worker:
+    """What is done with the rows of a training, in the background: reduced, written, judged.
+
+    Of a distributed training only rank 0 judges.
+    """
 
     def __init__(
         self,
@@ -75,72 +59,104 @@ class Worker(threading.Thread):
         settings: Settings,
         faults: Faults,
     ) -> None:
-        super().__init__(name="gandiag", daemon=True)
         self.recorder, self.judge, self.tracker = recorder, judge, tracker
         self.settings, self.faults = settings, faults
         self.history = History()
         self.new_findings: queue.SimpleQueue[Finding] = queue.SimpleQueue()
-        self._queue: queue.Queue[tuple[Callable[..., None], tuple[Any, ...]]] = queue.Queue(QUEUE_BLOCKS)
-        self._step = 0
+        self._tasks = Tasks(self._failed, self._after_task)
+        self._step = self._recorded = recorder.segment["start_step"] - 1  # last seen, and last handed to the recorder
         self._faults_written = 0
         self._unknown: int | None = 0  # steps whose batches of D were compared in vain; None once that is settled
+        self._earlier_losses: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def diagnosis(self) -> Diagnosis:
         return self.judge.diagnosis
 
+    def start(self) -> None:
+        self._tasks.start()
+
     def offer(self, task: Callable[..., None], *arguments: Any) -> bool:
-        """Queue a task unless the queue is full; never blocks."""
-        try:
-            self._queue.put_nowait((task, arguments))
-        except queue.Full:
-            return False
-        return True
+        """Queue a task unless the queue is full or nobody works it off; never blocks."""
+        return self._tasks.offer(task, *arguments)
+
+    def put(self, task: Callable[..., None], *arguments: Any) -> bool:
+        """Queue a task, waiting for room; False when nobody works the queue off.
+
+        Raises TimeoutError after a minute without room.
+        """
+        return self._tasks.put(task, *arguments)
 
     def remember(self, run: Run) -> None:
         """Take in what a run that is continued has recorded, before the thread starts."""
         self.history.append(
             run.scalars.index.to_numpy(), {str(name): values.to_numpy() for name, values in run.scalars.items()}
         )
+        self._earlier_losses = tuple(e for e in run.events if e.get("kind") in ("gap", "thinned"))
 
-    def drain(self, timeout: float = 60.0) -> None:
-        """Wait until everything offered so far is done and on disk; gives up after `timeout` seconds."""
-        done = threading.Event()
-        self._queue.put((self._flush, (done,)), timeout=timeout)
-        done.wait(timeout)
+    def drain(self) -> None:
+        """Wait until everything offered so far is done and on disk.
 
-    def stop(self, status: str, reason: str | None, timeout: float = 120.0) -> None:
-        """Finish what was offered, judge once more, close the run directory and end the thread."""
-        self._queue.put((self._close, (status, reason)), timeout=timeout)
-        self.join(timeout)
+        Raises TimeoutError after a minute, RuntimeError when the thread ended.
+        """
+        self.put(self.recorder.flush)
+        self._tasks.wait()
 
-    def run(self) -> None:
-        task: Callable[..., None] | None = None
-        while task != self._close:
-            task, arguments = self._queue.get()
-            try:
-                task(*arguments)
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the recording
-                self.faults.add(f"background {task.__name__.strip('_')}", error, self._step)
-            if len(self.faults.entries) != self._faults_written:
-                self._guarded("run.json", self._write_faults)
+    def stop(self, status: str, reason: str | None, last_step: int) -> None:
+        """Finish what was offered, judge once more, close the run directory and end the thread.
+
+        Where the thread died, the caller closes, and what was not recorded up to `last_step` is a gap.
+        Raises TimeoutError after two minutes.
+        """
+        if self._tasks.finish(self._close, status, reason):
+            return
+        try:
+            if last_step > self._recorded:
+                self._guarded("gap", self.gap, self._recorded + 1, last_step, "the background thread died")
+            self.recorder.meta["faults"] = self.faults.listed()
+            self._guarded("closing", self.recorder.close, status, reason)
+            self._after_task()
+            self._guarded("last judgement", self._judge)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - what ended the thread may strike again
+            self.faults.add("closing", error, self._step)
+
+    def _failed(self, task: str, error: BaseException) -> None:
+        self.faults.add(f"background {task}", error, self._step)
+
+    def _after_task(self) -> None:
+        if len(self.faults.entries) != self._faults_written:
+            self._guarded("run.json", self._write_faults)
 
     def block(self, block: Block) -> None:
         """Reduce, record and, when it is time, judge one block of rows."""
-        size = len(block.steps)
         self._step = block.steps[-1]
+        try:
+            steps, columns, arrays = self._reduced(block)
+        except Exception:
+            self._guarded("gap", self.gap, block.steps[0], self._step, "they could not be reduced to signals")
+            self._recorded = self._step
+            raise
+        if self.tracker is not None:
+            self._guarded("mode coverage", self._track_modes, self.tracker, steps, arrays, columns)
+        self._guarded("writing", self.recorder.append, steps, np.array(block.times), columns)
+        self._recorded = self._step
+        self._guarded("storage", self.recorder.storage.tidy)
+        if self.recorder.rank == 0:
+            self.history.append(steps, columns)
+        if self.judge.due(self._step):
+            self._guarded("judging", self._judge)
+
+    def _reduced(self, block: Block) -> tuple[np.ndarray, dict[str, np.ndarray], list[Any]]:
+        """Steps (k,), signals (k,) by name, and the raw arrays of a block of k rows."""
         arrays = block.arrays()
         known = [group for rows, raw in arrays for group in self._known(rows, raw)]
         reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
-        columns = scatter(size, reduced)
+        columns = scatter(len(steps), reduced)
         _thin_layers(steps, columns, self.settings.layer_every)
-        if self.tracker is not None:
-            self._guarded("mode coverage", self._track_modes, self.tracker, steps, arrays, columns)
-        self.history.append(steps, columns)
-        self.recorder.append(steps, np.array(block.times), columns)
-        if self.judge.due(self._step):
-            self._judge()
+        return steps, columns, arrays
 
     def _known(self, rows: list[int], raw: dict[str, np.ndarray]) -> list[tuple[list[int], Any]]:
         """Rows in groups whose batches are told apart; says so once when none could be for long."""
@@ -155,7 +171,7 @@ class Worker(threading.Thread):
         return groups
 
     def gap(self, first: int, last: int, reason: str) -> None:
-        self.recorder.event("gap", from_step=first, to_step=last, reason=reason)
+        self.recorder.gap(first, last, reason)
 
     def sample(self, step: int, samples: Block) -> None:
         """Store one snapshot; `samples` is a block of one row with the raw key `samples`."""
@@ -189,7 +205,11 @@ class Worker(threading.Thread):
                 self.recorder.array("modes/histogram", int(step), histogram)
 
     def _judge(self) -> None:
-        for finding in self.judge.judge(self.history.run(self.recorder.meta)):
+        if self.recorder.rank:
+            return
+        meta = self.recorder.meta | {"faults": self.faults.listed()}
+        run = self.history.run(meta, [*self._earlier_losses, *self.recorder.losses])
+        for finding in self.judge.judge(run):
             self.new_findings.put(finding)
             self.recorder.event("finding", step=self._step, **asdict(finding))
             if self.settings.alerts:
@@ -214,13 +234,12 @@ class Worker(threading.Thread):
         self._faults_written = len(self.faults.entries)
         self.recorder.write_meta(faults=self.faults.listed())
 
-    def _flush(self, done: threading.Event) -> None:
-        try:
-            self.recorder.flush()
-        finally:
-            done.set()
-
     def _close(self, status: str, reason: str | None) -> None:
+        self._guarded("writing", self.recorder.flush)
+        self._guarded("writing", self.recorder.give_up)
+        if status == "crashed":  # first: whoever crashed may be killed in the next moment
+            self.recorder.meta |= {"status": status, "reason": reason}
+            self._guarded("run.json", self._write_faults)
         self._guarded("last judgement", self._judge)
         self.recorder.meta["faults"] = self.faults.listed()
         self.recorder.close(status, reason)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .panels import Heatmap, Panel, finding_panels, general_panels, mode_heatmap
 from .strips import Strip, sample_strip
-from .text import count, duration, flat, listed, number, plain
+from .text import count, duration, flat, listed, number
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Evidence, Finding, Severity
@@ -54,7 +54,7 @@ HEADINGS = {
     "samples": "Samples over time",
     "clean": "Looked for and not found",
     "not_assessed": "Not assessed",
-    "faults": "Faults of gandiag itself",
+    "faults": "What the record lacks",
     "provenance": "Provenance",
 }
 OTHERWISE = {  # what stands in a section without content
@@ -62,7 +62,7 @@ OTHERWISE = {  # what stands in a section without content
     "panels": "Nothing was recorded that could be drawn.",
     "clean": "None.",
     "not_assessed": "Nothing is missing.",
-    "faults": "None were recorded.",
+    "faults": "Nothing that is known of.",
     "provenance": "No settings and no versions were recorded.",
 }
 
@@ -107,7 +107,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         clean=diagnosis.clean,
         not_assessed=tuple((n.code, n.reason, n.how_to) for n in diagnosis.not_assessed),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
-        faults=tuple(_faults(run)),
+        faults=tuple(_faults(run, diagnosis)),
         provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows),
     )
 
@@ -144,6 +144,8 @@ def _sentence(diagnosis: Diagnosis) -> str:
         parts.append(f"{count(len(diagnosis.not_assessed), 'kind')} of failure could not be looked for")
     if diagnosis.errors:
         parts.append(f"{count(len(diagnosis.errors), 'detector')} crashed")
+    if diagnosis.missing:
+        parts.append(f"{count(len(diagnosis.missing), 'note')} on what the record lacks")
     return "; ".join(parts) + "."
 
 
@@ -193,30 +195,13 @@ def _evidence(evidence: Evidence) -> Row:
     return evidence.signal, number(evidence.value), threshold, evidence.unit
 
 
-def _faults(run: Run) -> Iterator[str]:
-    """What went wrong inside gandiag itself, and where the record has holes."""
-    sentences = [_fault(fault) for fault in run.meta.get("faults", ())]
-    for event in run.events:
-        if event.get("kind") == "gap":
-            first, last = _step(event.get("from_step")), _step(event.get("to_step"))
-            reason = event.get("reason", "no reason given")
-            sentences.append(f"Steps {first} to {last} are not recorded in full: {reason}.")
-        elif event.get("kind") == "warning":
-            sentences.append(str(event.get("message", "a warning without words")))
-    unique = list(dict.fromkeys(sentences))
+def _faults(run: Run, diagnosis: Diagnosis) -> Iterator[str]:
+    """Where the record has holes, and what went wrong inside gandiag itself."""
+    warnings = [e for e in run.events if e.get("kind") == "warning"]
+    unique = list(dict.fromkeys([*diagnosis.missing, *(str(e.get("message", "no words")) for e in warnings)]))
     yield from unique[:MAX_FAULTS]
     if len(unique) > MAX_FAULTS:
         yield f"{len(unique) - MAX_FAULTS:,} more are in the run directory."
-
-
-def _fault(fault: Mapping[str, Any]) -> str:
-    times, first = int(fault.get("count", 1)), fault.get("first_step")
-    since = f", first at step {_step(first)}" if first is not None else ""
-    return f"{fault.get('where', 'gandiag')}: {fault.get('message', '')} ({count(times, 'time')}{since})"
-
-
-def _step(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else plain(value)
 
 
 def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:

@@ -268,47 +268,47 @@ def test_a_continued_run_keeps_its_faults_settings_and_history(tmp_path):
 
 def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, caplog):
     """Writes that fail are one warning; what could not be written is written when the disk is back."""
-    import gandiag.run
+    import gandiag.folder
 
     callback = gandiag.Callback(tmp_path / "run")
     callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
-    write = gandiag.run.Folder.write
+    write = gandiag.folder.Folder.write
 
     def full(self, content, *names):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gandiag.run.Folder, "write", full)
+    monkeypatch.setattr(gandiag.folder.Folder, "write", full)
     for step in range(1, 301):
         callback.log(x=step)
         callback.step()
     callback._worker.drain()
-    monkeypatch.setattr(gandiag.run.Folder, "write", write)
+    monkeypatch.setattr(gandiag.folder.Folder, "write", write)
     callback.close()
     run = Run.open(tmp_path / "run")
     assert run.last_step == 300
     assert run.series("x").size == 300
     assert any("No space left" in fault["message"] for fault in run.meta["faults"])
-    assert sum("background block" in r.message for r in caplog.records) == 1
+    assert sum("gandiag: writing" in r.message for r in caplog.records) == 1
 
 
 def test_a_disk_that_stays_full_costs_a_bounded_amount_of_memory(tmp_path, monkeypatch):
     """The oldest rows are given up, and the gap is on record once writing works again."""
-    import gandiag.run
+    import gandiag.folder
 
     recorder = Recorder(tmp_path / "run")
-    write = gandiag.run.Folder.write
+    write = gandiag.folder.Folder.write
 
     def full(self, content, *names):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gandiag.run.Folder, "write", full)
+    monkeypatch.setattr(gandiag.folder.Folder, "write", full)
     for start in range(1, 100_001, 1000):
         steps = np.arange(start, start + 1000)
         try:
             recorder.append(steps, steps.astype(float), {"x": steps.astype(float)})
         except OSError:
             continue
-    monkeypatch.setattr(gandiag.run.Folder, "write", write)
+    monkeypatch.setattr(gandiag.folder.Folder, "write", write)
     recorder.close()
     run = Run.open(tmp_path / "run")
     (gap,) = [e for e in run.events if e["kind"] == "gap"]
@@ -331,7 +331,7 @@ def test_a_run_directory_that_vanishes_is_a_fault_and_no_exception(tmp_path, cap
         callback.log(x=step)
         callback.step()
     callback.close()
-    assert sum("background block" in r.message for r in caplog.records) == 1
+    assert sum("gandiag: writing" in r.message for r in caplog.records) == 1
 
 
 def test_the_run_can_be_cut_at_any_step(tmp_path):

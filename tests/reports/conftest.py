@@ -11,6 +11,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotAssessed
+from gandiag.missing import what_is_missing
 from gandiag.run import Run, Sample
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def failing(collapse: Finding) -> tuple[Run, Diagnosis]:
     faults = [{"where": "probes.diversity", "message": "out of memory", "count": 3, "first_step": 1200}]
     meta = {**run.meta, "id": "dcgan-64", "hyperparameters": {"lr": 0.0002}, "faults": faults}
     meta["attribution"] = {"per generator step, D saw": "1 real, 2 generated"}
-    events = ({"kind": "gap", "from_step": 100, "to_step": 2200, "reason": "thinned"},)
-    return replace(run, meta=meta, events=events), diagnosis
+    events = ({"kind": "gap", "from_step": 100, "to_step": 2200, "reason": "recording fell behind"},)
+    run = replace(run, meta=meta, events=events)
+    return run, replace(diagnosis, missing=what_is_missing(run))
 
 
 @pytest.fixture

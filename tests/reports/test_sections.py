@@ -28,7 +28,7 @@ def test_a_failing_run_is_headed_by_the_finding_that_made_it_fail(failing: tuple
     assert report.headline == "Failing: mode-collapse from step 1,500"
     assert report.sentence == (
         "1 failure and 1 warning found in 3,000 steps; healthy up to step 1,499; "
-        "1 kind of failure could not be looked for; 1 detector crashed."
+        "1 kind of failure could not be looked for; 1 detector crashed; 2 notes on what the record lacks."
     )
 
 
@@ -87,8 +87,8 @@ def test_faults_gaps_and_settings_are_all_told(failing: tuple[Run, Diagnosis]) -
     """What gandiag itself got wrong or did not keep stands in the report, with how D was read."""
     report = sections.build(*failing)
     assert report.faults == (
-        "probes.diversity: out of memory (3 times, first at step 1,200)",
-        "Steps 100 to 2,200 are not recorded in full: thinned.",
+        "steps 100 to 2,200 were not recorded: recording fell behind",
+        "probes.diversity, 3 times from step 1,200: out of memory",
     )
     tables = {table.title: table.rows for table in report.provenance}
     assert tables["What D was shown"] == (("per generator step, D saw", "1 real, 2 generated"),)
@@ -100,8 +100,8 @@ def test_faults_gaps_and_settings_are_all_told(failing: tuple[Run, Diagnosis]) -
 def test_hundreds_of_settings_and_faults_are_capped_and_counted(healthy: tuple[Run, Diagnosis]) -> None:
     """No list in a report grows without bound."""
     run, diagnosis = healthy
-    faults = [{"where": "probe", "message": f"number {i}", "count": 1} for i in range(50)]
-    meta = {**run.meta, "hyperparameters": {f"p{i}": i for i in range(500)}, "faults": faults}
-    report = sections.build(replace(run, meta=meta), diagnosis)
+    meta = {**run.meta, "hyperparameters": {f"p{i}": i for i in range(500)}}
+    missing = tuple(f"probe, once: number {i}" for i in range(50))
+    report = sections.build(replace(run, meta=meta), replace(diagnosis, missing=missing))
     assert report.provenance[0].note == "400 more rows not shown."
     assert report.faults[-1].startswith("30 more")

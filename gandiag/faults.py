@@ -1,0 +1,38 @@
+"""Mistakes of our own: warned of once, counted, on record, and never an exception in the training."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+logger = logging.getLogger("gandiag")
+
+
+@dataclass
+class Faults:
+    """Mistakes of our own: each place warns once, all are counted and go into run.json.
+
+    What the operating system refuses for one reason, a full disk say, is one warning wherever it is met.
+    """
+
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    earlier: list[dict[str, Any]] = field(default_factory=list)  # of a run that is continued
+    _refused: set[int] = field(default_factory=set)  # error numbers that were warned of
+
+    def add(self, where: str, error: BaseException | str, step: int) -> None:
+        message = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        if where in self.entries:
+            self.entries[where]["count"] += 1
+            return
+        self.entries[where] = {"where": where, "message": message, "count": 1, "first_step": step}
+        number = getattr(error, "errno", None)
+        if number in self._refused:
+            return
+        if number is not None:
+            self._refused.add(number)
+        logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """All of them, those of the earlier recording first; the training thread may add some meanwhile."""
+        return [*self.earlier, *(dict(entry) for entry in list(self.entries.values()))]

@@ -1,0 +1,53 @@
+"""Less detail in less space: neighbouring rows merged in pairs, in memory and on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def merge_pairs(rows: Mapping[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows with the chosen pairs of neighbours merged: their means, under the step of the later one.
+
+    Parameters
+    ----------
+    rows : columns of shape (n,), one of them `step`, ascending
+    chosen : bool (p,) with 2 p <= n; pair i are the rows 2 i and 2 i + 1, rows after the last pair stay
+    """
+    keep = np.stack([~chosen, np.ones_like(chosen)], axis=1)
+    end = 2 * len(chosen)
+    thinned = {}
+    for name, values in rows.items():
+        first, second = values[:end:2], values[1:end:2]
+        later = second if name == "step" else np.where(chosen, _means(first, second), second)
+        thinned[name] = np.concatenate([np.stack([first, later], axis=1)[keep], values[end:]])
+    return thinned
+
+
+def _means(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Means of neighbours; of a value and NaN, the value."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = first / 2 + second / 2
+    means = np.where(np.isnan(first), second, means)
+    return np.where(np.isnan(second), first, means)
+
+
+def pair_spans(steps: np.ndarray) -> np.ndarray:
+    """How many steps each pair of neighbours in (n,) ascending steps stands for; infinite for the first.
+
+    The first row stays: it tells where the run began.
+    """
+    spans: np.ndarray = np.diff(steps[1::2].astype(float), prepend=-np.inf)
+    return spans
+
+
+def tightest_pairs(steps: np.ndarray) -> np.ndarray:
+    """Of the pairs of the older half of (n,) ascending steps the half that spans the fewest, for `merge_pairs`."""
+    spans = pair_spans(steps[: len(steps) // 4 * 2])
+    chosen = np.zeros(len(spans), dtype=bool)
+    chosen[np.argsort(spans, kind="stable")[: len(spans) // 2]] = True
+    return chosen
