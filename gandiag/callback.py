@@ -96,14 +96,14 @@ class Callback:
         for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
 
-        rank, world_size = this_rank()
+        rank, self.world_size = this_rank()
         tracker = _tracker(modes) if rank == 0 else None
         recorder = Recorder(
             run_dir,
             resume=resume,
             start_step=start_step,
             rank=rank,
-            world_size=world_size,
+            world_size=self.world_size,
             flush_seconds=flush_seconds,
             max_bytes=max_bytes,
         )

@@ -45,8 +45,8 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("d/fake/max", "D output", "largest output of D on the generated batch"),
     Signal("d/fake/positive", "share", "share of the generated batch that D calls real"),
     Signal("d/auc", "probability", "P(D(real) > D(fake)) within the step, ties half", "both"),
-    Signal("samples/real", "samples", "size of the real batch behind D's outputs"),
-    Signal("samples/fake", "samples", "size of the generated batch behind D's outputs"),
+    Signal("samples/real", "samples", "size of the real batch behind D's outputs, where several processes train"),
+    Signal("samples/fake", "samples", "size of the generated batch behind D's outputs, where several processes train"),
     Signal("diversity/fake", "distance", "mean pairwise distance within the generated batch", "low"),
     Signal("diversity/real", "distance", "mean pairwise distance within the real batch"),
     Signal("diversity/ratio", "ratio", "diversity of generated samples over that of real ones", "low"),
@@ -89,7 +89,7 @@ NETS = ("generator", "discriminator")
 
 
 _ONE_OF_SEVERAL = re.compile(
-    r"^(?P<head>(d|diversity|feedback|samples)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
+    r"^(?P<head>(d|diversity|feedback)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
 )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NET = "(generator|discriminator)"
+OWN = r"(\.\w+)?"  # of several networks in one role, each has signals of its own
+NET = f"(generator|discriminator){OWN}"
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,24 @@ class Family:
 
 FAMILIES: tuple[Family, ...] = (
     Family("Losses", r"loss/.+", "As logged by the loop. A GAN's losses alone say little about its samples."),
-    Family("D outputs: mean", r"d/(real|fake)/mean", "How far apart D holds real and generated samples."),
-    Family("D outputs: spread within the batch", r"d/(real|fake)/std"),
-    Family("D outputs: smallest and largest", r"d/(real|fake)/(min|max)"),
-    Family("Share that D calls real", r"d/(real|fake)/positive"),
-    Family("D's separation of real and generated (AUC)", r"d/auc", "0.5 is guessing, 1 is always right."),
+    Family("D outputs: mean", rf"d{OWN}/(real|fake)/mean", "How far apart D holds real and generated samples."),
+    Family("D outputs: spread within the batch", rf"d{OWN}/(real|fake)/std"),
+    Family("D outputs: smallest and largest", rf"d{OWN}/(real|fake)/(min|max)"),
+    Family("Share that D calls real", rf"d{OWN}/(real|fake)/positive"),
+    Family("D's separation of real and generated (AUC)", rf"d{OWN}/auc", "0.5 is guessing, 1 is always right."),
     Family("Gradient norms", f"grad/{NET}/norm"),
     Family("Gradient norms by layer: generator", r"grad/generator/layer/.+", ordered=True),
     Family("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
     Family("Gradients that are not finite", f"grad/{NET}/nonfinite", even_constant=False),
+    Family("Updates that a GradScaler skipped", f"skipped/{NET}"),
     Family("Recorded values that are not finite", "nonfinite", even_constant=False),
-    Family("Feedback from D to G", "feedback/.+", "What D tells G about each sample. Near 0, G learns nothing."),
+    Family("Feedback from D to G", rf"feedback{OWN}/.+", "What D tells G about each sample. Near 0, G learns nothing."),
     Family("Update size relative to the weights", f"update/{NET}/ratio"),
-    Family("Diversity within the batch", "diversity/(fake|real)"),
-    Family("Diversity, generated over real", "diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."),
+    Family("Diversity within the batch", rf"diversity{OWN}/(fake|real)"),
+    Family(
+        "Diversity, generated over real", rf"diversity{OWN}/.*ratio", "1 is as diverse as the data, 0 is one sample."
+    ),
+    Family("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),
     Family("Modes", "modes/(captured|robust|effective|expected_effective|missing)"),
     Family("Mode balance", "modes/kl", "Distance of the mode histogram from the prior, 0 is perfect."),
     Family("Shares of samples by mode", "modes/(high_quality|tv)"),

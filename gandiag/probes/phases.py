@@ -99,7 +99,8 @@ class PhaseProbe:
             call = calls[0]
             if call.output is not None and (trained or f"d{suffix}/{kind}" not in callback.row):
                 callback.attributed(kind, verdicts(call.output), suffix)
-                callback.row[f"{SCALAR}samples{suffix}/{kind}"] = float(len(call.batch))
+                if callback.world_size > 1:  # what other ranks' values are averaged with
+                    callback.row[f"{SCALAR}samples/{kind}"] = float(len(call.batch))
             if f"points{suffix}/{kind}" not in callback.row and callback.budget.due("points", step):
                 callback.row[f"points{suffix}/{kind}"] = self._projection(call.batch)
 
@@ -147,8 +148,8 @@ class PhaseProbe:
                 for key in ("generated", "outputs", "points", "size"):
                     row.pop(f"unknown{network.suffix}/{key}", None)
             else:
-                for head in ("d", "points", f"{SCALAR}samples"):
-                    row.pop(f"{head}{network.suffix}/real", None)
+                row.pop(f"d{network.suffix}/real", None)
+                row.pop(f"points{network.suffix}/real", None)
         if self._traced:
             self._contents.wanted = wanted
         self._traced.clear()
