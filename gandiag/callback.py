@@ -43,7 +43,8 @@ class Callback:
 
     A step is one generator update; `step()` ends it. What `log` and `observe` get between two steps belongs to
     the step in progress. Nothing here raises into the training once it is constructed: a fault of gandiag's own
-    is logged once, counted in run.json, and shown in the report.
+    is logged once, counted in run.json, and shown in the report. Of a distributed training each process makes its
+    own callback with the same `run_dir`; that of rank 0 judges.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ class Faults:
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # of a run that is continued
-    _refused: set[int] = field(default_factory=set)  # error numbers that were warned of
+    _refused: set[int] = field(default_factory=set, init=False)  # error numbers that were warned of
 
     def add(self, where: str, error: BaseException | str, step: int) -> None:
         message = error if isinstance(error, str) else f"{type(error).__name__}: {error}"

@@ -79,13 +79,14 @@ def _aligned(frames: Mapping[int, pd.DataFrame]) -> tuple[pd.Index[int], Block]:
 
 def _merged(name: str, block: Block, roles: Mapping[str, Any]) -> np.ndarray:
     values = block(name)
-    family, *inner, last = name.split("/")
+    words = name.split("/")
+    family, last = words[0], words[-1]
     if name == "time":
         return _first(values)
     if name == "nonfinite" or family == "samples":
         return _sum(values)
-    if family == "grad" and inner:
-        return _merged_gradients(values, last, sharded=_sharded(roles, inner[0]))
+    if family == "grad" and len(words) > 1:
+        return _merged_gradients(values, last, sharded=_sharded(roles, words[1]))
     if family == "d" and last in ("min", "max"):
         extreme: np.ndarray = (np.fmin if last == "min" else np.fmax).reduce(values)
         return extreme
@@ -155,13 +156,20 @@ def exact_after(events: Iterable[Mapping[str, Any]]) -> int:
 def merge_metas(
     metas: Mapping[int, Mapping[str, Any]], frames: Mapping[int, pd.DataFrame], after: int
 ) -> dict[str, Any]:
-    """run.json with the faults of all ranks, and what comparing their rows after the step `after` shows."""
-    if len(metas) == 1 and len(frames) <= 1:
+    """run.json with the faults of all ranks, what comparing their rows after the step `after` shows, and in `ranks`
+    who recorded any.
+    """
+    if len(metas) == 1 and len(frames) <= 1 and _world_size(metas[0]) == 1:
         return dict(metas[0])
     faults = [*_all_faults(metas), *_ended_early(metas, frames)]
     if len(frames) > 1:
         faults += [f for net in NETS if not _sharded(metas[0]["roles"], net) and (f := _unequal(frames, net, after))]
     return {**metas[0], "faults": faults, "ranks": list(frames)}
+
+
+def _world_size(meta: Mapping[str, Any]) -> int:
+    """Number of processes that took part last."""
+    return int(meta["segments"][-1].get("world_size", 1)) if meta["segments"] else 1
 
 
 def _all_faults(metas: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -186,10 +194,9 @@ def _ended_early(
     if metas[0]["status"] == "running":
         return
     end = max((int(frame.index[-1]) for frame in frames.values() if len(frame)), default=0)
-    taking_part = metas[0]["segments"][-1].get("world_size", 1) if metas[0]["segments"] else 1
     for rank, meta in metas.items():
         last = int(frames[rank].index[-1]) if rank in frames and len(frames[rank]) else 0
-        if 0 < rank < taking_part and meta["status"] == "running" and last < end:
+        if 0 < rank < _world_size(metas[0]) and meta["status"] == "running" and last < end:
             message = f"recorded nothing after step {last:,} of {end:,}" if last else "recorded nothing"
             yield {"where": f"rank {rank}", "message": message, "count": 1, "first_step": last + 1}
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from gandiag import parts
 from gandiag.folder import RunError
-from gandiag.parts import KINDS, STEP, Extent, Part
-from gandiag.thinning import merge_pairs, pair_spans
+from gandiag.parts import KINDS, Extent, Part
+from gandiag.thinning import halved_arrays, halved_rows, usual_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +68,7 @@ class Storage:
         self._merged_bytes = MERGED_BYTES if max_bytes is None else min(MERGED_BYTES, max_bytes // SHARE)
         self._stored: list[Stored] = []
         self._samples: dict[int, tuple[str, int]] = {}  # name and size by step
+        self._grown = True  # something was written since it was last tidy
 
     @property
     def total(self) -> int:
@@ -103,22 +104,27 @@ class Storage:
         """Write a part of scalars or arrays, whole or not at all."""
         encoded = parts.encode(content) if kind == "scalars" else parts.encode_arrays(content)
         self.folder.write(encoded, kind, part.name)
+        self._grown = True
         self._stored.append(Stored(kind, part, len(encoded), Extent.of(content, part.suffix)))
 
     def write_sample(self, step: int, content: bytes, suffix: str) -> None:
         """Write a snapshot, whole or not at all."""
         name = parts.sample_name(step, suffix)
         self.folder.write(content, "samples", name)
+        self._grown = True
         self._samples[step] = name, len(content)
 
     def tidy(self) -> None:
         """Merge small parts when there are many, and make room when there are too many bytes."""
+        if not self._grown:
+            return
         self.merge(SMALL_PARTS)
         if self.max_bytes is not None and self.total > self.max_bytes:
             self.merge()
             goal = self.max_bytes - self.max_bytes // SHARE
             while self.total > goal and self._thin():
                 pass
+        self._grown = False
 
     def merge(self, least: int = 2) -> None:
         """Merge neighbouring small parts of a segment where there are at least so many."""
@@ -194,14 +200,14 @@ class Storage:
     def _thin_part(self, stored: Stored, whole: bool) -> None:
         """Halve the rows of a part, or of its older half; rows that were done again later are dropped."""
         content, end = self._read(stored), self._end(stored.part.segment)
-        thin = _thinned_rows if stored.kind == "scalars" else _thinned_arrays
+        thin = halved_rows if stored.kind == "scalars" else halved_arrays
         content = thin(content, end, whole=whole)
         extent = Extent.of(content, stored.part.suffix)
         if not extent.rows:
             self._stored.remove(stored)
             self.folder.remove(stored.kind, stored.part.name)
             return
-        span = {"from_step": extent.first_step, "to_step": extent.last_step, "every": _interval(content)}
+        span = {"from_step": extent.first_step, "to_step": extent.last_step, "every": usual_interval(content)}
         self._tell("thinned", what=stored.kind, reason=REASON, segment=stored.part.segment, **span)
         before = stored.size
         self._stored.remove(stored)
@@ -219,30 +225,3 @@ class Storage:
         self._tell("thinned", what="samples", from_step=step, to_step=step, reason=REASON)
         self.folder.remove("samples", self._samples.pop(step)[0])
         return True
-
-
-def _thinned_rows(rows: Content, end: float, *, whole: bool) -> dict[str, np.ndarray]:
-    """Pairs of neighbouring rows merged where rows stand closest, in all of a part or in its older half."""
-    counting = rows["step"] < end
-    rows = {name: values[counting] for name, values in rows.items()}
-    size = len(rows["step"])
-    spans = pair_spans(rows["step"][: size if whole else size // 2])
-    tight = np.isfinite(spans) & (spans <= np.median(spans)) if len(spans) else np.zeros(0, dtype=bool)
-    return merge_pairs(rows, tight)
-
-
-def _thinned_arrays(arrays: Content, end: float, *, whole: bool) -> dict[str, np.ndarray]:
-    """Every second entry of each array left out, in all of a part or in its older half; the first stays."""
-    thinned: dict[str, np.ndarray] = {}
-    for name in (n for n in arrays if not n.endswith(STEP)):
-        steps = arrays[name + STEP]
-        size = len(steps) if whole else len(steps) // 2
-        keep = (steps < end) & ((np.arange(len(steps)) % 2 == 0) | (np.arange(len(steps)) >= size))
-        thinned |= {name + STEP: steps[keep], name: arrays[name][keep]}
-    return thinned
-
-
-def _interval(content: Content) -> int:
-    """The usual number of steps between two rows, or arrays, of the older half."""
-    steps = next(v for name, v in content.items() if name == "step" or name.endswith(STEP))
-    return int(np.median(np.diff(steps[: len(steps) // 2 + 2]))) if len(steps) > 1 else 1

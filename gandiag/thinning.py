@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.parts import STEP
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,3 +53,36 @@ def tightest_pairs(steps: np.ndarray) -> np.ndarray:
     chosen = np.zeros(len(spans), dtype=bool)
     chosen[np.argsort(spans, kind="stable")[: len(spans) // 2]] = True
     return chosen
+
+
+def halved_rows(rows: Mapping[str, np.ndarray], end: float, *, whole: bool) -> dict[str, np.ndarray]:
+    """Pairs of neighbouring rows merged where rows stand closest, in all of a part or in its older half.
+
+    Rows from the step `end` on are left out.
+    """
+    counting = rows["step"] < end
+    rows = {name: values[counting] for name, values in rows.items()}
+    size = len(rows["step"])
+    spans = pair_spans(rows["step"][: size if whole else size // 2])
+    tight = np.isfinite(spans) & (spans <= np.median(spans)) if len(spans) else np.zeros(0, dtype=bool)
+    return merge_pairs(rows, tight)
+
+
+def halved_arrays(arrays: Mapping[str, np.ndarray], end: float, *, whole: bool) -> dict[str, np.ndarray]:
+    """Every second entry of each array left out, in all of a part or in its older half; the first stays.
+
+    Entries from the step `end` on are left out, too.
+    """
+    thinned: dict[str, np.ndarray] = {}
+    for name in (n for n in arrays if not n.endswith(STEP)):
+        steps = arrays[name + STEP]
+        size = len(steps) if whole else len(steps) // 2
+        keep = (steps < end) & ((np.arange(len(steps)) % 2 == 0) | (np.arange(len(steps)) >= size))
+        thinned |= {name + STEP: steps[keep], name: arrays[name][keep]}
+    return thinned
+
+
+def usual_interval(content: Mapping[str, np.ndarray]) -> int:
+    """The usual number of steps between two rows, or arrays, of the older half."""
+    steps = next(v for name, v in content.items() if name == "step" or name.endswith(STEP))
+    return int(np.median(np.diff(steps[: len(steps) // 2 + 2]))) if len(steps) > 1 else 1

@@ -169,6 +169,9 @@ def _facts(run: Run) -> Iterator[Pair]:
     if len(segments) > 1:
         resumed = listed(f"{s['start_step']:,}" for s in segments[1:])
         yield "Resumed", f"{count(len(segments) - 1, 'time')}, at step {resumed}"
+    if "ranks" in run.meta:
+        size = segments[-1].get("world_size", 1)
+        yield "Ranks", f"{len(run.meta['ranks']):,} of {size:,} recorded"
     if run.path:
         yield "Directory", run.path
 

@@ -170,3 +170,16 @@ def test_an_unwritable_report_folder_is_one_sentence(collapsed, tmp_path):
     result = gandiag("report", collapsed, "--out", tmp_path / "file")
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr
+
+
+def test_what_the_record_lacks_is_told_everywhere(tmp_path):
+    """In the terminal, as JSON, and as the reason why a check cannot decide."""
+    folder = store(synthetic.healthy(), tmp_path / "run")
+    event = {"kind": "gap", "from_step": 3001, "to_step": 9000, "reason": "recording fell behind"}
+    (tmp_path / "run" / "events.jsonl").write_text(json.dumps(event) + "\n")
+    sentence = "steps 3,001 to 9,000 were not recorded: recording fell behind"
+    assert f"Missing: {sentence}" in " ".join(gandiag("diagnose", folder).output.split())
+    assert json.loads(gandiag("diagnose", folder, "--json").output)["missing"] == [sentence]
+    result = gandiag("check", folder)
+    assert result.exit_code == 3
+    assert f"missing: {sentence}" in result.output

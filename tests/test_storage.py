@@ -185,7 +185,7 @@ def test_a_crash_at_any_point_of_merging_and_thinning_leaves_a_readable_run(tmp_
     class Killed(BaseException):
         """Stands for kill -9."""
 
-    for moment in range(0, 60, 7):
+    for moment in (0, 1, 3, 7, 8, 12, 13, 14, 15, 16, 40, 90, 130):
         folder = tmp_path / f"{kill}{moment}"
         monkeypatch.setattr(gandiag.storage, "SMALL_PARTS", 6)
         left = [moment]
@@ -197,22 +197,26 @@ def test_a_crash_at_any_point_of_merging_and_thinning_leaves_a_readable_run(tmp_
             return done(self, *arguments)
 
         monkeypatch.setattr(Folder, kill, dies)
+        written = 0
         try:
-            recorder = Recorder(folder, max_bytes=100_000)
-            feed(recorder, 1, 10_000)
+            recorder = Recorder(folder, max_bytes=60_000)
+            for start in range(1, 3001, 20):
+                feed(recorder, start, start + 19, signals=2)
+                written = start + 19
         except Killed:
             pass
         monkeypatch.setattr(Folder, kill, done)
         if not (folder / "run.json").exists():
             continue
         run = Run.open(folder)
+        assert run.last_step >= written
         _check(run)
-        recorder = Recorder(folder, max_bytes=100_000, resume=True)
+        recorder = Recorder(folder, max_bytes=60_000, resume=True)
         assert not split_replaced(parts(folder))[1]
-        feed(recorder, run.last_step + 1, run.last_step + 300)
+        feed(recorder, run.last_step + 1, run.last_step + 300, signals=2)
         recorder.close()
         _check(Run.open(folder))
-        assert on_disk(folder) <= 100_000
+        assert on_disk(folder) <= 60_000
 
 
 def _check(run):
