@@ -103,8 +103,8 @@ def _merged_gradients(values: np.ndarray, what: str, *, sharded: bool) -> np.nda
 
 
 def _sharded(roles: Mapping[str, Any], net: str) -> bool:
-    role = roles.get(net)
-    return isinstance(role, dict) and bool(role.get("sharded"))
+    own = [role for name, role in roles.items() if name == net or name.startswith(f"{net}.")]
+    return any(isinstance(role, dict) and bool(role.get("sharded")) for role in own)
 
 
 def _samples(name: str, block: Block) -> np.ndarray:
@@ -112,7 +112,7 @@ def _samples(name: str, block: Block) -> np.ndarray:
     words = name.split("/")
     if "real" in words:
         return block("samples/real")
-    if "fake" in words or words[0] in ("diversity", "feedback", "modes"):
+    if "fake" in words or words[0].partition(".")[0] in ("diversity", "feedback", "modes"):
         return block("samples/fake")
     return _sum(np.stack([block("samples/real"), block("samples/fake")]))
 

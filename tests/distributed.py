@@ -1,6 +1,6 @@
 """A tiny GAN under DistributedDataParallel whose processes also write down what they computed by hand.
 
-torchrun --nproc_per_node=2 distributed.py FOLDER        records in three ways: see main
+torchrun --nproc_per_node=2 distributed.py FOLDER        records in four ways: see main
 python distributed.py FOLDER RANK DIES_AT                one process of two, of which rank 1 dies
 """
 
@@ -26,25 +26,36 @@ BATCH = 8
 
 
 def norm(module: nn.Module) -> float:
-    return float(torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None]).norm())
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    whole = [g.full_tensor() if hasattr(g, "full_tensor") else g for g in gradients]
+    return float(torch.cat([g.flatten() for g in whole]).norm())
 
 
 def outputs(values: torch.Tensor) -> list[float]:
     return [float(v) for v in values.detach().flatten()]
 
 
+def fully_sharded(module: nn.Module) -> nn.Module:
+    """FSDP2 over both processes."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    return fully_shard(module, mesh=init_device_mesh("cpu", (2,)))
+
+
 def train(folder: Path, *, attach: str, dies_at: int = 0) -> list[dict[str, Any]]:
-    """Train for 30 steps on data of this rank, attached to what DDP wraps, to DDP itself, or on rank 0 only."""
+    """Train for 30 steps on data of this rank: attached to what DDP wraps, to DDP itself, on rank 0 only; sharded."""
     rank = torch.distributed.get_rank()
     torch.manual_seed(0)
     inner = (
         nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2)),
         nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1)),
     )
-    generator, discriminator = (DistributedDataParallel(module) for module in inner)
+    wrap = fully_sharded if attach == "sharded" else DistributedDataParallel
+    generator, discriminator = (wrap(module) for module in inner)
     adam_g, adam_d = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (generator, discriminator))
     torch.manual_seed(100 + rank)
-    watched = (generator, discriminator) if attach == "wrapped" else inner
+    watched = inner if attach == "inner" else (generator, discriminator)
     quiet = attach == "rank 0 only" and rank > 0
     callback = contextlib.nullcontext() if quiet else gandiag.attach(*watched, run_dir=folder)
     by_hand = []
@@ -90,7 +101,7 @@ def main() -> None:
         train(folder / "dies", attach="inner", dies_at=int(sys.argv[3]))
         return
     torch.distributed.init_process_group("gloo")
-    for attach in ("wrapped", "inner", "rank 0 only"):
+    for attach in ("wrapped", "inner", "rank 0 only", "sharded"):
         by_hand = train(folder / attach, attach=attach)
         name = f"{attach} {torch.distributed.get_rank()}.json"
         (folder / name).write_text(json.dumps(by_hand))

@@ -38,14 +38,16 @@ def batches(seed=0):
     }
 
 
+@pytest.mark.parametrize("own", ["", ".patch"])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_outputs_of_d_are_merged_as_if_they_stood_in_one_batch(tmp_path, weighted):
+def test_outputs_of_d_are_merged_as_if_they_stood_in_one_batch(tmp_path, weighted, own):
     """Mean, spread, range and share of all ranks' outputs together, exactly, where sizes are known or equal."""
     seen = batches()
     if not weighted:
         seen = {kind: [b[:, :8] for b in found] for kind, found in seen.items()}
     for rank in range(3):
         columns = output_signals("real", seen["real"][rank]) | output_signals("fake", seen["fake"][rank])
+        columns = {name.replace("d/", f"d{own}/", 1): values for name, values in columns.items()}
         if weighted:
             columns |= {f"samples/{kind}": np.full(len(STEPS), float(SIZES[rank])) for kind in seen}
         record(tmp_path / "run", rank, 3, columns)
@@ -53,7 +55,8 @@ def test_outputs_of_d_are_merged_as_if_they_stood_in_one_batch(tmp_path, weighte
     for kind, found in seen.items():
         together = output_signals(kind, np.concatenate(found, axis=1))
         for name, expected in together.items():
-            np.testing.assert_allclose(run.scalars[name], expected, rtol=1e-12, atol=1e-12, err_msg=name)
+            recorded = run.scalars[name.replace("d/", f"d{own}/", 1)]
+            np.testing.assert_allclose(recorded, expected, rtol=1e-12, atol=1e-12, err_msg=name)
     if weighted:
         assert (run.scalars["samples/real"] == sum(SIZES)).all()
     assert run.meta["ranks"] == [0, 1, 2]
@@ -299,12 +302,12 @@ def test_a_run_of_one_process_is_read_as_ever(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="starts gloo processes")
 def test_distributed_data_parallel_is_recorded_as_computed_by_hand(tmp_path):
-    """Two processes, attached to what DDP wraps, to DDP itself, and on rank 0 only: values of both batches together."""
+    """Two processes, attached to what DDP wraps, to DDP itself, on rank 0 only, and with FSDP2: values of both."""
     script = Path(__file__).with_name("distributed.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
     done = subprocess.run([*command, str(tmp_path)], check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    for attach in ("wrapped", "inner", "rank 0 only"):
+    for attach in ("wrapped", "inner", "rank 0 only", "sharded"):
         run = Run.open(tmp_path / attach)
         by_hand = [json.loads((tmp_path / f"{attach} {rank}.json").read_text()) for rank in (0, 1)]
         ranks = by_hand if attach != "rank 0 only" else by_hand[:1]
@@ -315,7 +318,7 @@ def test_distributed_data_parallel_is_recorded_as_computed_by_hand(tmp_path):
         for step, rows in enumerate(zip(*ranks, strict=True), start=1):
             recorded = run.scalars.loc[step]
             for name in ("grad/generator/norm", "grad/discriminator/norm"):
-                assert len({round(row[name], 6) for row in rows}) == 1, "DDP gives all ranks the same gradients"
+                assert len({round(row[name], 6) for row in rows}) == 1, "all ranks update with the same gradients"
                 assert recorded[name] == pytest.approx(rows[0][name], rel=1e-4)
             _compare(recorded, rows)
         per_step = run.meta["attribution"]["per discriminator step, D saw"]

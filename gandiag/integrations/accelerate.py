@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gandiag import watcher
-from gandiag.integrations.common import NotRecording, records, scalars
+from gandiag.integrations.common import scalars
 
 try:
     from accelerate.tracking import GeneralTracker
@@ -32,12 +32,12 @@ def attach(
     discriminator: Any,
     run_dir: str | PathLike[str],
     **options: Unpack[Options],
-) -> Callback | NotRecording:
+) -> Callback:
     """Watch networks that `accelerator.prepare` returned; call it after that.
 
-    As `gandiag.attach`, and: `accelerator.log` records its scalars, `accelerator.end_training` closes the run, and
-    the first process records in a distributed job; the others get a stand-in that does nothing. A step is an update
-    of the generator's optimizer, with gradient accumulation every k-th; one skipped for overflow is recorded as such.
+    As `gandiag.attach`, and: `accelerator.log` records its scalars, and `accelerator.end_training` closes the run. A
+    step is an update of the generator's optimizer, with gradient accumulation every k-th; one skipped for overflow is
+    recorded as such. In a distributed job each process records its part.
 
     Parameters
     ----------
@@ -51,8 +51,6 @@ def attach(
     TypeError, ValueError, RunError
         Whatever `gandiag.attach` raises.
     """
-    if not records(accelerator.process_index):
-        return NotRecording()
     callback = watcher.attach(generator, discriminator, run_dir, **options)
     accelerator.trackers.append(Tracker(callback, accelerator.gradient_state))
     return callback

@@ -1,4 +1,4 @@
-"""What the adapters share: who records, what can be logged, and what stands in where nothing is recorded."""
+"""What the adapters share: what can be logged, and what stands in while nothing is recorded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from gandiag.findings import Diagnosis
 
 if TYPE_CHECKING:
     from typing import Self
-
-
-def records(rank: int) -> bool:
-    """Whether the process of a global rank records: the first one, which sees its own share of each batch."""
-    return rank == 0
 
 
 def scalars(values: Any) -> dict[str, Any]:
@@ -37,7 +32,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 class NotRecording:
-    """Stands in for a `Callback` before a training starts and in processes that do not record."""
+    """Stands in for a `Callback` while no training runs."""
 
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Do nothing."""

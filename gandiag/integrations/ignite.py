@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gandiag.integrations.common import NotRecording, records, scalars
+from gandiag.integrations.common import NotRecording, scalars
 from gandiag.watcher import attach
 
 try:
-    from ignite.distributed import get_rank
     from ignite.engine import Engine, Events
 except ModuleNotFoundError as error:
     raise ImportError("this adapter needs Ignite: pip install 'gandiag[ignite]'") from error
@@ -30,7 +29,7 @@ class Gandiag:
     """Attaches gandiag when an engine starts and closes the run when it ends, is terminated or raises.
 
     The scalars of `engine.state.output` (a number, or a mapping such as `{"g_loss": ...}`) are recorded after each
-    iteration. An engine that runs again continues the run. In a distributed job the first process records.
+    iteration. An engine that runs again continues the run. In a distributed job each process records its part.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class Gandiag:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._raised)
 
     def _start(self) -> None:
-        if self._recording or not records(get_rank()):
+        if self._recording:
             return
         self.callback = attach(**self._networks, run_dir=self._run_dir, **self._options)
         self._options |= {"resume": True, "start_step": None}

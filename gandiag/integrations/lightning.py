@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gandiag.integrations.common import NotRecording, records, scalars
+from gandiag.integrations.common import NotRecording, scalars
 from gandiag.watcher import attach
 
 try:
@@ -37,7 +37,7 @@ class GandiagCallback(LightningCallback):
 
     Works with manual optimization and any number of optimizers. What the module logs in `training_step` is recorded
     with its step. A second `fit` continues the run; with `resume=True` and a checkpoint, at the checkpoint's step.
-    In a distributed job the first process records.
+    In a distributed job each process records its part.
 
     Parameters
     ----------
@@ -94,8 +94,6 @@ class GandiagCallback(LightningCallback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002 - the hook's signature
         """Attach: the model is on its device and wrapped, and sanity checking is over."""
-        if not records(trainer.global_rank):
-            return
         options = self._options.copy()
         if self._fitted:
             options["resume"], options["start_step"] = True, None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -133,16 +131,3 @@ def test_a_loss_scale_is_in_no_signal_and_skipped_steps_are_recorded_as_such(acc
         scaled = [values[name] / 1024 for values in made]  # by hand before the step, and so before unscaling
         np.testing.assert_allclose(run.series(name), scaled, rtol=1e-5)
     assert not _global_optimizer_pre_hooks
-
-
-def test_processes_after_the_first_do_not_record(tmp_path, tiny):
-    """They get a stand-in that takes the same calls."""
-    gan = tiny()
-    stand_in = SimpleNamespace(process_index=1, scaler=None, trackers=[], gradient_state=None)
-    with attach(stand_in, gan.generator, gan.discriminator, tmp_path / "run") as callback:
-        gan.train(2, callback)
-        callback.observe(real=torch.zeros(3))
-        callback.flush()
-    assert callback.diagnosis.verdict == "undecided"
-    assert not stand_in.trackers
-    assert not (tmp_path / "run").exists()

@@ -246,7 +246,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_a_distributed_training_is_recorded_by_its_first_process(tmp_path):
+def test_of_a_distributed_training_each_process_records_its_part(tmp_path):
     """Two processes under DDP: averaged gradients as the optimizers use them, one run, no hang at epoch ends."""
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))
@@ -260,3 +260,5 @@ def test_a_distributed_training_is_recorded_by_its_first_process(tmp_path):
     assert run.meta["attribution"]["per discriminator step, D saw"] == "1 real, 1 generated, 0 penalty"
     np.testing.assert_allclose(run.series("grad/generator/norm"), norms, rtol=1e-5)
     assert run.series("loss/generator").size == 20
+    assert run.meta["ranks"] == [0, 1]
+    assert (run.series("samples/real") == 16).all()
