@@ -80,7 +80,7 @@ def _aligned(frames: Mapping[int, pd.DataFrame]) -> tuple[pd.Index[int], Block]:
 def _merged(name: str, block: Block, roles: Mapping[str, Any]) -> np.ndarray:
     values = block(name)
     words = name.split("/")
-    family, last = words[0], words[-1]
+    family, last = words[0].partition(".")[0], words[-1]  # of several D each has signals of its own: d.patch/auc
     if name == "time":
         return _first(values)
     if name == "nonfinite" or family == "samples":
