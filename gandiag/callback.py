@@ -21,6 +21,7 @@ from gandiag.options import check_limits, check_options
 from gandiag.ranks import this_rank
 from gandiag.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.reductions import SCALAR
+from gandiag.rows import Rows
 from gandiag.run import Run
 from gandiag.signals import ALIASES
 from gandiag.snapshots import MAX_SAMPLES, due
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Finding
 
 MAX_OVERHEAD = 0.02  # less than training times vary from run to run
-BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds
 
 
 class Callback:
@@ -125,18 +125,15 @@ class Callback:
         if tracker is not None:
             meta["modes"] = tracker.describe()
         recorder.write_meta(**meta)
-        self.completed_steps: int = recorder.segment["start_step"] - 1
-        self._rows: list[Row] = []
-        self._row = Row()
+        completed = recorder.segment["start_step"] - 1
         self._observed = False  # D's outputs of this step were passed explicitly
         self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
         self._given = Given(self)
-        self._last_sample = self.completed_steps
-        self._gap: list[int] = []
+        self._last_sample = completed
         self._process = os.getpid()
         self._closed = False
-        self._flush_seconds, self._handed_over = flush_seconds, time.monotonic()
         self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
+        self._rows = Rows(self._worker, completed, flush_seconds)
         if resume and self._leads:
             self._worker.remember(Run.open(self.run_dir))
         self._worker.start()
@@ -166,8 +163,8 @@ class Callback:
         key = SCALAR + name
         scalar = value.detach().reshape(()).clone() if is_tensor(value) else float(value)
         # hooks end a step before the loop can log: until something else happens, a value belongs to that step
-        late = self.steps_are_seen and not self._row.raw and self._rows and key not in self._rows[-1].raw
-        (self._rows[-1] if late else self._row).raw[key] = scalar
+        row = self._rows.for_late(key) if self.steps_are_seen else self.row
+        row[key] = scalar
 
     def observe(self, *, real: Any = None, fake: Any = None) -> None:
         """Record D's outputs of this step, shape (B, ...), instead of those that hooks attribute."""
@@ -175,7 +172,7 @@ class Callback:
             if outputs is None:
                 continue
             try:
-                self._row.raw[f"d/{kind}"] = verdicts(outputs)
+                self.row[f"d/{kind}"] = verdicts(outputs)
                 self._observed = True
             except Exception as error:  # noqa: BLE001
                 self.faults.add(f"observe({kind}=)", error, self.completed_steps)
@@ -216,19 +213,10 @@ class Callback:
         if self._closed or os.getpid() != self._process:
             return
         try:
-            self.completed_steps += 1
-            self._row.step = self.completed_steps
-            self._rows.append(self._row)
-            self._row, self._observed = Row(), False
-            overdue = len(self._rows) > 1 and time.monotonic() - self._handed_over > self._flush_seconds
-            if len(self._rows) > BLOCK_ROWS or overdue:
-                self._handed_over = time.monotonic()
-                self._hand_over(self._rows[:-1])
-                self._rows = self._rows[-1:]
+            self._rows.end()
+            self._observed = False
             self._tell()
         except Exception as error:  # noqa: BLE001
-            self._rows = []
-            self._note_gap(self.completed_steps, self.completed_steps)
             self.faults.add("step", error, self.completed_steps)
 
     def sample(self, samples: Any) -> None:
@@ -245,8 +233,7 @@ class Callback:
         if self._closed or os.getpid() != self._process:
             return
         try:
-            self._hand_over(self._rows, wait=True)
-            self._rows = []
+            self._rows.hand_over_all()
             self._worker.drain()
         except Exception as error:  # noqa: BLE001
             self.faults.add("flush", error, self.completed_steps)
@@ -257,15 +244,22 @@ class Callback:
             return
         atexit.unregister(self._at_exit)
         try:
-            while self._closers:
-                self._closers.pop()()
-            self._closed = True
-            self._hand_over(self._rows, wait=True)
+            for closer in self._closers:
+                closer()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("close", error, self.completed_steps)
+        self._closed = True
+        try:
+            self._rows.hand_over_all()
             self._worker.stop(status, reason, self.completed_steps)
             self._tell()
         except Exception as error:  # noqa: BLE001
-            self._closed = True
             self.faults.add("close", error, self.completed_steps)
+
+    @property
+    def completed_steps(self) -> int:
+        """The number of the last completed step."""
+        return self._rows.completed
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -283,14 +277,8 @@ class Callback:
     # what probes call
 
     def reopen(self) -> bool:
-        """Make the last step the step in progress again, with what came since; False when it is out of reach."""
-        if not self._rows:
-            return False
-        last = self._rows.pop()
-        last.raw |= self._row.raw
-        self._row = last
-        self.completed_steps -= 1
-        return True
+        """Make the last step the step in progress again; False when it is out of reach."""
+        return self._rows.reopen()
 
     @property
     def wants_modes(self) -> bool:
@@ -299,7 +287,7 @@ class Callback:
 
     def record_modes(self, batch: Any) -> None:
         """Record a generated batch (B, ...); as few steps as give a full histogram every 50 steps are used."""
-        self._row.raw["modes"] = batch
+        self.row["modes"] = batch
         self._modes_stride = max(1, MODES_EVERY * len(batch) // self._modes_samples)
 
     @property
@@ -310,7 +298,7 @@ class Callback:
     @property
     def row(self) -> dict[str, Any]:
         """Raw records of the step in progress, see `gandiag.reductions`."""
-        return self._row.raw
+        return self._rows.current.raw
 
     @property
     def observed(self) -> bool:
@@ -323,7 +311,7 @@ class Callback:
         `suffix` names the discriminator, where there are several: ".patch".
         """
         if not self._observed:
-            self._row.raw[f"d{suffix}/{kind}"] = outputs
+            self.row[f"d{suffix}/{kind}"] = outputs
 
     def thin(self, change: dict[str, Any]) -> None:
         """Put down that less, or more, is recorded from a step on."""
@@ -342,16 +330,6 @@ class Callback:
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have `closer` called first when recording stops."""
         self._closers.append(closer)
-
-    def _hand_over(self, rows: list[Row], *, wait: bool = False) -> None:
-        offer = self._worker.put if wait else self._worker.offer
-        if self._gap and offer(self._worker.gap, *self._gap, "recording fell behind"):
-            self._gap = []
-        if rows and not offer(self._worker.block, stack(rows)):
-            self._note_gap(rows[0].step, rows[-1].step)
-
-    def _note_gap(self, first: int, last: int) -> None:
-        self._gap = [self._gap[0] if self._gap else first, last]
 
     def _tell(self) -> None:
         while self._on_finding is not None:
