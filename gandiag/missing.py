@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.budget import LEVELS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -24,7 +26,7 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     gaps = [e for e in run.events if e.get("kind") == "gap" and _placed(e)]
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
-    return tuple(dict.fromkeys([*_gaps(gaps), *_thinnings(thinned), *faults]))
+    return tuple(dict.fromkeys([*_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("detail")), *faults]))
 
 
 def blind(run: Run) -> bool:
@@ -104,6 +106,19 @@ def _thinnings(events: list[Event]) -> Iterator[str]:
         every = max(e.get("every", 0) for e in found)
         detail = f"in less detail, one in up to {every:,}" if every else "in less detail"
         yield f"{who}{what} of steps {first:,} to {last:,} are kept {detail}: {reason}"
+
+
+def _less_often(changes: Any) -> Iterator[str]:
+    """What `gandiag.budget` made rarer in the end, and since when."""
+    if not isinstance(changes, list) or not changes or not all(isinstance(c.get("every"), dict) for c in changes):
+        return
+    rarer = {kind: every for kind, every in changes[-1]["every"].items() if every > LEVELS[0].get(kind, every)}
+    if rarer:
+        kinds = ", ".join(f"{kind} every {every:,}" for kind, every in rarer.items())
+        yield (
+            f"since step {_number(changes[0].get('step'))} some signals were recorded less often, in the end {kinds} "
+            f"steps: recording had taken {100 * float(changes[0].get('share', 0)):.1f} % of the time (max_overhead)"
+        )
 
 
 def _grouped(events: list[Event]) -> dict[tuple[str, str, str], list[Event]]:

@@ -138,6 +138,10 @@ def test_a_training_that_recording_would_slow_is_recorded_less_often(tiny, tmp_p
         assert len(steps) > 10
         assert (steps % 10 == 0).all()
     assert run.last_step == 400
+    (sentence,) = gandiag.diagnose(run).missing
+    assert "in the end layers every 100, updates every 100, points every 10, gradients every 10, outputs every 10" in (
+        sentence
+    )
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.5])
