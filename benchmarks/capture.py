@@ -1,176 +1,219 @@
-"""What attaching costs: step time with gandiag over step time without, side by side in one process.
+"""What attaching costs: step time with gandiag, and with what people use otherwise, over step time without.
 
-Each round trains the same GAN bare and attached, in turn; the attached time includes waiting until everything is on
-disk. Reported are medians over rounds, and the time spent inside gandiag's hooks per step (on the training thread).
+Side by side in one process. Each round trains the same GAN bare and recorded by each in turn, after a few steps that
+are not timed; recorded times include waiting until everything is on disk. Then, for each GAN:
 
-    python benchmarks/capture.py [--device cuda] [--rounds 7]
+* the time spent inside gandiag's hooks, `log` and the hand-over to its background thread, per step;
+* the time to record the same on the same gradients, with no training in between: gradient norms, D's outputs and the
+  losses by gandiag's functions, against a loop of `.item()` and Lightning's `grad_norm`. The work of gandiag's
+  background thread is not part of it and is printed beside it.
+
+    python benchmarks/capture.py [--device cuda] [--rounds 5] [--threads 1]
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
-from itertools import pairwise
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import torch
-from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from clock import Clock, clock_hooks
+from gans import Loop, Monitor, cases
+from peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard, Wandb
+from targets import judged, machine, median_ratio
 
-import gandiag
-import gandiag.watcher
+import gandiag.callback
+from gandiag.callback import BLOCK_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from gans import Case, Tensors
+    from torch import nn
+
+RECORDERS = {
+    "gandiag attached": Attached,
+    "loop of .item()": Items,
+    "Lightning grad_norm, logged": LoggedGradNorm,
+    "TensorBoard histograms": TensorBoard,
+    "wandb.watch(log='all')": Wandb,
+}
+SLOW = (TensorBoard, Wandb)  # take longer than a training step: measured over fewer steps and rounds
+SLOW_ROUNDS = 2
+DIRECT = {
+    "gandiag": Called,
+    "loop of .item()": Items,
+    "Lightning grad_norm": GradNorm,
+    "Lightning grad_norm, logged": LoggedGradNorm,
+}
+DIRECT_TARGETS = {"loop of .item()": 0.45, "Lightning grad_norm": 0.35, "Lightning grad_norm, logged": 0.35}
+DIRECT_ROUNDS = 3  # for each of --rounds
+INSIDE_BLOCKS = 3
 
 
-def mlp() -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator of a 2-D GAN, 3 x 512 as in the WGAN-GP toy experiments."""
-
-    def body(inputs: int, outputs: int) -> nn.Module:
-        hidden = [nn.Linear(inputs, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU()]
-        return nn.Sequential(*hidden, nn.Linear(512, outputs))
-
-    return body(2, 2), body(2, 1)
-
-
-def dcgan() -> tuple[nn.Module, nn.Module]:
-    """The 64x64 DCGAN of Radford et al. 2016 with 64 feature maps."""
-    g: list[nn.Module] = []
-    sizes = [100, 512, 256, 128, 64]
-    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-        stride, padding = (1, 0) if i == 0 else (2, 1)
-        g += [nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    g += [nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh()]
-    d: list[nn.Module] = [nn.Conv2d(3, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
-    for inputs, outputs in ((64, 128), (128, 256), (256, 512)):
-        d += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
-    d += [nn.Conv2d(512, 1, 4, 1, 0, bias=False), nn.Flatten()]
-    return nn.Sequential(*g), nn.Sequential(*d)
+@contextmanager
+def recording(kind: Callable[..., Monitor], loop: Loop) -> Iterator[Monitor]:
+    """One recorder on a loop's networks, writing to a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        monitor = kind(loop.generator, loop.discriminator, Path(folder))
+        try:
+            yield monitor
+        finally:
+            monitor.close()
 
 
-@dataclass(frozen=True)
-class Case:
-    """One GAN to measure."""
+def step_times(loop: Loop, rounds: int) -> tuple[list[float], dict[str, list[float]]]:
+    """Seconds per step, bare and by recorder, of each round; a recorder that is not installed has none."""
+    case = loop.case
+    bare: list[float] = []
+    recorded: dict[str, list[float]] = {name: [] for name in RECORDERS}
+    for round_ in range(rounds):
+        loop.run(1 + case.steps // 10)
+        bare.append(loop.run(case.steps) / case.steps)
+        for name, kind in RECORDERS.items():
+            if kind in SLOW and round_ >= SLOW_ROUNDS:
+                continue
+            steps = case.slow_steps if kind in SLOW else case.steps
+            try:
+                with recording(kind, loop) as monitor:
+                    loop.run(1 + steps // 10, monitor)
+                    recorded[name].append(loop.run(steps, monitor) / steps)
+            except ImportError:
+                continue
+    return bare, recorded
 
-    name: str
-    networks: Callable[[], tuple[nn.Module, nn.Module]]
-    latent: tuple[int, ...]
-    sample: tuple[int, ...]
-    batch: int
-    steps: int
+
+def show_step_times(case: Case, bare: list[float], recorded: dict[str, list[float]]) -> None:
+    print(
+        f"\n{case.name}, batch {case.batch}: bare step {1e3 * statistics.median(bare):.3f} ms, n = {len(bare)} rounds"
+    )
+    for name, times in recorded.items():
+        if not times:
+            print(f"  {name:28} not installed")
+            continue
+        ratios = [a / b for a, b in zip(times, bare, strict=False)]
+        added = statistics.median(a - b for a, b in zip(times, bare, strict=False))
+        line = f"  {name:28} {statistics.median(ratios):7.3f}x bare, rounds {min(ratios):.3f} to {max(ratios):.3f}"
+        line += f" (n = {len(ratios)}), {1e3 * added:+9.3f} ms per step"
+        if RECORDERS[name] is Attached:
+            line += f"  {judged(statistics.median(ratios), case.target)}"
+        print(line, flush=True)
 
 
-class Loop:
-    """An ordinary alternating GAN loop on random data."""
+def time_inside(loop: Loop) -> float:
+    """Median seconds per step that the training thread spends in gandiag: hooks, `log`, hand-over of rows."""
+    clock, register = Clock(), torch.Tensor.register_hook
+    steps = loop.case.steps
+    per_block = []
+    with (
+        mock.patch.object(torch.Tensor, "register_hook", lambda tensor, hook: register(tensor, clock(hook))),
+        mock.patch.object(gandiag.callback, "stack", clock(gandiag.callback.stack)),
+        recording(Attached, loop) as monitor,
+    ):
+        clock_hooks(loop, clock)
+        monitor.stepped = clock(monitor.stepped)  # type: ignore[method-assign]
+        loop.run(3, monitor)
+        for _ in range(INSIDE_BLOCKS):
+            clock.spent = 0.0
+            loop.run(steps, monitor)
+            per_block.append(clock.spent / steps)
+    return statistics.median(per_block)
 
-    def __init__(self, case: Case, device: torch.device) -> None:
-        torch.manual_seed(0)
-        self.case, self.device = case, device
-        self.generator, self.discriminator = (m.to(device) for m in case.networks())
-        self.adam_g = torch.optim.Adam(self.generator.parameters(), lr=1e-4, betas=(0.5, 0.999))
-        self.adam_d = torch.optim.Adam(self.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999))
-        self.real = torch.randn(case.batch, *case.sample, device=device)
 
-    def run(self, steps: int, callback: gandiag.Callback | None = None) -> float:
-        """Seconds for some steps, until everything recorded is on disk."""
-        self.synchronise()
-        started = time.perf_counter()
-        for _ in range(steps):
-            self.step(callback)
-        if callback is not None:
-            callback.flush()
-        self.synchronise()
-        return time.perf_counter() - started
+class Kept(Monitor):
+    """The latest step of a loop, to be told to others."""
 
-    def step(self, callback: gandiag.Callback | None) -> None:
-        fake = self.generator(torch.randn(self.case.batch, *self.case.latent, device=self.device))
-        on_real, on_fake = self.discriminator(self.real), self.discriminator(fake.detach())
-        loss_d = bce(on_real, torch.ones_like(on_real)) + bce(on_fake, torch.zeros_like(on_fake))
-        self.adam_d.zero_grad()
-        loss_d.backward()
-        self.adam_d.step()
-        on_fake = self.discriminator(fake)
-        loss_g = bce(on_fake, torch.ones_like(on_fake))
-        self.adam_g.zero_grad()
-        loss_g.backward()
-        self.adam_g.step()
-        if callback is not None:
-            callback.log(loss_generator=loss_g, loss_discriminator=loss_d)
+    def __init__(self) -> None:
+        self.updates: dict[str, tuple[nn.Module, Tensors]] = {}
+        self.losses: Tensors = {}
 
-    def synchronise(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:
+        self.updates[net] = (module, outputs)
+
+    def stepped(self, losses: Tensors) -> None:
+        self.losses = losses
+
+    def tell(self, monitor: Monitor, times: int) -> None:
+        for _ in range(times):
+            for net, (module, outputs) in self.updates.items():
+                monitor.updating(net, module, outputs)
+            monitor.stepped(self.losses)
+
+
+def direct_times(loop: Loop, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
+    """Seconds per step of recording alone by recorder, and of gandiag's background thread after it, by round.
+
+    The steps of one round fill one block of rows, which is handed over within the time. What becomes of it in the
+    background is waited for, outside it.
+    """
+    kept, steps = Kept(), BLOCK_ROWS + 1
+    loop.run(1, kept)
+    spent: dict[str, list[float]] = {name: [] for name in DIRECT}
+    background = []
+    for round_ in range(1 + rounds):  # the first is a warm-up
+        for name, kind in DIRECT.items():
+            try:
+                with recording(kind, loop) as monitor:
+                    kept.tell(monitor, 1)
+                    monitor.flush()
+                    loop.synchronise()
+                    started = time.perf_counter()
+                    kept.tell(monitor, steps)
+                    loop.synchronise()
+                    told = time.perf_counter()
+                    monitor.flush()
+                    flushed = time.perf_counter()
+            except ImportError:
+                continue
+            if round_:
+                spent[name].append((told - started) / steps)
+                background += [(flushed - told) / steps] if kind is Called else []
+    return spent, background
+
+
+def show_direct_times(spent: dict[str, list[float]], background: list[float]) -> None:
+    ours = spent["gandiag"]
+    print(f"  recording alone: gradient norms, D's outputs, losses; n = {len(ours)} rounds")
+    for name, times in spent.items():
+        if not times:
+            print(f"    {name:28} not installed")
+            continue
+        line = f"    {name:28} {1e6 * statistics.median(times):8.1f} us per step"
+        if target := DIRECT_TARGETS.get(name):
+            ratio = median_ratio(ours, times)
+            line += f"   gandiag takes {ratio:.2f}x of that {judged(ratio, target)}"
+        else:
+            line += f"   and {1e6 * statistics.median(background):.1f} us per step in the background"
+        print(line, flush=True)
 
 
 def measure(case: Case, device: torch.device, rounds: int) -> None:
     loop = Loop(case, device)
-    loop.run(max(3, case.steps // 10))  # warm-up
-    bare, attached = [], []
-    for _ in range(rounds):
-        bare.append(loop.run(case.steps))
-        with tempfile.TemporaryDirectory() as folder:
-            callback = gandiag.attach(loop.generator, loop.discriminator, run_dir=Path(folder) / "run", alerts=False)
-            attached.append(loop.run(case.steps, callback))
-            callback.close()
-    inside = time_inside(loop)
-    ratios = [a / b for a, b in zip(attached, bare, strict=True)]
-    step = statistics.median(bare) / case.steps
-    print(
-        f"{case.name:14} bare step {1e3 * step:8.3f} ms   attached/bare {statistics.median(ratios):.3f} "
-        f"(rounds {min(ratios):.3f} to {max(ratios):.3f}, n = {rounds})   "
-        f"inside hooks {1e6 * inside:.0f} us per step = {100 * inside / step:.2f} % of a step",
-        flush=True,
-    )
-
-
-def time_inside(loop: Loop) -> float:
-    """Median seconds per step inside gandiag's hooks and log calls, on the training thread."""
-    spent = [0.0]
-    original = gandiag.watcher.Watcher._guarded  # noqa: SLF001 - wrapped to be timed
-
-    def timed(self: gandiag.watcher.Watcher, where: str, hook: Callable[..., None]) -> Callable[..., None]:
-        guarded = original(self, where, hook)
-
-        def clocked(*arguments: object) -> None:
-            started = time.perf_counter()
-            guarded(*arguments)
-            spent[0] += time.perf_counter() - started
-
-        return clocked
-
-    gandiag.watcher.Watcher._guarded = timed  # type: ignore[method-assign] # noqa: SLF001
-    per_block = []
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            callback = gandiag.attach(loop.generator, loop.discriminator, run_dir=Path(folder) / "run", alerts=False)
-            for _ in range(5):
-                spent[0] = 0.0
-                loop.run(max(10, loop.case.steps // 5), callback)
-                per_block.append(spent[0] / max(10, loop.case.steps // 5))
-            callback.close()
-    finally:
-        gandiag.watcher.Watcher._guarded = original  # type: ignore[method-assign] # noqa: SLF001
-    return statistics.median(per_block)
+    bare, recorded = step_times(loop, rounds)
+    show_step_times(case, bare, recorded)
+    inside, step = time_inside(loop), statistics.median(bare)
+    print(f"  inside gandiag's hooks and log {1e6 * inside:.0f} us per step = {100 * inside / step:.2f} % of a step")
+    show_direct_times(*direct_times(loop, DIRECT_ROUNDS * rounds))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of torch; 1 is steadier where other programs run")
     arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores, {platform.machine()}"
-    print(f"torch {torch.__version__}, {name}")
-    fast = device.type == "cuda"
-    measure(Case("2-D MLP GAN", mlp, (2,), (2,), 256, 2000 if fast else 300), device, arguments.rounds)
-    measure(Case("64x64 DCGAN", dcgan, (100, 1, 1), (3, 64, 64), 64, 300 if fast else 16), device, arguments.rounds)
+    print(f"{machine(device)}, torch threads: {torch.get_num_threads()}", flush=True)
+    for case in cases(device):
+        measure(case, device, arguments.rounds)
 
 
 if __name__ == "__main__":

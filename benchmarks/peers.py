@@ -1,0 +1,182 @@
+"""What may record a GAN loop: gandiag, and what people use otherwise.
+
+Each is made of generator, discriminator and an empty folder, and listens to a loop as a `gans.Monitor`. Where the
+package behind one is missing, making it raises ImportError.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+from unittest import mock
+
+import torch
+from gans import Monitor
+
+import gandiag
+import gandiag.options
+from gandiag.probes.batches import verdicts
+from gandiag.probes.gradients import gradient_norms, layer_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gans import Tensors
+    from torch import nn
+
+
+def every_step() -> dict[str, Any]:
+    """Options with which gandiag records all signals at every step, however long that takes."""
+    return {"max_overhead": None} if "max_overhead" in gandiag.options.Options.__annotations__ else {}
+
+
+class Attached(Monitor):
+    """gandiag attached in one line, with all default signals, and both losses logged."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
+        options = every_step()
+        self.callback = gandiag.attach(generator, discriminator, run_dir=folder / "run", alerts=False, **options)
+
+    def stepped(self, losses: Tensors) -> None:
+        self.callback.log(losses)
+
+    def flush(self) -> None:
+        self.callback.flush()
+
+    def close(self) -> None:
+        self.callback.close()
+
+
+class Called(Monitor):
+    """gandiag's own functions called for gradient norms, D's outputs and losses, and nothing else: no hooks.
+
+    Diversity, feedback, update ratios and snapshots, which the others have no counterpart of, are left out.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
+        self.callback = gandiag.Callback(folder / "run", alerts=False, **every_step())
+        nets = {"generator": generator, "discriminator": discriminator}
+        self.callback.settings.layers = {net: layer_names(module) for net, module in nets.items()}
+        self.parameters = {net: [p for p in module.parameters() if p.requires_grad] for net, module in nets.items()}
+
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002 - listed beforehand
+        self.callback.row[f"grad/{net}"] = gradient_norms(self.parameters[net])
+        for kind, output in outputs.items():
+            self.callback.attributed(kind, verdicts(output))
+
+    def stepped(self, losses: Tensors) -> None:
+        self.callback.log(losses)
+        self.callback.step()
+
+    def flush(self) -> None:
+        self.callback.flush()
+
+    def close(self) -> None:
+        self.callback.close()
+
+
+class Items(Monitor):
+    """The usual hand-written loop: `.item()` of each parameter's gradient norm, of D's mean outputs and the losses."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:  # noqa: ARG002
+        self.recorded: list[float] = []
+
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002
+        self.recorded = [p.grad.norm().item() for p in module.parameters() if p.grad is not None]
+        self.recorded += [output.mean().item() for output in outputs.values()]
+
+    def stepped(self, losses: Tensors) -> None:
+        self.recorded += [loss.item() for loss in losses.values()]
+
+
+class GradNorm(Monitor):
+    """Lightning's `grad_norm(module, 2)` of each network before it is updated; nothing is done with the result.
+
+    It calls `p.grad.data.norm(2)` for each parameter and reads each into a new tensor for their total.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:  # noqa: ARG002
+        from lightning.pytorch.utilities import grad_norm
+
+        self.grad_norm = grad_norm
+
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002
+        self.grad_norm(module, 2)
+
+
+class LoggedGradNorm(Monitor):
+    """Lightning's documented `self.log_dict(grad_norm(self, 2))`, logged at every step.
+
+    A Trainer that logs a step takes `.item()` of each value before its loggers get them. That much is done here, and
+    its own bookkeeping and the loggers are left out. D's outputs and the losses are not recorded.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:  # noqa: ARG002
+        from lightning.pytorch.utilities import grad_norm
+
+        self.grad_norm = grad_norm
+        self.recorded: dict[str, float] = {}
+
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002
+        norms = self.grad_norm(module, 2)
+        self.recorded = {name: torch.as_tensor(norm).item() for name, norm in norms.items()}
+
+
+class TensorBoard(Monitor):
+    """A SummaryWriter given both losses, and histograms of all weights and gradients, at every step."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:  # noqa: ARG002
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder))
+        self.step = 0
+
+    def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002
+        for name, parameter in module.named_parameters():
+            self.writer.add_histogram(f"{net}/{name}", parameter, self.step)
+            self.writer.add_histogram(f"{net}/{name}/gradient", parameter.grad, self.step)
+
+    def stepped(self, losses: Tensors) -> None:
+        for name, loss in losses.items():
+            self.writer.add_scalar(name, loss, self.step)
+        self.step += 1
+
+    def flush(self) -> None:
+        self.writer.flush()
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class Wandb(Monitor):
+    """`wandb.watch(log="all", log_freq=1)` of both networks and a `log` of both losses per step, offline.
+
+    Nobody waits until its service process has written what it was given.
+    """
+
+    environment: ClassVar[dict[str, str]] = {
+        "WANDB_MODE": "offline",
+        "WANDB_SILENT": "true",
+        "WANDB_ERROR_REPORTING": "false",
+    }
+    folders = ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
+        self.patch = mock.patch.dict(os.environ, self.environment | dict.fromkeys(self.folders, str(folder)))
+        self.patch.start()
+        try:
+            import wandb
+        except ImportError:
+            self.patch.stop()
+            raise
+        self.networks = [generator, discriminator]
+        self.run = wandb.init(mode="offline", dir=str(folder), settings=wandb.Settings(silent=True, console="off"))
+        self.run.watch(self.networks, log="all", log_freq=1)
+
+    def stepped(self, losses: Tensors) -> None:
+        self.run.log({name: loss.item() for name, loss in losses.items()})
+
+    def close(self) -> None:
+        self.run.unwatch(self.networks)
+        self.run.finish()
+        self.patch.stop()
