@@ -29,7 +29,7 @@ from peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard
 from targets import judged, machine, median_ratio
 
 import gandiag.callback
-from gandiag.callback import BLOCK_ROWS
+from gandiag.rows import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,8 +31,8 @@ import torch
 from targets import judged, machine, median_ratio
 
 import gandiag
-from gandiag.callback import BLOCK_ROWS
 from gandiag.recorder import Recorder
+from gandiag.rows import BLOCK_ROWS
 from gandiag.run import Run
 
 if TYPE_CHECKING:
