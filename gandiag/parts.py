@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pyarrow as pa
+
     Columns = Mapping[str, np.ndarray]
     Arrays = Mapping[str, np.ndarray]  # for each name its values (n, ...) and, under name:step, their steps (n,)
 
@@ -117,12 +119,23 @@ def encode(columns: Columns) -> bytes:
     return sink.getvalue()
 
 
+def read_table(source: Any) -> pa.Table:
+    """The table of a Parquet file, open or in memory, read by the calling thread alone.
+
+    Arrow's own threads let go of a file after it was read, for which they need the interpreter; where that is about
+    to end, they abort the process.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source, pre_buffer=False) as file:
+        return file.read(use_threads=False)
+
+
 def decode(content: bytes) -> dict[str, np.ndarray]:
     """The rows of a Parquet file, NaN where a value was not recorded."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content), use_threads=False)
+    table = read_table(pa.BufferReader(content))
     return {name: table[name].to_numpy() for name in table.column_names}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from gandiag.folder import RunError
-from gandiag.parts import STEP, split_replaced
+from gandiag.parts import STEP, read_table, split_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -99,12 +99,11 @@ def _scalars(folder: Folder, segments: Segments) -> dict[int, pd.DataFrame]:
 
 def _table(folder: Folder, part: Part) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     place = folder.join("scalars", part.name)
     try:
         with folder.fs.open(place, "rb") as file:
-            table = pq.read_table(file)
+            table = read_table(file)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,6 @@ from gandiag.missing import blind, what_is_missing
 from gandiag.parts import Part, parse, split_replaced
 from gandiag.recorder import Recorder
 from gandiag.run import Run, RunError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIMIT = 1_000_000
 
@@ -295,3 +294,17 @@ def test_names_of_the_index_cannot_be_logged(tmp_path):
     run = Run.open(tmp_path / "run")
     assert run.scalars["x"].to_dict() == {1: 1.0}
     assert {f["where"] for f in run.meta["faults"]} == {"log(step)", "log(time)"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+def test_reading_parts_starts_no_threads():
+    """Arrow's own would let go of the parts later, and abort a process that is just ending."""
+    lines = (
+        "import os, numpy as np\n"
+        "from gandiag.parts import decode, encode\n"
+        "content = encode({n: np.arange(5000.0) for n in ('step', 'time', 'x', 'y')})\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "assert decode(content)['y'][-1] == 4999\n"
+        "assert len(os.listdir('/proc/self/task')) == before\n"
+    )
+    subprocess.run([sys.executable, "-c", lines], check=True, timeout=60)
