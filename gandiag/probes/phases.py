@@ -98,9 +98,10 @@ class PhaseProbe:
                 continue
             call = calls[0]
             if call.output is not None and (trained or f"d{suffix}/{kind}" not in callback.row):
-                callback.attributed(kind, verdicts(call.output), suffix)
-                if callback.world_size > 1:  # what other ranks' values are averaged with
-                    callback.row[f"{SCALAR}samples/{kind}"] = float(len(call.batch))
+                outputs = verdicts(call.output)
+                callback.attributed(kind, outputs, suffix)
+                if callback.world_size > 1:  # the weight of this rank's values beside those of others
+                    callback.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))
             if f"points{suffix}/{kind}" not in callback.row and callback.budget.due("points", step):
                 callback.row[f"points{suffix}/{kind}"] = self._projection(call.batch)
 
