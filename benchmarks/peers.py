@@ -16,7 +16,8 @@ from gans import Monitor
 import gandiag
 import gandiag.options
 from gandiag.probes.batches import verdicts
-from gandiag.probes.gradients import gradient_norms, layer_names
+from gandiag.probes.gradients import gradient_norms
+from gandiag.probes.networks import Network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,17 +26,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def every_step() -> dict[str, Any]:
-    """Options with which gandiag records all signals at every step, however long that takes."""
-    return {"max_overhead": None} if "max_overhead" in gandiag.options.Options.__annotations__ else {}
+EVERY_STEP: dict[str, Any] = {"max_overhead": None}  # all signals at every step, however long that takes
 
 
 class Attached(Monitor):
     """gandiag attached in one line, with all default signals, and both losses logged."""
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
-        options = every_step()
-        self.callback = gandiag.attach(generator, discriminator, run_dir=folder / "run", alerts=False, **options)
+        self.callback = gandiag.attach(generator, discriminator, run_dir=folder / "run", alerts=False, **EVERY_STEP)
 
     def stepped(self, losses: Tensors) -> None:
         self.callback.log(losses)
@@ -54,9 +52,9 @@ class Called(Monitor):
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
-        self.callback = gandiag.Callback(folder / "run", alerts=False, **every_step())
+        self.callback = gandiag.Callback(folder / "run", alerts=False, **EVERY_STEP)
         nets = {"generator": generator, "discriminator": discriminator}
-        self.callback.settings.layers = {net: layer_names(module) for net, module in nets.items()}
+        self.callback.settings.layers = {net: Network(net, module).layers for net, module in nets.items()}
         self.parameters = {net: [p for p in module.parameters() if p.requires_grad] for net, module in nets.items()}
 
     def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002 - listed beforehand

@@ -10,26 +10,24 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from gandiag.callback import Callback
 from gandiag.probes import notices
-from gandiag.probes.attribution import Call, CallLog, Origins
-from gandiag.probes.batches import first_tensor, judgement, sample_norms
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
 from gandiag.probes.scalers import current_scale, watch_scalers
 from gandiag.probes.updates import UpdateProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from os import PathLike
 
     from typing_extensions import Unpack
 
     from gandiag.options import Options
     from gandiag.probes.networks import Held, Networks
+    from gandiag.probes.passes import Score
 
-MAX_CALLS = 64  # calls of D remembered until an optimizer step uses them
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
 SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
 
@@ -39,7 +37,7 @@ def attach(
     discriminator: Networks,
     run_dir: str | PathLike[str],
     *,
-    score: Callable[[Any, torch.Tensor], torch.Tensor] | None = None,
+    score: Score | None = None,
     **options: Unpack[Options],
 ) -> Callback:
     """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
@@ -87,22 +85,19 @@ def attach(
 class Watcher:
     """The hooks on G, D and the optimizers, and what they remember between two steps."""
 
-    def __init__(
-        self, networks: list[Network], callback: Callback, score: Callable[[Any, torch.Tensor], torch.Tensor] | None
-    ) -> None:
-        self.callback, self._score = callback, score
+    def __init__(self, networks: list[Network], callback: Callback, score: Score | None) -> None:
+        self.callback = callback
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
         self._holdings = Holdings(networks)
-        self._origins, self._verdict_origins = Origins(), Origins()
-        self._calls = CallLog(MAX_CALLS)
-        self._family = FamilyProbe(wanted=callback.loss_family is None and score is None)
+        self._family = FamilyProbe(callback.settings, wanted=callback.loss_family is None and score is None)
         self._phases = PhaseProbe(callback, self._family)
         self._updates = UpdateProbe(callback)
         self._rounds = Rounds(self._end_step, callback.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(callback, callback.budget)
+        self._passes = PassProbe(callback, self._guard, self._phases, self._updates, self._family, score)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
@@ -111,7 +106,7 @@ class Watcher:
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
     def _hook_networks(self) -> list[Any]:
-        hooks = {GENERATOR: self._on_generator, DISCRIMINATOR: self._on_discriminator}
+        hooks = {GENERATOR: self._passes.on_generator, DISCRIMINATOR: self._passes.on_discriminator}
         return [
             hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)))
             for n in self._networks
@@ -140,46 +135,6 @@ class Watcher:
         roles = {n.name: n.describe() for n in self._networks}
         self.callback.describe(versions={"torch": torch.__version__}, roles=roles)
 
-    def _on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
-        batch, given = first_tensor(output), first_tensor(arguments)
-        self._phases.generator_calls += 1
-        if batch is None:
-            return
-        if given is not None and self._verdict_origins.of(given) == "direct":
-            self._tell("attach", notices.SWAPPED)
-        self._origins.add(batch, mark=True)
-        self._phases.keep_generated(network, batch)
-        if batch.grad_fn is not None:
-            batch.register_hook(self._guard.hook("feedback probe", partial(self._on_feedback, network)))
-
-    def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
-        if self._updates.due("gradients"):  # the last one before G's update is G's own
-            self._updates.feedback[network.suffix] = sample_norms(gradient)
-
-    def _on_discriminator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
-        found = judgement(output)
-        given = [t for v in (*arguments, *kwargs.values()) if (t := first_tensor(v)) is not None]
-        if found is None or not given or not found.requires_grad:
-            return  # an evaluation: training runs D where gradients flow
-        self._verdict_origins.add(found)
-        origins = {self._origins.of(t): t for t in reversed(given)}
-        origin = next((o for o in ("direct", "derived", "mixed") if o in origins), None) or self._origins.of(given[0])
-        batch = origins[origin]
-        scores = self._scores(network, found, batch, output)
-        call = Call(network, self._step, batch.detach(), scores, origin, batch.requires_grad)
-        call.keep_gradient = self._family_wanted()
-        found.register_hook(call.answer)
-        self._calls.add(call)
-
-    def _scores(self, network: Network, found: torch.Tensor, batch: torch.Tensor, output: Any) -> torch.Tensor | None:
-        if self._score is not None:
-            with torch.no_grad():
-                return self._score(output, batch).detach()
-        if found.shape == batch.shape and found[0].numel() > 1:
-            self._tell("score", notices.RECONSTRUCTION.format(network=network.name))
-            return None
-        return found.detach()
-
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         held = self._holdings.of(optimizer)
         if not held:
@@ -205,9 +160,9 @@ class Watcher:
         """Record the gradients that an update uses, and the calls of D behind them."""
         roles = {h.network.role for h in held}
         updated = [h.network for h in held if h.network.role == DISCRIMINATOR]
-        own = {d: self._calls.take(d, self._step, generator=False) for d in updated}
+        own = {d: self._passes.calls.take(d, self._step, generator=False) for d in updated}
         asked = self._discriminators if GENERATOR in roles else []
-        others = {d: self._calls.take(d, self._step, generator=True) for d in asked}
+        others = {d: self._passes.calls.take(d, self._step, generator=True) for d in asked}
         if self._phases.is_aside(roles, own, others):
             self._aside.add(id(optimizer))
             return
@@ -245,18 +200,13 @@ class Watcher:
         if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
             self.callback.thin(change)
 
-    def _family_wanted(self) -> bool:
-        return self._family.wanted and not self.callback.settings.family_found
-
-    def _tell(self, where: str, message: str) -> None:
-        self.callback.faults.add(where, message, self.callback.completed_steps)
-
     def _report(self) -> None:
         """Put down what was attributed so far, and the loss family once one fits."""
         changes: dict[str, Any] = {"attribution": self._phases.attribution.summary()}
-        if self._family_wanted():
+        if self._family.wanted:
             self.callback.infer_family(self._family.collected())
-            self._family.wanted = self.callback.completed_steps < INFER_AT[-1]
+        if self.callback.completed_steps >= INFER_AT[-1]:
+            self._family.give_up()
         self.callback.describe(**changes)
 
 

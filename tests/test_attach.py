@@ -66,7 +66,10 @@ def test_nothing_is_left_behind_after_closing(tiny, tmp_path):
     from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
     before = len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)
+    scaler_step = torch.amp.GradScaler.step
     gan = tiny()
+    gan.generator.compile(backend="eager")
+    compiled = gan.generator._compiled_call_impl
     callback = gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run")
     gan.train(3)
     callback.close()
@@ -75,6 +78,8 @@ def test_nothing_is_left_behind_after_closing(tiny, tmp_path):
     assert not gan.generator._forward_hooks
     assert not gan.discriminator._forward_hooks
     assert (len(_global_optimizer_pre_hooks), len(_global_optimizer_post_hooks)) == before
+    assert torch.amp.GradScaler.step is scaler_step
+    assert gan.generator._compiled_call_impl is compiled
     assert Run.open(tmp_path / "run").last_step == 3
 
 

@@ -57,8 +57,8 @@ class Origins:
 
     def of(self, batch: torch.Tensor) -> str:
         """How a batch that D was given came about, see `Call.origin`."""
-        storage = StorageWeakRef(batch.untyped_storage())
-        if any(ref.cdata == storage.cdata for ref in self._storages):
+        address = batch.untyped_storage()._cdata  # noqa: SLF001 - the handle, not the memory: weak references hold it
+        if any(ref.cdata == address for ref in self._storages):
             return "direct"
         size = _marked(batch.grad_fn) if batch.grad_fn is not None else None
         if size is not None:

@@ -46,7 +46,7 @@ class Projection:
 def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
     kept = output.detach().reshape(1) if output.dim() == 0 else output.detach()[:limit]
-    if kept.dim() > 1 and kept[0].numel() > 1:
+    if kept.numel() > len(kept):
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
 

@@ -9,6 +9,7 @@ import torch
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call, Phase
+    from gandiag.worker import Settings
 
 KEPT_CALLS = 32
 
@@ -16,11 +17,20 @@ KEPT_CALLS = 32
 class FamilyProbe:
     """Outputs of D and the gradients they received: in G's step on generated, in D's on real samples."""
 
-    def __init__(self, *, wanted: bool) -> None:
-        self.wanted = wanted
+    def __init__(self, settings: Settings, *, wanted: bool) -> None:
+        self._settings, self._wanted = settings, wanted
         self._generated: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._real: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._penalised = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the loss family is still to be inferred."""
+        return self._wanted and not self._settings.family_found
+
+    def give_up(self) -> None:
+        """Collect no more: no family has fitted for long."""
+        self._wanted = False
 
     def see(self, role: str, phase: Phase, scale: torch.Tensor | None) -> None:
         """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients."""

@@ -66,10 +66,12 @@ class Held:
 
     network: Network
     parameters: tuple[nn.Parameter | None, ...]
+    present: tuple[nn.Parameter, ...]
 
     @property
-    def present(self) -> list[nn.Parameter]:
-        return [p for p in self.parameters if p is not None]
+    def partial(self) -> bool:
+        """Whether other parameters of the network are held elsewhere."""
+        return len(self.present) < len(self.parameters)
 
 
 class Holdings:
@@ -95,8 +97,8 @@ class Holdings:
         for network in self.networks:
             network.refresh()
             parameters = tuple(p if id(p) in ids else None for p in network.parameters)
-            if any(p is not None for p in parameters):
-                found.append(Held(network, parameters))
+            if present := tuple(p for p in parameters if p is not None):
+                found.append(Held(network, parameters, present))
         return found
 
 

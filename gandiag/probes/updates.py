@@ -60,8 +60,7 @@ class UpdateProbe:
         for h in held:
             key = f"grad/{h.network.name}"
             norms = gradient_norms(h.parameters, own_scale if isinstance(own_scale, torch.Tensor) else None)
-            partial = None in h.parameters and key in row
-            row[key] = merged(row[key], norms) if partial else norms
+            row[key] = merged(row[key], norms) if h.partial and key in row else norms
             if isinstance(skipped, torch.Tensor):
                 row[f"skipped/{h.network.name}"] = skipped.detach().reshape(()).clone()
 
