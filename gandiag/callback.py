@@ -161,7 +161,10 @@ class Callback:
         if name in ("step", "time"):
             raise ValueError(f"{name} is recorded with every row; choose another name")
         key = SCALAR + name
-        scalar = value.detach().reshape(()).clone() if is_tensor(value) else float(value)
+        if is_tensor(value):
+            scalar = (value if value.dim() == 0 else value.reshape(())).detach().clone()
+        else:
+            scalar = float(value)
         # hooks end a step before the loop can log: until something else happens, a value belongs to that step
         row = self._rows.for_late(key) if self.steps_are_seen else self.row
         row[key] = scalar

@@ -169,5 +169,6 @@ class Attribution:
             if steps := self.counts[f"{network} steps"]:
                 kinds = ["real", "generated", "penalty"] + ["compared"] * bool(self.counts[f"{network}: compared"])
                 seen = [f"{self.counts[f'{network}: {k}'] / steps:.3g} {k}" for k in kinds]
+                seen = [f"{text} by value" if text.endswith("compared") else text for text in seen]
                 rows[f"per {network} step, D saw"] = ", ".join(seen)
         return rows

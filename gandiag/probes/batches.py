@@ -45,7 +45,11 @@ class Projection:
 @torch.no_grad()
 def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
-    kept = output.detach().reshape(1) if output.dim() == 0 else output.detach()[:limit]
+    kept = output.detach()
+    if kept.dim() == 0:
+        kept = kept.reshape(1)
+    elif len(kept) > limit:
+        kept = kept[:limit]
     if kept.numel() > len(kept):
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()

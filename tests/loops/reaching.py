@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Steps = Iterator[dict[str, float]]
 
 GROUP = "the generated batch"
-COMPARED = ("0 real, 0 generated, 0 penalty, 2 compared", PLAIN[1])
+COMPARED = ("0 real, 0 generated, 0 penalty, 2 compared by value", PLAIN[1])
 UNTRACED = "callback.observe(real=d_out_real, fake=d_out_fake)"
 
 
@@ -186,7 +186,7 @@ def _concatenated(name: str, feature: str, *, detach: bool) -> None:
             yield values | game.update_g()
 
     training.__name__ = name
-    loop(GROUP, feature, saw=("0 real, 0 generated, 0 penalty, 1 compared", PLAIN[1]))(training)
+    loop(GROUP, feature, saw=("0 real, 0 generated, 0 penalty, 1 compared by value", PLAIN[1]))(training)
 
 
 _concatenated("concatenated", "concatenated with reals after .detach()", detach=True)

@@ -235,7 +235,7 @@ def styled_parts(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "G called in parts, attached as a whole",
-    saw=("0 real, 0 generated, 0 penalty, 2 compared", "1 real, 0 generated, 0 penalty"),
+    saw=("0 real, 0 generated, 0 penalty, 2 compared by value", "1 real, 0 generated, 0 penalty"),
     sentence="if the loop calls parts of G",
     absent=("d/real/mean", "d/auc"),
 )
