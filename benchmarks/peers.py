@@ -16,7 +16,7 @@ from gans import Monitor
 import gandiag
 import gandiag.options
 from gandiag.probes.batches import verdicts
-from gandiag.probes.gradients import gradient_norms
+from gandiag.probes.gradients import are_alike, gradient_norms
 from gandiag.probes.networks import Network
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ class Called(Monitor):
         self.callback = gandiag.Callback(folder / "run", alerts=False, **EVERY_STEP)
         nets = {"generator": generator, "discriminator": discriminator}
         self.callback.settings.layers = {net: Network(net, module).layers for net, module in nets.items()}
-        self.parameters = {net: [p for p in module.parameters() if p.requires_grad] for net, module in nets.items()}
+        self.parameters = {net: list(module.parameters()) for net, module in nets.items()}
+        self.alike = {net: are_alike(parameters) for net, parameters in self.parameters.items()}
 
     def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002 - listed beforehand
-        self.callback.row[f"grad/{net}"] = gradient_norms(self.parameters[net])
+        self.callback.row[f"grad/{net}"] = gradient_norms(self.parameters[net], alike=self.alike[net])
         for kind, output in outputs.items():
             self.callback.attributed(kind, verdicts(output))
 

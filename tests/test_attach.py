@@ -268,7 +268,7 @@ def test_a_fault_inside_a_probe_never_reaches_the_loop(tiny, tmp_path, caplog, m
     """A probe that raises is logged once, counted, and on record; training goes on."""
     import gandiag.probes.updates
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken probe")
 
     monkeypatch.setattr(gandiag.probes.updates, "gradient_norms", broken)

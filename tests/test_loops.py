@@ -18,6 +18,7 @@ def test_a_loop_is_seen_right_and_left_as_it_is(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # dynamo's own
 def test_the_table_in_the_docs_is_what_the_loops_give():
     """docs/loops.md says of every loop what happened here; regenerate it with `cd tests && python -m loops.table`."""
     assert PAGE.read_text(encoding="utf-8") == render()

@@ -42,7 +42,6 @@ class Projection:
         return self._matrices[key]
 
 
-@torch.no_grad()
 def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
     kept = output.detach()

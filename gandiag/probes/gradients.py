@@ -11,11 +11,14 @@ from gandiag.reductions import MISSING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+WIDE = (torch.float32, torch.float64)  # squares of half floats overflow
 MAX_UPDATE_ELEMENTS = 4_000_000  # copied for an update ratio: 16 MB, so that memory stays nearly as it was
 
 
 @torch.no_grad()
-def gradient_norms(parameters: Sequence[torch.Tensor | None], scale: torch.Tensor | None = None) -> torch.Tensor:
+def gradient_norms(
+    parameters: Sequence[torch.Tensor | None], scale: torch.Tensor | None = None, *, alike: bool = False
+) -> torch.Tensor:
     """L2 norm of each parameter's gradient, shape (P,).
 
     It is 0 for a trainable parameter that got none, and -1 (missing) for None and for frozen parameters. Of a
@@ -25,13 +28,22 @@ def gradient_norms(parameters: Sequence[torch.Tensor | None], scale: torch.Tenso
     ----------
     parameters : the parameters, None for those that the optimizer at hand does not hold
     scale : scalar tensor that the gradients still have to be divided by (a GradScaler's factor)
+    alike : whether `are_alike(parameters)` holds, which saves looking at each of them
     """
-    found = [p.grad for p in parameters if p is not None and p.grad is not None]
+    gradients = [None if p is None else p.grad for p in parameters]
+    found = [g for g in gradients if g is not None]
+    if alike and len(found) == len(parameters) and not any(g.is_sparse for g in found):
+        stacked = torch.stack(torch._foreach_norm(found))  # noqa: SLF001 - as torch's own clip_grad_norm_
+        return stacked if scale is None else stacked / scale
     norms = _norms([_dense(g) for g in found])
-    if len(norms) < len(parameters):
-        norms = _with_gaps(parameters, norms)
-    stacked = torch.stack(norms)
+    stacked = torch.stack(_with_gaps(parameters, norms) if len(norms) < len(parameters) else norms)
     return stacked if scale is None else torch.where(stacked == MISSING, stacked, stacked / scale)
+
+
+def are_alike(parameters: Sequence[torch.Tensor | None]) -> bool:
+    """Whether all parameters are there, whole, of at least single precision and on one device."""
+    present = [p for p in parameters if p is not None and p.dtype in WIDE and not hasattr(p, "to_local")]
+    return len(present) == len(parameters) and len({p.device for p in present}) == 1
 
 
 def _with_gaps(parameters: Sequence[torch.Tensor | None], norms: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -53,7 +65,7 @@ def _norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     """One norm per tensor, all on the first one's device, in one launch where possible; in float32 at least."""
     if not tensors:
         return []
-    if any(t.dtype in (torch.float16, torch.bfloat16) for t in tensors):  # squares of half floats overflow
+    if any(t.dtype not in WIDE for t in tensors):
         norms = [torch.linalg.vector_norm(t, dtype=torch.float32) for t in tensors]
     else:
         norms = list(torch._foreach_norm(tensors))  # noqa: SLF001 - as torch's own clip_grad_norm_

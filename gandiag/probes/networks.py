@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.probes.gradients import are_alike
 from gandiag.probes.hooks import ModuleHook
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Held:
     network: Network
     parameters: tuple[nn.Parameter | None, ...]
     present: tuple[nn.Parameter, ...]
+    alike: bool
 
     @property
     def partial(self) -> bool:
@@ -98,7 +100,7 @@ class Holdings:
             network.refresh()
             parameters = tuple(p if id(p) in ids else None for p in network.parameters)
             if present := tuple(p for p in parameters if p is not None):
-                found.append(Held(network, parameters, present))
+                found.append(Held(network, parameters, present, are_alike(parameters)))
         return found
 
 

@@ -59,7 +59,8 @@ class UpdateProbe:
         own_scale, skipped = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
         for h in held:
             key = f"grad/{h.network.name}"
-            norms = gradient_norms(h.parameters, own_scale if isinstance(own_scale, torch.Tensor) else None)
+            factor = own_scale if isinstance(own_scale, torch.Tensor) else None
+            norms = gradient_norms(h.parameters, factor, alike=h.alike)
             row[key] = merged(row[key], norms) if h.partial and key in row else norms
             if isinstance(skipped, torch.Tensor):
                 row[f"skipped/{h.network.name}"] = skipped.detach().reshape(()).clone()
