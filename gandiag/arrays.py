@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.blocks import is_tensor
+from gandiag.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 from gandiag.signals import NETS
 from gandiag.snapshots import MAX_SAMPLES
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
     from gandiag.callback import Callback
 
-MAX_POINTS = 32  # as gandiag.probes.batches, which needs torch; so are the next three
-MAX_OUTPUTS = 256
-PROJECTED = 16
-MAX_PLAIN = 64
 CHUNK = 512  # products this small stay on one thread: waking others costs ten times as much
 NUMBERS = "biufV"  # kinds of numpy types; V for the bfloat16 of JAX
 

@@ -21,6 +21,12 @@ SCALAR = "scalar/"
 """Prefix of raw keys that already are signals."""
 MAX_POINTS = 32
 """Samples per batch and step behind the diversity measures."""
+MAX_OUTPUTS = 256
+"""Outputs of D per batch and step."""
+PROJECTED = 16
+"""Dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)."""
+MAX_PLAIN = 64
+"""Samples of at most this many values are kept as they are."""
 MISSING = -1.0
 """In a vector of gradient norms: this parameter has none to be measured."""
 

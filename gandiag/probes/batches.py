@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.reductions import MAX_POINTS
+from gandiag.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAX_OUTPUTS = 256  # outputs of D per batch and step
-PROJECTED = 16  # dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)
-MAX_PLAIN = 64  # samples of at most this many values are kept as they are
 
 
 class Projection:
