@@ -87,6 +87,7 @@ class Watcher:
 
     def __init__(self, networks: list[Network], callback: Callback, score: Score | None) -> None:
         self.callback = callback
+        self._attached_at = callback.completed_steps
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
         self._holdings = Holdings(networks)
@@ -95,6 +96,7 @@ class Watcher:
         self._updates = UpdateProbe(callback)
         self._rounds = Rounds(self._end_step, callback.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
+        self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(callback, callback.budget)
         self._passes = PassProbe(callback, self._guard, self._phases, self._updates, self._family, score)
@@ -127,8 +129,8 @@ class Watcher:
             handle.remove()
         self._rounds.close()
         self._report()
-        if not self.callback.steps_are_seen and not self.callback.completed_steps:
-            self.callback.faults.add("attach", notices.NO_UPDATE, 0)
+        if self.callback.completed_steps == self._attached_at:
+            self.callback.faults.add("attach", notices.NO_UPDATE, self._attached_at)
 
     def _describe(self) -> None:
         self.callback.settings.layers = {n.name: n.layers for n in self._networks}
@@ -139,6 +141,7 @@ class Watcher:
         held = self._holdings.of(optimizer)
         if not held:
             return
+        self._stepped = optimizer
         self._keep_weights(optimizer, held)
         if not _closure(arguments, kwargs):  # gradients are there now; of a closure only after the step
             self._use(optimizer, held)
@@ -174,13 +177,13 @@ class Watcher:
 
     def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
         self._scaling = optimizer, current_scale(scaler)
-        self._updates.seen = None
+        self._stepped = None
 
     def _after_scaler(self, _scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
         """Note the step that the scaler skipped because a gradient was not finite."""
         self._scaling = None
         held = self._holdings.of(optimizer)
-        if held and self._updates.seen is not optimizer:
+        if held and self._stepped is not optimizer:
             self._use(optimizer, held)
             self._updates.skip(held)
             self._aside.discard(id(optimizer))

@@ -284,6 +284,39 @@ def test_a_fault_inside_a_probe_never_reaches_the_loop(tiny, tmp_path, caplog, m
     assert run.series("d/auc").size == 25, "other probes go on"
 
 
+def test_a_broken_probe_is_not_taken_for_steps_that_a_grad_scaler_skips(tmp_path, monkeypatch):
+    """The probe of updates is given up, and each scaled step is still one step that was made."""
+    import gandiag.probes.updates
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken probe")
+
+    monkeypatch.setattr(gandiag.probes.updates, "UpdateRatio", broken)
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    sgd, scaler = torch.optim.SGD(generator.parameters(), lr=1e-3), torch.amp.GradScaler("cpu", init_scale=16.0)
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", max_overhead=None):
+        for _ in range(60):  # the ratio is due at every tenth step, and given up after the third
+            sgd.zero_grad()
+            scaler.scale(discriminator(generator(torch.randn(8, 2))).mean()).backward()
+            scaler.step(sgd)
+            scaler.update()
+    run = Run.open(tmp_path / "run")
+    assert run.last_step == 60
+    assert run.series("skipped/generator").empty
+    assert {fault["where"]: fault["count"] for fault in run.meta["faults"]} == {"update probe": 3}
+
+
+def test_nothing_recorded_after_a_resume_is_told_as_well(tiny, tmp_path):
+    """Steps of the earlier training do not hide that this one was not seen."""
+    for resume in (False, True):
+        gan = tiny()
+        with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", resume=resume):
+            gan.train(0 if resume else 5)
+    (fault,) = Run.open(tmp_path / "run").meta["faults"]
+    assert "no optimizer step on the generator's parameters was seen" in fault["message"]
+
+
 def test_nan_from_the_first_step_is_a_finding_and_no_exception(tiny, tmp_path):
     """A generator that starts as NaN trains on, undisturbed, and is failing from step 1."""
     gan = tiny()

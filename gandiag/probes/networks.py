@@ -133,7 +133,7 @@ def watched_networks(generator: Any, discriminator: Any) -> list[Network]:
     owner: dict[int, str] = {}
     modules: dict[int, str] = {}
     for network in networks:
-        if network.module is not None and id(network.module) in modules:
+        if id(network.module) in modules:
             raise ValueError(f"{modules[id(network.module)]} and {network.name} are the same module")
         modules[id(network.module)] = network.name
         shared = {owner[id(p)] for p in network.parameters if id(p) in owner}

@@ -20,7 +20,6 @@ class UpdateProbe:
     def __init__(self, callback: Callback) -> None:
         self.callback = callback
         self.feedback: dict[str, torch.Tensor] = {}  # per generator: (B,) norms from the last backward pass
-        self.seen: torch.optim.Optimizer | None = None
         self._ratios: dict[int, dict[str, UpdateRatio]] = {}
 
     def due(self, kind: str) -> bool:
@@ -29,7 +28,6 @@ class UpdateProbe:
 
     def before(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
         """Keep the weights as they are, where the size of the update is to be measured."""
-        self.seen = optimizer
         if self.due("updates"):
             self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.present) for h in held}
 
