@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
     from gandiag.judging import diagnose as diagnose
+    from gandiag.quality.training import Quality as Quality
     from gandiag.run import Run as Run
     from gandiag.run import RunError as RunError
     from gandiag.watcher import attach as attach
@@ -26,11 +27,12 @@ _HOMES = {
     "diagnose": "gandiag.judging",
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
+    "Quality": "gandiag.quality.training",
     "Run": "gandiag.run",
     "RunError": "gandiag.run",
 }
-_SUBMODULES = ("detectors", "modes", "synthetic")
-__all__ = ["Callback", "Diagnosis", "Finding", "Run", "RunError", "__version__", "attach", "diagnose"]
+_SUBMODULES = ("detectors", "modes", "quality", "synthetic")
+__all__ = ["Callback", "Diagnosis", "Finding", "Quality", "Run", "RunError", "__version__", "attach", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:

@@ -326,6 +326,20 @@ class Callback:
         """Set fields of run.json, in the background; dictionaries are merged into what is there."""
         self._worker.offer(self._worker.describe, fields)
 
+    def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
+        """Record the quality values of a step, from a thread that may wait."""
+        self._worker.put(self._worker.evaluated, step, measurements, seconds)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process, of those that train together, judges and evaluates."""
+        return self._leads
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The content of run.json so far."""
+        return self._worker.recorder.meta
+
     def infer_family(self, evidence: dict[str, Any]) -> None:
         """Have the loss family inferred from `gandiag.families` evidence, in the background."""
         self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.blocks import scatter
+from gandiag.evaluations import with_evaluations
 from gandiag.findings import SEVERITIES, Diagnosis, Finding
 from gandiag.run import Run
 from gandiag.thinning import merge_pairs, tightest_pairs
@@ -54,7 +55,8 @@ class History:
 
         columns = dict(self.columns())
         index = pd.Index(columns.pop("step").astype(np.int64), name="step")
-        return Run(scalars=pd.DataFrame(columns, index=index, copy=False), meta=meta, events=tuple(events))
+        scalars = with_evaluations(pd.DataFrame(columns, index=index, copy=False), events)
+        return Run(scalars=scalars, meta=meta, events=tuple(events))
 
 
 def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

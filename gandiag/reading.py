@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from gandiag.evaluations import KIND as EVALUATION
 from gandiag.folder import RunError
 from gandiag.parts import STEP, read_table, split_replaced
 
@@ -65,7 +66,7 @@ def read_arrays(folder: Folder, segments: Segments) -> dict[str, tuple[np.ndarra
 
 
 def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) -> Iterator[dict[str, Any]]:
-    """The events of all ranks; what a later segment did again is cut from gaps and thinnings."""
+    """The events of all ranks; what a later segment did again is cut from gaps, thinnings and evaluations."""
     for rank in metas:
         for event in folder.read_events(rank):
             end = segments.end(rank, event["segment"]) if isinstance(event.get("segment"), int) else float("inf")
@@ -73,6 +74,8 @@ def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) ->
                 if event["from_step"] >= end:
                     continue
                 event["to_step"] = int(end) - 1
+            if event.get("kind") == EVALUATION and event["step"] >= end:
+                continue
             yield event | ({"rank": rank} if rank else {})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from gandiag.evaluations import with_evaluations
 from gandiag.folder import SCHEMA, Folder, RunError
 from gandiag.parts import sample_step
 from gandiag.ranks import exact_after, merge_metas, merge_rows
@@ -63,7 +64,7 @@ class Run:
         frames = read_scalars(folder, segments)
         events = tuple(read_events(folder, metas, segments))
         meta = merge_metas(metas, frames, exact_after(events))
-        scalars = merge_rows(frames, meta["roles"])
+        scalars = with_evaluations(merge_rows(frames, meta["roles"]), events)
         return cls(
             scalars=scalars.drop(columns="time"),
             time=scalars["time"],

@@ -70,6 +70,22 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("modes/samples", "samples", "number of generated samples behind the mode histogram"),
+    Signal("quality/fid", "", "Fréchet distance of Inception features between generated and real samples", "high"),
+    Signal("quality/frechet", "", "Fréchet distance of features between generated and real samples", "high"),
+    Signal("quality/kid", "", "kernel distance of Inception features between generated and real samples", "high"),
+    Signal("quality/kernel_distance", "", "kernel distance of features between generated and real samples", "high"),
+    Signal("quality/is", "", "Inception Score of the generated samples", "low"),
+    Signal("quality/classifier_score", "", "as the Inception Score, under a classifier of the domain", "low"),
+    Signal("quality/precision", "share", "share of generated samples that lie among real ones", "low"),
+    Signal("quality/recall", "share", "share of real samples that lie among generated ones", "low"),
+    Signal("quality/density", "ratio", "how many real neighbourhoods hold a generated sample, 1 for a perfect model"),
+    Signal("quality/coverage", "share", "share of real neighbourhoods that hold a generated sample", "low"),
+    Signal("quality/vendi", "samples", "effective number of different generated samples", "low"),
+    Signal("quality/ndb", "share", "share of bins in which generated and real proportions differ", "high"),
+    Signal("quality/support", "samples", "number of different samples, by the birthday paradox", "low"),
+    Signal("quality/ms_ssim", "", "similarity of pairs of generated images, 1 for equal ones", "high"),
+    Signal("quality/authpct", "%", "share of generated samples that are no copies, less that of held-out ones", "low"),
+    Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
 )
 
@@ -92,6 +108,15 @@ _ONE_OF_SEVERAL = re.compile(
     r"^(?P<head>(d|diversity|feedback)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
 )
 
+BESIDE = {
+    "low": "lower end of its 95 % interval",
+    "high": "upper end of its 95 % interval",
+    "perfect": "about what a perfect model would score",
+}
+"""What a quality value may have beside it, as signals of their own: quality/fid/low."""
+
+_BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
+
 
 @lru_cache(maxsize=4096)
 def describe(name: str) -> Signal:
@@ -104,6 +129,9 @@ def describe(name: str) -> Signal:
     >>> describe("lr").meaning
     'logged by the loop'
     """
+    if beside := _BESIDE.fullmatch(name):
+        signal = describe(beside["value"])
+        return Signal(name, signal.unit, f"{signal.meaning}: {BESIDE[beside['which']]}")
     if own := _ONE_OF_SEVERAL.match(name):
         signal = describe(own["head"] + name[own.end() :])
         return Signal(name, signal.unit, f"{own['own']}: {signal.meaning}", signal.worse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gandiag.options import Options
     from gandiag.probes.networks import Held, Networks
     from gandiag.probes.passes import Score
+    from gandiag.quality.training import Quality, QualityProbe
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
 SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
@@ -38,6 +40,7 @@ def attach(
     run_dir: str | PathLike[str],
     *,
     score: Score | None = None,
+    quality: Quality | None = None,
     **options: Unpack[Options],
 ) -> Callback:
     """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
@@ -54,14 +57,16 @@ def attach(
     score : what D's judgement is, higher for more real, where it is not the first tensor with one value per sample
         that D returns: a function of D's output and its (first) input batch (B, ...) that returns (B, ...). For an
         energy-based GAN: `lambda output, batch: -(output - batch).square().flatten(1).mean(1)`
+    quality : evaluate FID and other quality metrics every so many steps, see `gandiag.Quality`
     **options : see `gandiag.Callback`
 
     Raises
     ------
     TypeError
-        When generator or discriminator is no module.
+        When generator or discriminator is no module, or quality no `gandiag.Quality`.
     ValueError
-        When two of the networks are the same module or share a parameter, when one has none, or is watched already.
+        When two of the networks are the same module or share a parameter, when one has none, or is watched already;
+        when the reference or the feature extractor of quality cannot be used.
     RunError
         When `run_dir` cannot be written, or holds a run and `resume=True` is not given.
 
@@ -74,7 +79,8 @@ def attach(
     networks = watched_networks(generator, discriminator)
     callback = Callback(run_dir, **options)
     try:
-        watcher = Watcher(networks, callback, score)
+        probe = _quality_probe(quality, networks, callback)
+        watcher = Watcher(networks, callback, score, probe)
     except Exception as error:
         callback.close("crashed", f"attaching failed: {error}")
         raise
@@ -85,8 +91,11 @@ def attach(
 class Watcher:
     """The hooks on G, D and the optimizers, and what they remember between two steps."""
 
-    def __init__(self, networks: list[Network], callback: Callback, score: Score | None) -> None:
+    def __init__(
+        self, networks: list[Network], callback: Callback, score: Score | None, quality: QualityProbe | None
+    ) -> None:
         self.callback = callback
+        self._quality = quality
         self._attached_at = callback.completed_steps
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
@@ -104,15 +113,20 @@ class Watcher:
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
+        self._evaluate = self._guard.part("quality", self._after_step)
         self._describe()
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
     def _hook_networks(self) -> list[Any]:
         hooks = {GENERATOR: self._passes.on_generator, DISCRIMINATOR: self._passes.on_discriminator}
-        return [
+        handles = [
             hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)))
             for n in self._networks
         ]
+        if (quality := self._quality) is not None:
+            hook = self._guard.hook("inputs of the generator", quality.on_generator)
+            handles.append(hook_forward(quality.network.module, hook))
+        return handles
 
     def _hook_optimizers(self) -> list[Any]:
         self.before_scaler = self._guard.hook("hook on a GradScaler", self._before_scaler)
@@ -129,6 +143,8 @@ class Watcher:
             handle.remove()
         self._rounds.close()
         self._report()
+        if self._quality is not None:
+            self._quality.close()
         if self.callback.completed_steps == self._attached_at:
             self.callback.faults.add("attach", notices.NO_UPDATE, self._attached_at)
 
@@ -200,8 +216,18 @@ class Watcher:
         step = self.callback.completed_steps
         if step in INFER_AT:
             self._report()
+        if self._quality is not None:
+            self._evaluate(self._quality, step)
         if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
             self.callback.thin(change)
+
+    def _after_step(self, quality: QualityProbe, step: int) -> None:
+        """Evaluate when it is time; that was asked for and is no overhead of recording."""
+        started = time.perf_counter()
+        try:
+            quality.after_step(step)
+        finally:
+            self.callback.budget.spent -= time.perf_counter() - started
 
     def _report(self) -> None:
         """Put down what was attributed so far, and the loss family once one fits."""
@@ -211,6 +237,17 @@ class Watcher:
         if self.callback.completed_steps >= INFER_AT[-1]:
             self._family.give_up()
         self.callback.describe(**changes)
+
+
+def _quality_probe(quality: Any, networks: list[Network], callback: Callback) -> QualityProbe | None:
+    """What evaluates the generator, in the process that leads; nothing of it is imported before it is asked for."""
+    if quality is None:
+        return None
+    from gandiag.quality.training import Quality, QualityProbe
+
+    if not isinstance(quality, Quality):
+        raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")
+    return QualityProbe(quality, networks, callback) if callback.leads else None
 
 
 def _closure(arguments: Any, kwargs: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.blocks import Block, scatter
+from gandiag.evaluations import KIND as EVALUATION
 from gandiag.families import infer_family
 from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
@@ -67,7 +68,7 @@ class Worker:
         self._step = self._recorded = recorder.segment["start_step"] - 1  # last seen, and last handed to the recorder
         self._faults_written = 0
         self._unknown: int | None = 0  # steps whose batches of D were compared in vain; None once that is settled
-        self._earlier_losses: tuple[Mapping[str, Any], ...] = ()
+        self._earlier: list[Mapping[str, Any]] = []  # events of before that say how to read the rows
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -92,7 +93,7 @@ class Worker:
         self.history.append(
             run.scalars.index.to_numpy(), {str(name): values.to_numpy() for name, values in run.scalars.items()}
         )
-        self._earlier_losses = tuple(e for e in run.events if e.get("kind") in ("gap", "thinned"))
+        self._earlier = [e for e in run.events if e.get("kind") in ("gap", "thinned", EVALUATION)]
 
     def drain(self) -> None:
         """Wait until everything offered so far is done and on disk.
@@ -173,6 +174,12 @@ class Worker:
     def gap(self, first: int, last: int, reason: str) -> None:
         self.recorder.gap(first, last, reason)
 
+    def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
+        """Record the quality values of a step, which come some time after it."""
+        fields = {"step": step, "measurements": measurements, "seconds": seconds}
+        self.recorder.event(EVALUATION, **fields, segment=self.recorder.segment["index"])
+        self._earlier.append({"kind": EVALUATION, **fields})
+
     def sample(self, step: int, samples: Block) -> None:
         """Store one snapshot; `samples` is a block of one row with the raw key `samples`."""
         ((_, raw),) = samples.arrays()
@@ -208,7 +215,7 @@ class Worker:
         if self.recorder.rank:
             return
         meta = self.recorder.meta | {"faults": self.faults.listed()}
-        run = self.history.run(meta, [*self._earlier_losses, *self.recorder.losses])
+        run = self.history.run(meta, [*self._earlier, *self.recorder.losses])
         for finding in self.judge.judge(run):
             self.new_findings.put(finding)
             self.recorder.event("finding", step=self._step, **asdict(finding))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OWN = r"(\.\w+)?"  # of several networks in one role, each has signals of its own
+BESIDE = "(/(low|high|perfect))?"  # what a quality value has beside it
 NET = f"(generator|discriminator){OWN}"
 
 
@@ -51,7 +52,17 @@ FAMILIES: tuple[Family, ...] = (
     Family("Mode balance", "modes/kl", "Distance of the mode histogram from the prior, 0 is perfect."),
     Family("Shares of samples by mode", "modes/(high_quality|tv)"),
     Family("Samples behind the mode counts", "modes/samples", even_constant=False),
-    Family("Precision, recall, density, coverage", "quality/(precision|recall|density|coverage)"),
+    Family("FID", f"quality/fid{BESIDE}", "Of Inception features; lower is better, 0 only in the limit."),
+    Family("Fréchet distance", f"quality/frechet{BESIDE}", "Lower is better; comparable for one extractor and n."),
+    Family("KID", f"quality/kid{BESIDE}", "Unbiased: about 0 for a perfect model, and often below."),
+    Family("Kernel distance", f"quality/kernel_distance{BESIDE}", "Unbiased: about 0 for a perfect model."),
+    Family("Inception Score", f"quality/is{BESIDE}", "Higher is better, for images of ImageNet's classes."),
+    Family("Classifier score", f"quality/classifier_score{BESIDE}", "At most the number of classes; higher is better."),
+    Family(
+        "Precision, recall, density, coverage",
+        f"quality/(precision|recall|density|coverage){BESIDE}",
+        "Recall and coverage fall when modes are lost, precision and density when samples are bad.",
+    ),
     Family("Effective rank of the weights", "weights/.*effective_rank.*", ordered=True),
     Family("Largest singular value of the weights", "weights/.*sigma_max.*", ordered=True),
 )

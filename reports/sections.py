@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gandiag.evaluations import last_evaluation
+
 from .panels import Heatmap, Panel, finding_panels, general_panels, mode_heatmap
 from .strips import Strip, sample_strip
 from .text import count, duration, flat, listed, number
@@ -208,6 +210,7 @@ def _faults(run: Run, diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:
+    yield from _quality(run)
     yield _table("What D was shown", run.meta.get("attribution", {}))
     yield _table("Hyperparameters", run.meta.get("hyperparameters", {}))
     yield _table("Roles", run.meta.get("roles", {}))
@@ -218,6 +221,23 @@ def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:
             title = "Versions while judging" if key == "versions" else key.replace("_", " ").capitalize()
             yield _table(title, {k: _joined(v) for k, v in value.items()})
     yield _table("Diagnosis", loose)
+
+
+def _quality(run: Run) -> Iterator[Table]:
+    """The last values of quality metrics, and what they depend on."""
+    last = last_evaluation(run.events)
+    if last is None or not last["measurements"]:
+        return
+    values = {}
+    for m in last["measurements"]:
+        interval = f", 95 % interval {number(m['low'])} to {number(m['high'])}" if m.get("low") is not None else ""
+        perfect = f", a perfect model about {number(m['perfect'])}" if m.get("perfect") is not None else ""
+        values[m["name"]] = f"{number(m['value'])}{interval}{perfect}"
+    yield _table(f"Quality at step {last['step']:,}", values)
+    shared = dict(last["measurements"][0]["protocol"])
+    shared.pop("settings", None)
+    settings = {m["name"]: _joined(m["protocol"]["settings"]) for m in last["measurements"]}
+    yield _table("How quality was measured", shared | {name: s for name, s in settings.items() if s})
 
 
 def _joined(settings: Any) -> Any:

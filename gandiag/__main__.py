@@ -1,0 +1,5 @@
+"""`python -m gandiag` is the command `gandiag`, for launchers that start modules: `torchrun -m gandiag evaluate ...`."""
+
+from gandiag.cli import main
+
+main()

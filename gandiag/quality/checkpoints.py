@@ -1,0 +1,186 @@
+"""Samples of a generator that was saved: a factory that builds it, a file of its weights, and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from gandiag.quality.frozen import forked_rng, generate
+from gandiag.quality.inputs import as_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+NESTED = ("g_ema", "generator", "netG", "G", "state_dict", "model", "model_state_dict", "generator_state_dict")
+"""Keys under which checkpoints keep a generator's weights, an average first."""
+
+LATENT_SIZES = ("latent_dim", "z_dim", "dim_z", "nz", "latent_size", "noise_dim")
+"""Attributes in which generators say how long their latents are."""
+
+
+class GeneratorSource:
+    """A `Source` of n samples, drawn anew on each reading; batch i is the same whoever reads it.
+
+    Parameters
+    ----------
+    generator
+        In the mode in which it is to run.
+    draw
+        Inputs of the generator for n samples; its random numbers must come from torch, numpy or `random`.
+    n
+        Number of samples.
+    device
+        Where the generator is.
+    seed
+        Samples with index i to i + batch size are drawn from seed + i.
+    """
+
+    labels = None
+
+    def __init__(
+        self, generator: nn.Module, draw: Callable[[int], Any], n: int, device: torch.device, seed: int = 0
+    ) -> None:
+        self.name = type(generator).__name__
+        self._generator, self._draw, self._n, self._device, self._seed = generator, draw, n, device, seed
+
+    def __len__(self) -> int:
+        return self._n
+
+    def batches(self, batch_size: int, start: int = 0, stop: int | None = None) -> Iterator[torch.Tensor]:
+        """Samples (B, ...) from `start` to `stop`."""
+        stop = self._n if stop is None else min(stop, self._n)
+        for first in range(start, stop, batch_size):
+            size = min(batch_size, stop - first)
+            with forked_rng(self._device, self._seed + first):
+                arguments, kwargs = as_arguments(self._draw(size), self._device)
+                samples = generate(self._generator, arguments, kwargs)
+            if len(samples) != size:
+                raise ValueError(f"{self.name} made {len(samples)} samples where {size} were asked for")
+            yield samples
+
+    def content_hash(self) -> str:
+        """Hash of the weights and the seed."""
+        digest = hashlib.sha256(f"{self.name} {self._n} {self._seed}".encode())
+        for name, tensor in sorted(self._generator.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def load_generator(
+    factory: str, weights: str | os.PathLike[str] | None, device: torch.device, latent_size: int | None = None
+) -> tuple[nn.Module, Callable[[int], Any]]:
+    """A generator in evaluation mode, and what draws its inputs.
+
+    Parameters
+    ----------
+    factory
+        "package.module:function". The function takes nothing and returns the generator, or the generator and a
+        function of n that draws its inputs: `return G, lambda n: torch.randn(n, 128)`.
+    weights
+        File of a state dict, or of a dictionary that holds one under a usual name. None: as the factory made it.
+    device
+        Where the generator is to run.
+    latent_size
+        Length of latents drawn from the standard normal law, where the factory returns the generator alone and
+        the generator does not say it (`latent_dim`, `z_dim`, `nz`, ...).
+
+    Raises
+    ------
+    ValueError
+        For a factory that cannot be found or returns something else, for weights that cannot be read or do not fit,
+        and for latents of unknown length.
+    """
+    made = _called(factory)
+    generator, draw = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(generator, nn.Module):
+        expected = "a torch.nn.Module, or one and a function of n"
+        raise ValueError(f"--generator {factory}: must return {expected}, found {type(made).__name__}")
+    if weights is not None:
+        _load_weights(generator, Path(weights))
+    generator = generator.to(device).eval().requires_grad_(requires_grad=False)
+    return generator, draw or _normal_latents(generator, factory, latent_size)
+
+
+def _called(factory: str) -> Any:
+    """What the factory returns; modules are looked for in the current folder, too."""
+    module, _, name = factory.partition(":")
+    if not (module and name):
+        raise ValueError(f"--generator must be package.module:function, found {factory!r}")
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--generator {factory}: {error}; looked in {folder} and where Python looks") from error
+    except AttributeError as error:
+        raise ValueError(f"--generator {factory}: the module {module} has no {name}") from error
+    finally:
+        sys.path.remove(folder)
+    try:
+        return function()
+    except Exception as error:
+        raise ValueError(f"--generator {factory}: calling it failed: {type(error).__name__}: {error}") from error
+
+
+def _load_weights(generator: nn.Module, path: Path) -> None:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: does not exist") from error
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a readable file of weights: {first}") from error
+    wanted = set(generator.state_dict())
+    states = [_unprefixed(state) for state in _candidates(content)]
+    fitting = next((state for state in states if set(state) == wanted), None)
+    if fitting is None:
+        raise ValueError(f"{path}: holds no weights of {type(generator).__name__}: {_misfit(content, states, wanted)}")
+    try:
+        generator.load_state_dict(fitting)
+    except RuntimeError as error:
+        shapes = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{path}: does not fit {type(generator).__name__}: {shapes}") from error
+
+
+def _candidates(content: Any) -> Iterator[Mapping[str, Any]]:
+    """Dictionaries of tensors in a checkpoint, those under usual names first."""
+    if not isinstance(content, dict):
+        return
+    if content and all(isinstance(value, torch.Tensor) for value in content.values()):
+        yield content
+    for name in sorted(content, key=lambda n: NESTED.index(n) if n in NESTED else len(NESTED)):
+        yield from _candidates(content[name])
+
+
+def _unprefixed(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict without the prefixes of DistributedDataParallel and torch.compile."""
+    return {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in state.items()}
+
+
+def _misfit(content: Any, states: list[dict[str, Any]], wanted: set[str]) -> str:
+    if not states:
+        keys = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        return f"no dictionary of tensors, found {keys}"
+    closest = max(states, key=lambda state: len(set(state) & wanted))
+    lacking, extra = sorted(wanted - set(closest)), sorted(set(closest) - wanted)
+    return f"{len(lacking)} names are missing ({', '.join(lacking[:3])}), {len(extra)} unknown ({', '.join(extra[:3])})"
+
+
+def _normal_latents(generator: nn.Module, factory: str, size: int | None) -> Callable[[int], torch.Tensor]:
+    if size is None:
+        found = {a: v for a in LATENT_SIZES if isinstance(v := getattr(generator, a, None), int)}
+        if len(set(found.values())) != 1:
+            raise ValueError(
+                f"--generator {factory}: how long its latents are is unknown; pass --latent-size, or have the factory "
+                "return the generator and a function of n that draws its inputs"
+            )
+        size = next(iter(found.values()))
+    return lambda n: torch.randn(n, size)

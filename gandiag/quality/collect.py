@@ -1,0 +1,154 @@
+"""What the metrics need of one set of samples, collected in a single pass over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from gandiag.quality import distributed, jackknife
+from gandiag.quality.moments import Moments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gandiag.quality.extractors import FeatureExtractor
+    from gandiag.quality.moments import Statistics
+    from gandiag.quality.preprocessing import Preprocessing
+    from gandiag.quality.sources import Source
+
+IMAGES_KEPT = 512  # for similarities of pairs
+FEATURES, LOGITS, IMAGES, GROUPS = "features", "logits", "images", "groups"
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """One set of samples as the metrics see it.
+
+    Attributes
+    ----------
+    name
+        What the set is called.
+    n
+        Number of samples, None where a file of statistics does not say.
+    statistics
+        Mean and covariance of the features.
+    features
+        (N, D), None unless a metric needs them.
+    logits
+        (N, K), None unless a metric needs them.
+    images
+        (M, C, H, W) uint8, at most 512 that lie evenly over the set; None unless a metric needs them.
+    groups
+        Moments of ten parts of the samples, for an interval; empty unless a metric needs them.
+    labels
+        (N,) int64, None unless the source has them.
+    content_hash
+        Hash of the samples themselves.
+    notes
+        What was left out or converted while reading.
+    """
+
+    name: str
+    n: int | None
+    statistics: Statistics
+    features: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    images: torch.Tensor | None = None
+    groups: tuple[Moments, ...] = ()
+    labels: torch.Tensor | None = None
+    content_hash: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a set of samples is read: `keep` says what is kept beside the moments, a subset of the names above."""
+
+    extractor: FeatureExtractor
+    device: torch.device
+    batch_size: int = 64
+    keep: frozenset[str] = frozenset()
+    tell: Callable[[int], None] = lambda _: None  # called with the number of samples of each batch
+
+
+def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessing | None) -> Collected:
+    """Read the first n samples of a source once; with several processes each reads its share.
+
+    Moments are accumulated in float64 and need the same memory for any n; features are kept only on demand.
+
+    Raises
+    ------
+    ValueError
+        For samples that the preprocessing or the extractor cannot take, and for fewer than 2 samples.
+    """
+    start, stop = distributed.share(n, reading.batch_size)
+    pass_ = _Pass(reading, preprocessing, start, stride=max(1, -(-n // IMAGES_KEPT)))
+    for batch in source.batches(reading.batch_size, start, stop):
+        pass_.take(batch)
+    statistics, groups = pass_.moments(source.name)
+    labels = source.labels
+    return Collected(
+        name=source.name,
+        n=n,
+        statistics=statistics,
+        groups=groups,
+        features=pass_.joined(FEATURES),
+        logits=pass_.joined(LOGITS),
+        images=pass_.joined(IMAGES),
+        labels=None if labels is None else labels[:n],
+        content_hash=source.content_hash() if distributed.rank() == 0 else "",
+    )
+
+
+class _Pass:
+    """Accumulates one process's share, which begins at the sample `start`."""
+
+    def __init__(self, reading: Reading, preprocessing: Preprocessing | None, start: int, stride: int) -> None:
+        self._reading, self._preprocessing = reading, preprocessing
+        self._reached, self._stride = start, stride
+        self._moments: list[Moments] = []  # batches in turn: of whose parts an interval can be made
+        self._kept: dict[str, list[torch.Tensor]] = {name: [] for name in sorted(reading.keep - {GROUPS})}
+
+    def take(self, batch: torch.Tensor) -> None:
+        """Extract one batch of samples."""
+        batch = batch.to(self._reading.device, non_blocking=True)
+        if self._preprocessing is not None:
+            batch = self._preprocessing(batch)
+        found = self._reading.extractor(batch)
+        self._part(found.features).update(found.features)
+        first = -self._reached % self._stride
+        kept = {FEATURES: found.features, LOGITS: found.logits, IMAGES: batch[first :: self._stride]}
+        for name, parts in self._kept.items():
+            if (part := kept[name]) is not None:
+                parts.append(part)
+        self._reached += len(batch)
+        self._reading.tell(len(batch))
+
+    def _part(self, features: torch.Tensor) -> Moments:
+        """The moments to which this batch belongs."""
+        if not self._moments:
+            count = jackknife.GROUPS if GROUPS in self._reading.keep else 1
+            self._moments = [Moments(features.shape[1], device=features.device) for _ in range(count)]
+        return self._moments[self._reached // self._reading.batch_size % len(self._moments)]
+
+    def moments(self, name: str) -> tuple[Statistics, tuple[Moments, ...]]:
+        """Those of all samples of all processes, and their parts where these were asked for."""
+        if not self._moments:
+            raise ValueError(f"{name}: no samples were read")
+        for part in self._moments:
+            part.all_reduce()
+        if len(self._moments) == 1:
+            return self._moments[0].statistics(), ()
+        whole = Moments(self._moments[0].dimensions, device=self._moments[0].device)
+        for part in self._moments:
+            whole.merge(part)
+        return whole.statistics(), tuple(self._moments)
+
+    def joined(self, name: str) -> torch.Tensor | None:
+        """What was kept under a name, of all processes; None when nothing was."""
+        parts = self._kept.get(name)
+        if not parts:
+            return None
+        return distributed.gathered(torch.cat(parts))

@@ -1,0 +1,117 @@
+"""`gandiag evaluate`: quality metrics of samples on disk, or of a saved generator."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gandiag.quality import distributed
+from gandiag.quality.checkpoints import GeneratorSource, load_generator
+from gandiag.quality.evaluate import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def run_evaluate(
+    generated: str | None,
+    reference: str | None,
+    *,
+    checkpoint: dict[str, Any],
+    device: str | None,
+    quiet: bool,
+    **options: Any,
+) -> Evaluation | None:
+    """Evaluate as the command line asks; None in all processes but the first.
+
+    Raises ValueError, with one sentence, for whatever the user can put right.
+    """
+    if (generated is None) == (checkpoint["factory"] is None):
+        raise ValueError("pass either GENERATED, samples on disk, or --generator, a factory of a saved generator")
+    chosen = usable_device(device)
+    with distributed.started(chosen) as here, _progress(quiet=quiet or distributed.rank() > 0) as tell:
+        samples: Any = generated
+        if checkpoint["factory"] is not None:
+            samples = _generator(checkpoint, options["n"], here)
+        return evaluate(samples, reference, device=here, tell=tell, **options)
+
+
+def usable_device(name: str | None) -> torch.device:
+    """The device of that name, by default CUDA when there is one; raises ValueError when it cannot be used."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"device {name!r} cannot be used: {first}") from error
+    return device
+
+
+def _generator(checkpoint: dict[str, Any], n: int | None, device: torch.device) -> GeneratorSource:
+    if n is None:
+        raise ValueError("--generator needs --n, the number of samples to draw: 10,000 for instance")
+    generator, draw = load_generator(checkpoint["factory"], checkpoint["weights"], device, checkpoint["latent_size"])
+    return GeneratorSource(generator, draw, n, device, checkpoint["seed"])
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A progress bar per set on stderr; nothing where that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def tell(name: str, read: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(escape(name), total=total)
+            progress.advance(tasks[name], read)
+
+        yield tell
+
+
+def print_evaluation(found: Evaluation) -> None:
+    """The values as a table, then what they depend on."""
+    console = Console()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("metric", "value", "95 % interval", "a perfect model", "better"):
+        table.add_column(title, justify="left" if title in ("metric", "better") else "right")
+    for m in found.measurements:
+        interval = f"{_number(m.low)} to {_number(m.high)}" if m.low is not None and m.high is not None else ""
+        perfect = f"about {_number(m.perfect)}" if m.perfect is not None else ""
+        table.add_row(m.name, _number(m.value), interval, perfect, {"neither": ""}.get(m.better, m.better))
+    console.print(table)
+    for m in found.measurements:
+        for name, value in m.details.items():
+            console.print(f"{m.name} {name.replace('_', ' ')}: {_number(value)}", style="dim")
+    for note in dict.fromkeys([*found.notes, *(f"{m.name}: {n}" for m in found.measurements for n in m.notes)]):
+        console.print(f"Note: {escape(note)}", style="yellow")
+    for line in _protocol_lines(found):
+        console.print(escape(line), style="dim")
+
+
+def _protocol_lines(found: Evaluation) -> Iterator[str]:
+    if not found.measurements:
+        return
+    protocol = max((m.protocol for m in found.measurements), key=lambda p: p.n)
+    against = ""
+    if found.reference:
+        known = "an unknown number of" if protocol.reference_n is None else f"{protocol.reference_n:,}"
+        against = f" against {known} of {found.reference} ({protocol.reference_hash})"
+    yield f"{protocol.n:,} samples of {found.generated}{against}"
+    yield f"features: {protocol.extractor} ({protocol.extractor_hash}), resize: {protocol.resize}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"

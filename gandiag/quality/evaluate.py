@@ -1,0 +1,314 @@
+"""One evaluation: a generated and a reference set, the features of both, and the metrics on them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gandiag.quality import distributed, reference
+from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
+from gandiag.quality.extractors import extractor as make_extractor
+from gandiag.quality.metrics import DEFAULT_METRICS, Inputs, Metric, chosen
+from gandiag.quality.preprocessing import Preprocessing
+from gandiag.quality.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from os import PathLike
+
+    from gandiag.quality.extractors import FeatureExtractor
+    from gandiag.quality.protocol import Measurement
+    from gandiag.quality.sources import Source
+
+    Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is measured, and with what: shared by the generated and the reference set."""
+
+    extractor: FeatureExtractor
+    metrics: tuple[Metric, ...]
+    device: torch.device
+    batch_size: int = 64
+    n: int | None = None
+    seed: int = 0
+    value_range: tuple[float, float] | None = None
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the extractor looks at images, rather than at vectors."""
+        return self.extractor.takes == "images"
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """What the metrics need beside the moments."""
+        wanted: frozenset[str] = frozenset().union(*(m.keep for m in self.metrics))
+        return wanted - {GROUPS} if FEATURES in wanted else wanted  # features make groups, too
+
+    def check_sets(self, *, reference: bool, held_out: bool) -> None:
+        """Raise a ValueError when a metric lacks real samples, or held-out ones."""
+        for metric in self.metrics:
+            if metric.reference and not reference:
+                raise ValueError(f"{metric.name} needs real samples: pass a reference")
+            if metric.held_out and not held_out:
+                raise ValueError(f"{metric.name} needs real samples that the generator never saw: pass held_out")
+
+    def collect(
+        self, source: Source, *, n: int | None = None, real: bool = False, tell: Tell | None = None
+    ) -> Collected:
+        """Features and what else the metrics need of the first n samples, by default of all.
+
+        `real` says that they are no generated samples; `tell` is called with the source's name, the samples that
+        were read since, and their total.
+        """
+        total = min(n or len(source), len(source))
+        if n is not None and n > len(source):
+            raise ValueError(f"{source.name}: holds {len(source):,} samples, fewer than the {n:,} asked for")
+        preprocessing = Preprocessing(self.value_range) if self.takes_images else None
+        reading = Reading(
+            extractor=self.extractor,
+            device=self.device,
+            batch_size=self.batch_size,
+            keep=self.keep - {GROUPS} if real else self.keep,
+            tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
+        )
+        with torch.inference_mode():
+            return collect(source, total, reading, preprocessing)
+
+
+class Reference:
+    """The reference set of a plan, read when it is first asked for and kept on disk for the next time.
+
+    Parameters
+    ----------
+    spec
+        Whatever `open_source` takes, or a file of mean and covariance.
+    plan
+        What is measured.
+    tell
+        As for `Plan.collect`.
+
+    Raises
+    ------
+    ValueError
+        When the reference cannot be read, or is a file of statistics and a metric needs features.
+    """
+
+    def __init__(self, spec: Any, plan: Plan, tell: Tell | None = None) -> None:
+        self._plan, self._tell = plan, tell
+        self._spec = spec
+        self._collected: Collected | None = None
+        self._source: Source | None = None
+        if reference.holds_statistics(spec):
+            if needing := [m.name for m in plan.metrics if m.reference and FEATURES in m.keep]:
+                raise ValueError(
+                    f"{spec}: a file of statistics serves a Fréchet distance alone; {', '.join(needing)} need samples"
+                )
+            self._collected = reference.from_statistics(spec, plan.device)
+        else:
+            self._source = open_source(spec)
+
+    def collected(self) -> Collected:
+        """The reference set; read from disk where it was collected before in the same way."""
+        if self._collected is None:
+            assert self._source is not None  # noqa: S101 - one of the two is there
+            plan = self._plan
+            facts = {
+                "content": self._source.content_hash(),
+                "extractor": [plan.extractor.name, plan.extractor.hash, plan.extractor.resize],
+                "range": plan.value_range,
+                "keep": sorted(plan.keep - {GROUPS}),
+            }
+            name = reference.key(facts)
+            found = reference.load(name, plan.device)
+            if found is None:
+                found = plan.collect(self._source, real=True, tell=self._tell)
+                reference.save(name, found)
+            self._collected = found
+        return self._collected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    generated, reference
+        Names of the two sets; an empty reference where no metric needs one.
+    measurements
+        The values, each with its protocol.
+    preprocessing
+        How images were brought to bytes.
+    seconds
+        How long it took.
+    """
+
+    generated: str
+    reference: str
+    measurements: tuple[Measurement, ...]
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Measurement:
+        """The measurement of a metric; KeyError when it was not measured."""
+        for measured in self.measurements:
+            if measured.name == name:
+                return measured
+        known = ", ".join(m.name for m in self.measurements)
+        raise KeyError(f"{name} was not measured, only {known}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation as plain data, ready for JSON."""
+        from gandiag.findings import json_ready
+
+        plain: dict[str, Any] = json_ready(
+            {
+                "generated": self.generated,
+                "reference": self.reference,
+                "measurements": [m.to_dict() for m in self.measurements],
+                "notes": self.notes,
+                "seconds": self.seconds,
+            }
+        )
+        return plain
+
+
+def planned(  # noqa: PLR0913 - all but the first have defaults
+    *,
+    extractor: Any,
+    metrics: Sequence[str] | str | None = None,
+    extractor_weights: str | PathLike[str] | None = None,
+    checksum: str | None = None,
+    device: torch.device | str = "cpu",
+    batch_size: int = 64,
+    n: int | None = None,
+    seed: int = 0,
+    value_range: tuple[float, float] | None = None,
+    compiled: bool = False,
+) -> Plan:
+    """A plan from what a user gives; see `evaluate` for the arguments and for what is raised."""
+    made = make_extractor(
+        extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled
+    )
+    return Plan(
+        extractor=made,
+        metrics=chosen(metrics, made),
+        device=torch.device(device),
+        batch_size=batch_size,
+        n=n,
+        seed=seed,
+        value_range=value_range,
+    )
+
+
+def measure(
+    generated: Collected, known: Collected | None, plan: Plan, held_out: Collected | None = None
+) -> list[Measurement]:
+    """The values of a plan's metrics, in the order of the plan.
+
+    Raises
+    ------
+    ValueError
+        For sets that a metric cannot be computed from: too few samples, features of different sizes.
+    """
+    inputs = Inputs(
+        generated=generated, reference=known, extractor=plan.extractor, held_out=held_out, seed=plan.seed
+    )
+    values: list[Measurement] = []
+    wanted = [name for metric in plan.metrics for name in metric.values(plan.extractor)]
+    for compute in dict.fromkeys(metric.compute for metric in plan.metrics):
+        values += compute(inputs)
+    return sorted((m for m in values if m.name in wanted), key=lambda m: wanted.index(m.name))
+
+
+def evaluate(  # noqa: PLR0913 - all but the first have defaults
+    generated: Any,
+    reference: Any = None,
+    *,
+    metrics: Sequence[str] | str | None = None,
+    extractor: Any = "inception-v3-compat",
+    held_out: Any = None,
+    n: int | None = None,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    value_range: tuple[float, float] | None = None,
+    extractor_weights: str | PathLike[str] | None = None,
+    checksum: str | None = None,
+    seed: int = 0,
+    compiled: bool = False,
+    skip_corrupt: bool = False,
+    tell: Tell | None = None,
+) -> Evaluation | None:
+    """Measure the quality of generated samples, computed on a device, each value with its protocol.
+
+    Within `torch.distributed` each process reads a share of the samples; the first one computes the metrics, the
+    others get None.
+
+    Parameters
+    ----------
+    generated
+        Generated samples: anything `open_source` takes, or a `Source`.
+    reference
+        Real samples, or a file of their mean and covariance. None for metrics that need none.
+    metrics
+        Names from `gandiag.quality.METRICS`, as a sequence or separated by commas; "all"; None for the usual ones.
+    extractor
+        A name, a module or a `FeatureExtractor`, see `gandiag.quality.extractor`.
+    held_out
+        Real samples that the generator never saw, for the metric "copying"; the reference is then what it learnt from.
+    n
+        How many generated samples to use, by default all.
+    batch_size
+        Samples per batch.
+    device
+        Where to compute.
+    value_range
+        Values of a black and a white pixel; decided by the first batch when None.
+    extractor_weights, checksum
+        A file of the extractor's weights and its SHA-256.
+    seed
+        Of random subsets.
+    compiled
+        Compile the extractor first.
+    skip_corrupt
+        Leave out images that cannot be read, and note how many.
+    tell
+        Called with a set's name, the samples read since, and their total.
+
+    Raises
+    ------
+    ValueError
+        With one sentence, for samples that cannot be read and for metrics that cannot be computed from them.
+
+    >>> import torch
+    >>> points = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+    >>> found = evaluate(points, points + 3, extractor="identity", metrics="fid")
+    >>> round(found["frechet"].value, 6)
+    18.0
+    """
+    started = time.monotonic()
+    plan = planned(
+        extractor=extractor, metrics=metrics, extractor_weights=extractor_weights, checksum=checksum, device=device,
+        batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled,
+    )  # fmt: skip
+    plan.check_sets(reference=reference is not None, held_out=held_out is not None)
+    source = open_source(generated, skip_corrupt=skip_corrupt)
+    known = None if reference is None else Reference(reference, plan, tell, skip_corrupt=skip_corrupt)
+    unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
+    fake = plan.collect(source, n=n, tell=tell)
+    real = known.collected() if known else None
+    apart = plan.collect(unseen, real=True, tell=tell) if unseen else None
+    if distributed.rank():
+        return None
+    return Evaluation(
+        generated=fake.name,
+        reference=real.name if real else "",
+        measurements=tuple(measure(fake, real, plan, apart)),
+        notes=(*fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,230 @@
+"""Quality metrics while a GAN trains: every so many steps, of a frozen copy of the generator, in the background."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gandiag.probes.batches import first_tensor
+from gandiag.quality.evaluate import Plan, Reference, measure, planned
+from gandiag.quality.frozen import device_of, forked_rng, frozen_copy, generate
+from gandiag.quality.inputs import InputPool, as_arguments
+from gandiag.quality.metrics import DEFAULT_METRICS
+from gandiag.quality.preprocessing import Preprocessing
+from gandiag.quality.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from os import PathLike
+
+    from torch import nn
+
+    from gandiag.callback import Callback
+    from gandiag.probes.networks import Network
+
+MAX_FAILURES = 3  # evaluations that failed; then no other is tried
+POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
+TOO_LARGE = "the inputs of the generator are too large to keep {n:,} of them; pass inputs=, a function of n, or lower n="
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """What `attach(..., quality=)` evaluates, and how often.
+
+    The generator that is evaluated is a copy in evaluation mode. It is given what G was given last in training,
+    n of those inputs, with their labels or conditions, so nothing is assumed of the latents. The copy runs between
+    two steps; features and metrics are computed in a background thread, on a GPU in a stream of its own.
+
+    Parameters
+    ----------
+    reference
+        Real samples: a folder, file, array, tensor or data set, see `gandiag.quality.open_source`, or a file of
+        statistics.
+    every
+        Steps between two evaluations.
+    n
+        Generated samples per evaluation. Values are comparable only at the same n.
+    extractor
+        The feature extractor, see `gandiag.quality.extractor`.
+    metrics
+        Names of metrics.
+    weights
+        File of the extractor's weights, where it is not to be downloaded.
+    average
+        An average of G's weights that is kept beside it (EMA), to be evaluated in its place.
+    generator
+        Which generator, where several are watched.
+    inputs
+        Draws the generator's inputs for n samples: `lambda n: torch.randn(n, 128)`; a tuple for several
+        positional inputs, a dictionary for named ones. It is called with the same random state each time.
+    training_mode
+        Evaluate the copy in training mode, as for a G whose batch statistics are part of it.
+    value_range
+        The values of G's images, (-1, 1) for instance; decided by the first batch when None.
+    batch_size
+        Samples per batch.
+    seed
+        Of the evaluations' own random choices.
+    """
+
+    reference: Any
+    every: int = 1000
+    n: int = 10_000  # 50,000 are published; 10,000 are the fewest that the authors of FID recommend
+    extractor: Any = "inception-v3-compat"
+    metrics: Sequence[str] = DEFAULT_METRICS
+    weights: str | PathLike[str] | None = None
+    average: nn.Module | None = None
+    generator: str | None = None
+    inputs: Callable[[int], Any] | None = None
+    training_mode: bool = False
+    value_range: tuple[float, float] | None = None
+    batch_size: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("every", "n", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Quality: {name} must be at least 1, found {getattr(self, name)}")
+        if self.inputs is not None and not callable(self.inputs):
+            raise TypeError(f"Quality: inputs must be a function of n, found {type(self.inputs).__name__}")
+
+
+class QualityProbe:
+    """Collects G's inputs, starts an evaluation when one is due, and hands its values to the callback.
+
+    Raises what `planned` and `open_source` raise for a reference, an extractor or metrics that make no sense:
+    when attaching, not in the training.
+    """
+
+    def __init__(self, quality: Quality, networks: Sequence[Network], callback: Callback) -> None:
+        self._quality, self._callback = quality, callback
+        self.network = _chosen(quality, networks)
+        self._device = device_of(quality.average or self.network.module)
+        self._plan: Plan = planned(
+            extractor=quality.extractor,
+            metrics=quality.metrics,
+            weights=quality.weights,
+            device=self._device,
+            batch_size=quality.batch_size,
+            n=quality.n,
+            seed=quality.seed,
+        )
+        self._reference = Reference(quality.reference, self._plan)
+        self._pool = None if quality.inputs else InputPool(quality.n)
+        self._preprocessing = Preprocessing(quality.value_range) if self._plan.takes_images else None
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self._due = callback.completed_steps // quality.every * quality.every + quality.every
+
+    def on_generator(self, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
+        """After a forward pass of G in training: keep what it was given."""
+        batch = first_tensor(output)
+        if self._pool is not None and self._failures < MAX_FAILURES and batch is not None:
+            self._pool.keep(arguments, kwargs, len(batch))
+
+    def after_step(self, step: int) -> None:
+        """Evaluate when it is time."""
+        if step < self._due or self._failures >= MAX_FAILURES:
+            return
+        if self._pool is not None and not self._pool.full:
+            if self._pool.too_large:
+                self._failures = MAX_FAILURES
+                raise ValueError(TOO_LARGE.format(n=self._quality.n))
+            return
+        self._due = step // self._quality.every * self._quality.every + self._quality.every
+        if self._thread is not None and self._thread.is_alive():
+            self._callback.faults.add("quality", POSTPONED.format(step=step), step)
+            return
+        try:
+            samples = self._samples()
+        except Exception:
+            self._failures += 1
+            raise
+        self._thread = threading.Thread(
+            target=self._evaluate, args=(step, samples, _ready(self._device)), name="gandiag quality", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for the evaluation in progress."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _samples(self) -> torch.Tensor:
+        """n samples of the generator as it is now; images as bytes, which is what extractors take."""
+        quality = self._quality
+        frozen = frozen_copy(quality.average or self.network.module, training=quality.training_mode)
+        batches, made = [], 0
+        with forked_rng(self._device, quality.seed):
+            for arguments, kwargs in self._calls():
+                batch = generate(frozen, arguments, kwargs)
+                batches.append(self._preprocessing(batch) if self._preprocessing else batch.flatten(1).clone())
+                made += len(batch)
+        if made < quality.n:
+            raise ValueError(f"inputs= was asked for {quality.n:,} samples in all and gave inputs for {made:,}")
+        return torch.cat(batches)[-quality.n :]
+
+    def _calls(self) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        if self._pool is not None:
+            yield from self._pool.calls()
+            return
+        draw, n, size = self._quality.inputs, self._quality.n, self._quality.batch_size
+        assert draw is not None  # noqa: S101 - there is a pool or a function
+        for start in range(0, n, size):
+            yield as_arguments(draw(min(size, n - start)), self._device)
+
+    def _evaluate(self, step: int, samples: torch.Tensor, ready: torch.cuda.Event | None) -> None:
+        """In the background thread: features, metrics, and their way into the record."""
+        started = time.monotonic()
+        try:
+            with _own_stream(self._device, ready):
+                generated = self._plan.collect(open_source(samples), n=self._quality.n)
+                measurements = measure(generated, self._reference.collected(), self._plan)
+            values = [m.to_dict() for m in measurements]
+            self._callback.evaluated(step, values, time.monotonic() - started)
+        except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
+            self._failures += 1
+            self._callback.faults.add("quality", error, step)
+
+
+def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:
+    """The generator that is evaluated."""
+    names = [n.suffix.removeprefix(".") for n in networks]
+    if quality.generator is None and len(networks) == 1:
+        chosen = networks[0]
+    elif quality.generator in names:
+        chosen = networks[names.index(quality.generator)]
+    else:
+        known = ", ".join(names) if len(networks) > 1 else "none, as there is one generator"
+        raise ValueError(f"Quality: generator must be one of {known}, found {quality.generator!r}")
+    if chosen.describe().get("sharded"):
+        raise ValueError(f"Quality: {chosen.name} is sharded and cannot be copied; evaluate a checkpoint instead")
+    return chosen
+
+
+def _ready(device: torch.device) -> torch.cuda.Event | None:
+    """Marks the moment in the training's stream at which the samples are there."""
+    if device.type != "cuda":
+        return None
+    with torch.cuda.device(device):
+        event = torch.cuda.Event()
+        event.record()
+    return event
+
+
+@contextmanager
+def _own_stream(device: torch.device, ready: torch.cuda.Event | None) -> Iterator[None]:
+    """On a GPU a stream beside the training's, which starts when the samples are ready; nothing elsewhere."""
+    if ready is None:
+        yield
+        return
+    stream = torch.cuda.Stream(device)
+    stream.wait_event(ready)
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
