@@ -59,6 +59,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("modes/captured", "modes", "modes with at least one high-quality sample", "low"),
     Signal("modes/robust", "modes", "modes with at least max(5, a tenth of their share) samples", "low"),
     Signal("modes/high_quality", "share", "share of samples within 3 sigma of their mode", "low"),
+    Signal("modes/unrecognised", "share", "share of samples that the classifier gives no mode", "high"),
     Signal("modes/kl", "nats", "KL divergence of the mode histogram from the prior", "high"),
     Signal("modes/tv", "share", "total variation distance of the mode histogram from the prior", "high"),
     Signal("modes/effective", "modes", "exp(entropy) of the mode histogram", "low"),

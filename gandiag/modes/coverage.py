@@ -36,6 +36,8 @@ class ModeCoverage:
         Share of all n samples that belong to a mode; NaN for n = 0.
     captured
         Modes with at least one high-quality sample, the count of Srivastava et al. 2017 and Lin et al. 2018.
+    expected_captured
+        What `captured` is on average for n samples of a perfect generator: the sum of 1 - (1 - prior)^n.
     robust
         Modes with at least max(5, 0.1 * prior * n) high-quality samples.
     missing
@@ -43,6 +45,9 @@ class ModeCoverage:
         No high-quality sample is no evidence about any single mode: then 0.
     kl
         KL(histogram shares || prior) in nats. NaN without a high-quality sample, for want of a histogram.
+    kl_corrected
+        `kl` less what sampling alone adds, (captured - 1) / (2 recognised samples) (Miller 1955): about 0 for a
+        perfect generator, where `kl` is (K - 1) / (2 n). Published values are without this correction.
     tv
         Total variation distance of the two in [0, 1]. NaN without a high-quality sample.
     effective
@@ -56,9 +61,11 @@ class ModeCoverage:
     prior: NDArray[np.float64]
     high_quality: float
     captured: int
+    expected_captured: float
     robust: int
     missing: int
     kl: float
+    kl_corrected: float
     tv: float
     effective: float
     expected_effective: float
@@ -99,15 +106,18 @@ def coverage_of_labels(labels: ArrayLike, prior: NDArray[np.float64]) -> ModeCov
     histogram = statistics.count_labels(labels, len(prior))
     n, recognised = len(np.asarray(labels)), int(histogram.sum())
     shares = histogram / recognised if recognised else np.full(len(prior), np.nan)
+    kl = float(statistics.kl(shares, prior))
     return ModeCoverage(
         n=n,
         histogram=histogram,
         prior=prior,
         high_quality=recognised / n if n else math.nan,
         captured=int((histogram > 0).sum()),
+        expected_captured=statistics.expected_modes(n, prior),
         robust=int((histogram >= np.maximum(ROBUST_SAMPLES, ROBUST_SHARE * prior * n)).sum()),
         missing=int(statistics.missing(histogram, prior).sum()),
-        kl=float(statistics.kl(shares, prior)),
+        kl=kl,
+        kl_corrected=kl - statistics.kl_floor(histogram),
         tv=float(statistics.total_variation(shares, prior)),
         effective=float(statistics.effective(shares)) if recognised else 0.0,
         expected_effective=float(statistics.effective(prior)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from gandiag.modes import statistics
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from gandiag.modes.classifier import Labeller
 
     Floats = NDArray[np.float64]
 
@@ -49,6 +51,8 @@ class ClassHistogram:
         (K,) float64, upper one-sided 99 % bound of each class's share (Clopper & Pearson 1934).
     missing
         Classes whose `upper_share` is below a tenth of `expected`.
+    unrecognised
+        Samples beside the n that were given no class.
     """
 
     n: int
@@ -68,6 +72,7 @@ class ClassHistogram:
     z_p: Floats
     upper_share: Floats
     missing: tuple[int, ...]
+    unrecognised: int = 0
 
 
 def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | None = None) -> ClassHistogram:
@@ -124,6 +129,37 @@ def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | 
         upper_share=statistics.upper_share(found),
         missing=tuple(int(k) for k in np.flatnonzero(statistics.missing(found, expected))),
     )
+
+
+def sample_histogram(samples: Any, labeller: Labeller) -> ClassHistogram:
+    """Label samples and test their class histogram against the labeller's prior.
+
+    The prior of a classifier that ships with gandiag is that of its training data seen through its confusion
+    matrix, so that a perfect generator passes although the classifier errs. Samples drawn with replacement from a
+    fixed set follow the test's multinomial law exactly when the prior has the set's own shares; distinct images of
+    a small set vary less, and then the test rejects less often than `alpha`.
+
+    Parameters
+    ----------
+    samples
+        (n, ...) of whatever the labeller takes, n at least 1.
+    labeller
+        For instance `mnist_classifier()`: the ten-class histogram test of MNIST.
+
+    Raises
+    ------
+    ValueError
+        When the labeller recognises no sample, has one class only, or cannot take the samples.
+
+    >>> from gandiag.modes import Classifier
+    >>> signs = Classifier(lambda x: (x > 0).astype(int), prior=[1, 1])
+    >>> found = sample_histogram(np.array([-1.0, 0.5, 0.0, 2.0]), signs)
+    >>> found.counts.tolist(), found.n
+    ([2, 2], 4)
+    """
+    labels = labeller.label(samples)
+    found = class_histogram(statistics.count_labels(labels, len(labeller.prior)), labeller.prior)
+    return replace(found, unrecognised=int((labels < 0).sum()))
 
 
 def _checked_counts(counts: ArrayLike, classes: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,6 +150,37 @@ def upper_share(counts: ArrayLike, confidence: float = CONFIDENCE) -> Floats:
     found = np.asarray(counts, dtype=np.float64)
     rest = found.sum() - found
     return np.where(rest > 0, betaincinv(found + 1, np.maximum(rest, 1), confidence), 1.0)
+
+
+def wilson(hits: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Two-sided interval of a share seen as `hits` of n (Wilson 1927), (low, high); (0, 1) without samples.
+
+    >>> [round(float(bound), 4) for bound in wilson(99, 100)]
+    [0.9455, 0.9982]
+    """
+    from scipy.special import ndtri
+
+    found, total = np.asarray(hits, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    z2 = float(ndtri((1 + confidence) / 2)) ** 2
+    centre = (found + z2 / 2) / (total + z2)
+    reach = np.sqrt(z2 * (found * (1 - found / np.maximum(total, 1)) + z2 / 4)) / (total + z2)
+    return np.maximum(centre - reach, 0), np.minimum(centre + reach, 1)
+
+
+def expected_modes(n: int, prior: ArrayLike) -> float:
+    """Number of distinct modes among n samples of a perfect generator: the sum of 1 - (1 - w)^n.
+
+    >>> round(expected_modes(2600, np.full(1000, 1e-3)), 1)
+    925.8
+    """
+    return float(-np.expm1(n * np.log1p(-np.asarray(prior, dtype=np.float64))).sum())
+
+
+def kl_floor(counts: ArrayLike) -> float:
+    """What sampling alone adds to the KL of a histogram: (modes seen - 1) / (2 n) nats (Miller 1955); NaN for n = 0."""
+    found = np.asarray(counts)
+    n = int(found.sum())
+    return (int((found > 0).sum()) - 1) / (2 * n) if n else math.nan
 
 
 def missing(counts: ArrayLike, prior: ArrayLike) -> NDArray[np.bool_]:

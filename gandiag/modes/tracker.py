@@ -3,103 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes.classifier import Labeller
 from gandiag.modes.coverage import coverage_of_labels
 from gandiag.modes.digits import digits_classifier
 from gandiag.modes.mixtures import PRESETS, Mixture, preset
+from gandiag.modes.mnist import mnist_classifier
+from gandiag.modes.stacked import stacked_mnist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
     Labels = NDArray[np.int64]
 
 
-@runtime_checkable
-class Labeller(Protocol):
-    """Anything that tells which of K modes a sample belongs to."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-
-    @property
-    def prior(self) -> Floats:
-        """Label distribution of a perfect generator, (K,) positive shares that sum to 1."""
-
-    @property
-    def n(self) -> int:
-        """Number of samples per evaluation."""
-
-    def label(self, samples: NDArray[Any], /) -> Labels:
-        """Mode indices (B,) int64 of samples (B, ...), -1 for a sample of no mode."""
-
-
-@dataclass(frozen=True, eq=False)
-class Classifier:
-    """A `Labeller` made of a function of your own.
-
-    Parameters
-    ----------
-    predict
-        Takes samples (B, ...) as a numpy array. Returns labels (B,), whole numbers in [-1, K) with -1 for
-        "none", or scores (B, K) such as probabilities, of which the largest counts.
-    prior
-        (K,) positive weights of any scale: how often each label occurs among real samples. Measure it with
-        `predict` on held-out real data, or pass `statistics.predicted_prior(class_counts, confusion)`.
-    name
-        What reports call it.
-    n
-        Samples per evaluation, at least 1.
-
-    Raises
-    ------
-    TypeError
-        When `predict` cannot be called.
-    ValueError
-        When the prior or n is not as described.
-
-    >>> signs = Classifier(lambda x: (x[:, 0] > 0).astype(int), prior=[1, 1], name="sign")
-    >>> signs.label(np.array([[-2.0], [3.0]])).tolist()
-    [0, 1]
-    """
-
-    predict: Callable[[NDArray[Any]], ArrayLike]
-    prior: Floats
-    name: str = "custom"
-    n: int = 1000
-
-    def __post_init__(self) -> None:
-        if not callable(self.predict):
-            raise TypeError(f"predict must be a function of samples, found {type(self.predict).__name__}")
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1, found {self.n}")
-        object.__setattr__(self, "prior", statistics.normalised(self.prior))
-
-    def label(self, samples: NDArray[Any], /) -> Labels:
-        """Labels (B,) int64 of samples (B, ...), -1 where `predict` gave -1 or scores with a NaN.
-
-        Raises
-        ------
-        ValueError
-            When `predict` returns neither labels (B,) nor scores (B, K).
-        """
-        found = np.asarray(self.predict(samples))
-        size, modes = len(samples), len(self.prior)
-        if found.shape == (size, modes):
-            unclear = np.isnan(found).any(axis=1)
-            return np.where(unclear, -1, np.where(unclear[:, None], 0, found).argmax(axis=1))
-        if found.shape != (size,):
-            expected = f"({size},) or ({size}, {modes})"
-            raise ValueError(f"predict of {self.name} must return shape {expected}, found {found.shape}")
-        return statistics.checked_labels(found, modes)
+_CLASSIFIERS: Mapping[str, Callable[[], Labeller]] = MappingProxyType(
+    {"digits": digits_classifier, "mnist": mnist_classifier, "stacked_mnist": stacked_mnist}
+)
 
 
 def resolve(modes: object) -> Labeller:
@@ -108,8 +34,8 @@ def resolve(modes: object) -> Labeller:
     Parameters
     ----------
     modes
-        The name of a preset mixture, "digits" (8×8 images in [-1, 1]), a `Mixture`, a `Classifier` or any
-        other `Labeller`.
+        The name of a preset mixture, "digits" (8×8 images in [-1, 1]), "mnist" (28×28), "stacked_mnist" (three
+        channels of 28×28), a `Mixture`, a `Classifier` or any other `Labeller`.
 
     Raises
     ------
@@ -119,15 +45,16 @@ def resolve(modes: object) -> Labeller:
         For anything else.
     """
     if isinstance(modes, str):
-        if modes == "digits":
-            return digits_classifier()
+        if modes in _CLASSIFIERS:
+            return _CLASSIFIERS[modes]()
         if modes in PRESETS:
             return preset(modes)
-        raise ValueError(f"modes={modes!r} is unknown, known names are {', '.join((*PRESETS, 'digits'))}")
+        raise ValueError(f"modes={modes!r} is unknown, known names are {', '.join((*PRESETS, *_CLASSIFIERS))}")
     if isinstance(modes, Labeller) and not isinstance(modes, type):
         return modes
-    accepted = "a preset name, 'digits', a Mixture, a Classifier or another Labeller (name, prior, n, label)"
-    raise TypeError(f"modes must be {accepted}, found {type(modes).__name__}")
+    names = "a preset name, 'digits', 'mnist', 'stacked_mnist'"
+    objects = "a Mixture, a Classifier or another Labeller (name, prior, n, label)"
+    raise TypeError(f"modes must be {names}, {objects}, found {type(modes).__name__}")
 
 
 class ModeTracker:
@@ -190,8 +117,9 @@ class ModeTracker:
     def evaluate(self) -> tuple[dict[str, float], Labels] | None:
         """Signals named as in `gandiag.signals` and the histogram (K,) int64 of the last n samples.
 
-        None until n samples have been seen. `modes/high_quality` is there for mixtures only. When not one of
-        the n samples was recognised, `modes/kl`, `modes/tv` and `modes/missing` are undefined and left out.
+        None until n samples have been seen. `modes/high_quality` is there for mixtures only, and for all else
+        `modes/unrecognised`. When not one of the n samples was recognised, `modes/kl`, `modes/tv` and
+        `modes/missing` are undefined and left out.
         """
         if self._held < self.n:
             return None
@@ -205,6 +133,8 @@ class ModeTracker:
         }
         if isinstance(self.labeller, Mixture):
             signals["modes/high_quality"] = found.high_quality
+        else:
+            signals["modes/unrecognised"] = 1 - found.high_quality
         if found.captured:
             signals |= {"modes/kl": found.kl, "modes/tv": found.tv, "modes/missing": found.missing}
         return {name: float(value) for name, value in signals.items()}, found.histogram
