@@ -336,9 +336,9 @@ class Callback:
         return self._leads
 
     @property
-    def meta(self) -> Mapping[str, Any]:
-        """The content of run.json so far."""
-        return self._worker.recorder.meta
+    def last_evaluation(self) -> Mapping[str, Any] | None:
+        """The latest event of quality values, also of the run that is continued; None without one."""
+        return self._worker.last_evaluation
 
     def infer_family(self, evidence: dict[str, Any]) -> None:
         """Have the loss family inferred from `gandiag.families` evidence, in the background."""

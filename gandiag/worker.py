@@ -11,6 +11,7 @@ import numpy as np
 
 from gandiag.blocks import Block, scatter
 from gandiag.evaluations import KIND as EVALUATION
+from gandiag.evaluations import last_evaluation
 from gandiag.families import infer_family
 from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
@@ -73,6 +74,10 @@ class Worker:
     @property
     def diagnosis(self) -> Diagnosis:
         return self.judge.diagnosis
+
+    @property
+    def last_evaluation(self) -> Mapping[str, Any] | None:
+        return last_evaluation(self._earlier)
 
     def start(self) -> None:
         self._tasks.start()

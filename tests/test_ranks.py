@@ -315,6 +315,7 @@ def test_distributed_data_parallel_is_recorded_as_computed_by_hand(tmp_path):
         assert run.meta["segments"][0]["world_size"] == 2
         assert not run.meta["faults"]
         assert run.scalars.index.tolist() == list(range(1, 31))
+        assert run.series("quality/frechet").index.tolist() == ([30] if attach in ("wrapped", "inner") else [])
         for step, rows in enumerate(zip(*ranks, strict=True), start=1):
             recorded = run.scalars.loc[step]
             for name in ("grad/generator/norm", "grad/discriminator/norm"):

@@ -13,13 +13,14 @@ from gandiag.quality.moments import Moments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gandiag.modes import Labeller
     from gandiag.quality.extractors import FeatureExtractor
     from gandiag.quality.moments import Statistics
     from gandiag.quality.preprocessing import Preprocessing
     from gandiag.quality.sources import Source
 
 IMAGES_KEPT = 512  # for similarities of pairs
-FEATURES, LOGITS, IMAGES, GROUPS = "features", "logits", "images", "groups"
+FEATURES, LOGITS, IMAGES, GROUPS, SEEN = "features", "logits", "images", "groups", "seen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class Collected:
         Moments of ten parts of the samples, for an interval; empty unless a metric needs them.
     labels
         (N,) int64, None unless the source has them.
+    seen
+        (N,) int64, the mode that a labeller sees in each sample, -1 for none; None without a labeller.
     content_hash
         Hash of the samples themselves.
     notes
@@ -58,6 +61,7 @@ class Collected:
     images: torch.Tensor | None = None
     groups: tuple[Moments, ...] = ()
     labels: torch.Tensor | None = None
+    seen: torch.Tensor | None = None
     content_hash: str = ""
     notes: tuple[str, ...] = ()
 
@@ -70,11 +74,13 @@ class Reading:
     device: torch.device
     batch_size: int = 64
     keep: frozenset[str] = frozenset()
+    together: bool = True  # the processes of torch.distributed share the work, and all of them are here
+    labeller: Labeller | None = None  # tells modes apart
     tell: Callable[[int], None] = lambda _: None  # called with the number of samples of each batch
 
 
 def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessing | None) -> Collected:
-    """Read the first n samples of a source once; with several processes each reads its share.
+    """Read the first n samples of a source once; with several processes that work together each reads its share.
 
     Moments are accumulated in float64 and need the same memory for any n; features are kept only on demand.
 
@@ -83,7 +89,7 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
     ValueError
         For samples that the preprocessing or the extractor cannot take, and for fewer than 2 samples.
     """
-    start, stop = distributed.share(n, reading.batch_size)
+    start, stop = distributed.share(n, reading.batch_size) if reading.together else (0, n)
     pass_ = _Pass(reading, preprocessing, start, stride=max(1, -(-n // IMAGES_KEPT)))
     for batch in source.batches(reading.batch_size, start, stop):
         pass_.take(batch)
@@ -97,8 +103,9 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
         features=pass_.joined(FEATURES),
         logits=pass_.joined(LOGITS),
         images=pass_.joined(IMAGES),
+        seen=pass_.joined(SEEN),
         labels=None if labels is None else labels[:n],
-        content_hash=source.content_hash() if distributed.rank() == 0 else "",
+        content_hash=source.content_hash(),
     )
 
 
@@ -110,6 +117,8 @@ class _Pass:
         self._reached, self._stride = start, stride
         self._moments: list[Moments] = []  # batches in turn: of whose parts an interval can be made
         self._kept: dict[str, list[torch.Tensor]] = {name: [] for name in sorted(reading.keep - {GROUPS})}
+        if reading.labeller is not None:
+            self._kept[SEEN] = []
 
     def take(self, batch: torch.Tensor) -> None:
         """Extract one batch of samples."""
@@ -119,12 +128,22 @@ class _Pass:
         found = self._reading.extractor(batch)
         self._part(found.features).update(found.features)
         first = -self._reached % self._stride
-        kept = {FEATURES: found.features, LOGITS: found.logits, IMAGES: batch[first :: self._stride]}
+        kept = {
+            FEATURES: found.features,
+            LOGITS: found.logits,
+            IMAGES: batch[first :: self._stride],
+            SEEN: self._seen(batch),
+        }
         for name, parts in self._kept.items():
             if (part := kept[name]) is not None:
                 parts.append(part)
         self._reached += len(batch)
         self._reading.tell(len(batch))
+
+    def _seen(self, batch: torch.Tensor) -> torch.Tensor | None:
+        """The mode of each sample, by the labeller."""
+        labeller = self._reading.labeller
+        return None if labeller is None else torch.as_tensor(labeller.label(batch.cpu().numpy())).to(batch.device)
 
     def _part(self, features: torch.Tensor) -> Moments:
         """The moments to which this batch belongs."""
@@ -137,7 +156,7 @@ class _Pass:
         """Those of all samples of all processes, and their parts where these were asked for."""
         if not self._moments:
             raise ValueError(f"{name}: no samples were read")
-        for part in self._moments:
+        for part in self._moments if self._reading.together else ():
             part.all_reduce()
         if len(self._moments) == 1:
             return self._moments[0].statistics(), ()
@@ -151,4 +170,5 @@ class _Pass:
         parts = self._kept.get(name)
         if not parts:
             return None
-        return distributed.gathered(torch.cat(parts))
+        rows = torch.cat(parts)
+        return distributed.gathered(rows) if self._reading.together else rows

@@ -19,6 +19,8 @@ from gandiag.quality.evaluate import Evaluation, evaluate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gandiag.quality.labels import Modes
+
 
 def run_evaluate(
     generated: str | None,
@@ -97,8 +99,25 @@ def print_evaluation(found: Evaluation) -> None:
             console.print(f"{m.name} {name.replace('_', ' ')}: {_number(value)}", style="dim")
     for note in dict.fromkeys([*found.notes, *(f"{m.name}: {n}" for m in found.measurements for n in m.notes)]):
         console.print(f"Note: {escape(note)}", style="yellow")
+    for line in _mode_lines(found.modes) if found.modes else ():
+        console.print(escape(line))
     for line in _protocol_lines(found):
         console.print(escape(line), style="dim")
+
+
+def _mode_lines(modes: Modes) -> Iterator[str]:
+    """What the labels show, line by line."""
+    c = modes.coverage
+    yield f"modes by {modes.name}: {c.captured:,} of {len(c.prior):,} captured, {c.robust:,} of them robustly"
+    yield f"  {100 * c.high_quality:.1f} % of the samples belong to a mode; KL {_number(c.kl)} nats, TV {_number(c.tv)}"
+    yield f"  effective number {_number(c.effective)}, of a perfect generator {_number(c.expected_effective)}"
+    if (h := modes.histogram) is not None:
+        missing = f"missing: {', '.join(map(str, h.missing))}" if h.missing else "none missing"
+        yield f"  {missing}; histogram against its prior: p = {_number(h.chi2_p)}"
+    if (asked := modes.conditional) is not None:
+        named = {"ignored": asked.ignored, "collapsed": asked.collapsed, "not assessed": asked.not_assessed}
+        found = "; ".join(f"{what}: {', '.join(map(str, which))}" for what, which in named.items() if which)
+        yield f"  classes as asked for: {found or 'all heeded, all varied'}"
 
 
 def _protocol_lines(found: Evaluation) -> Iterator[str]:

@@ -11,6 +11,7 @@ import torch
 from gandiag.quality import distributed, reference
 from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
 from gandiag.quality.extractors import extractor as make_extractor
+from gandiag.quality.labels import Modes, labeller_of, modes_of
 from gandiag.quality.metrics import DEFAULT_METRICS, Inputs, Metric, chosen
 from gandiag.quality.preprocessing import Preprocessing
 from gandiag.quality.sources import open_source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from os import PathLike
 
+    from gandiag.modes import Labeller
     from gandiag.quality.extractors import FeatureExtractor
     from gandiag.quality.protocol import Measurement
     from gandiag.quality.sources import Source
@@ -37,11 +39,14 @@ class Plan:
     n: int | None = None
     seed: int = 0
     value_range: tuple[float, float] | None = None
+    labeller: Labeller | None = None
+    together: bool = True  # the processes of torch.distributed share the work
 
-    @property
-    def takes_images(self) -> bool:
-        """Whether the extractor looks at images, rather than at vectors."""
-        return self.extractor.takes == "images"
+    def preprocessing(self) -> Preprocessing | None:
+        """What makes bytes of images; None where the extractor takes vectors."""
+        if self.extractor.takes == "vectors":
+            return None
+        return Preprocessing(self.value_range, self.extractor.channels)
 
     @property
     def keep(self) -> frozenset[str]:
@@ -68,16 +73,17 @@ class Plan:
         total = min(n or len(source), len(source))
         if n is not None and n > len(source):
             raise ValueError(f"{source.name}: holds {len(source):,} samples, fewer than the {n:,} asked for")
-        preprocessing = Preprocessing(self.value_range) if self.takes_images else None
         reading = Reading(
             extractor=self.extractor,
             device=self.device,
             batch_size=self.batch_size,
+            together=self.together,
+            labeller=self.labeller,
             keep=self.keep - {GROUPS} if real else self.keep,
             tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
         )
         with torch.inference_mode():
-            return collect(source, total, reading, preprocessing)
+            return collect(source, total, reading, self.preprocessing())
 
 
 class Reference:
@@ -89,8 +95,8 @@ class Reference:
         Whatever `open_source` takes, or a file of mean and covariance.
     plan
         What is measured.
-    tell
-        As for `Plan.collect`.
+    tell, skip_corrupt
+        As for `Plan.collect` and `open_source`.
 
     Raises
     ------
@@ -98,7 +104,7 @@ class Reference:
         When the reference cannot be read, or is a file of statistics and a metric needs features.
     """
 
-    def __init__(self, spec: Any, plan: Plan, tell: Tell | None = None) -> None:
+    def __init__(self, spec: Any, plan: Plan, tell: Tell | None = None, *, skip_corrupt: bool = False) -> None:
         self._plan, self._tell = plan, tell
         self._spec = spec
         self._collected: Collected | None = None
@@ -110,7 +116,7 @@ class Reference:
                 )
             self._collected = reference.from_statistics(spec, plan.device)
         else:
-            self._source = open_source(spec)
+            self._source = open_source(spec, skip_corrupt=skip_corrupt)
 
     def collected(self) -> Collected:
         """The reference set; read from disk where it was collected before in the same way."""
@@ -122,12 +128,14 @@ class Reference:
                 "extractor": [plan.extractor.name, plan.extractor.hash, plan.extractor.resize],
                 "range": plan.value_range,
                 "keep": sorted(plan.keep - {GROUPS}),
+                "labels": plan.labeller.name if plan.labeller else "",
             }
             name = reference.key(facts)
             found = reference.load(name, plan.device)
             if found is None:
                 found = plan.collect(self._source, real=True, tell=self._tell)
-                reference.save(name, found)
+                if not (plan.together and distributed.rank()):
+                    reference.save(name, found)
             self._collected = found
         return self._collected
 
@@ -142,16 +150,19 @@ class Evaluation:
         Names of the two sets; an empty reference where no metric needs one.
     measurements
         The values, each with its protocol.
-    preprocessing
-        How images were brought to bytes.
     seconds
         How long it took.
+    modes
+        What the labels show, None unless modes were asked for.
+    notes
+        What was left out or converted while reading.
     """
 
     generated: str
     reference: str
     measurements: tuple[Measurement, ...]
     seconds: float
+    modes: Modes | None = None
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Measurement:
@@ -174,6 +185,7 @@ class Evaluation:
                 "notes": self.notes,
                 "seconds": self.seconds,
             }
+            | ({"modes": self.modes.to_dict()} if self.modes else {})
         )
         return plain
 
@@ -190,6 +202,8 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
     compiled: bool = False,
+    modes: Any = None,
+    together: bool = True,
 ) -> Plan:
     """A plan from what a user gives; see `evaluate` for the arguments and for what is raised."""
     made = make_extractor(
@@ -203,6 +217,8 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
         n=n,
         seed=seed,
         value_range=value_range,
+        labeller=None if modes is None else labeller_of(modes),
+        together=together,
     )
 
 
@@ -233,6 +249,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     metrics: Sequence[str] | str | None = None,
     extractor: Any = "inception-v3-compat",
     held_out: Any = None,
+    modes: Any = None,
     n: int | None = None,
     batch_size: int = 64,
     device: torch.device | str = "cpu",
@@ -261,6 +278,9 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         A name, a module or a `FeatureExtractor`, see `gandiag.quality.extractor`.
     held_out
         Real samples that the generator never saw, for the metric "copying"; the reference is then what it learnt from.
+    modes
+        What tells modes or classes apart, to count them: "mnist", a preset, a `Classifier`, see `gandiag.modes.resolve`.
+        Where both sets have labels, each class is judged.
     n
         How many generated samples to use, by default all.
     batch_size
@@ -294,7 +314,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     started = time.monotonic()
     plan = planned(
         extractor=extractor, metrics=metrics, extractor_weights=extractor_weights, checksum=checksum, device=device,
-        batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled,
+        batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled, modes=modes,
     )  # fmt: skip
     plan.check_sets(reference=reference is not None, held_out=held_out is not None)
     source = open_source(generated, skip_corrupt=skip_corrupt)
@@ -309,6 +329,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         generated=fake.name,
         reference=real.name if real else "",
         measurements=tuple(measure(fake, real, plan, apart)),
+        modes=modes_of(fake, real, plan.labeller) if plan.labeller else None,
         notes=(*fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
         seconds=time.monotonic() - started,
     )

@@ -43,11 +43,7 @@ class Protocol:
 
     def differences(self, other: Protocol) -> tuple[str, ...]:
         """Each point in which two protocols differ, as "n 5,000 against 50,000"."""
-        return tuple(
-            f"{one.name.replace('_', ' ')} {_shown(mine)} against {_shown(theirs)}"
-            for one in fields(self)
-            if (mine := getattr(self, one.name)) != (theirs := getattr(other, one.name))
-        )
+        return differing(*({one.name: getattr(p, one.name) for one in fields(p)} for p in (self, other)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +104,19 @@ def difference(one: Measurement, other: Measurement) -> float:
     if found := one.protocol.differences(other.protocol):
         raise ProtocolError(f"two values of {one.name} cannot be compared: {'; '.join(found)}")
     return one.value - other.value
+
+
+def differing(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each point of `theirs` in which two protocols differ.
+
+    >>> differing({"n": 5000, "resize": "none"}, {"n": 50_000})
+    ('n 5,000 against 50,000',)
+    """
+    return tuple(
+        f"{name.replace('_', ' ')} {_shown(mine.get(name))} against {_shown(value)}"
+        for name, value in theirs.items()
+        if mine.get(name) != value
+    )
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gandiag.quality import distributed
 from gandiag.quality.collect import Collected
 from gandiag.quality.moments import Statistics
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gandiag")
 
 MAX_CACHED = 2 * 2**30  # bytes of features; a larger set is read anew each time
-PARTS = ("features", "logits", "images", "labels")
+PARTS = ("features", "logits", "images", "labels", "seen")
 
 
 def cache_folder() -> Path:
@@ -56,8 +55,6 @@ def save(name: str, collected: Collected) -> None:
     """Keep a collected set unless it is too large; that it cannot be written is logged."""
     parts = {part: getattr(collected, part) for part in PARTS}
     if sum(t.numel() * t.element_size() for t in parts.values() if t is not None) > MAX_CACHED:
-        return
-    if distributed.rank():
         return
     content = {
         "name": collected.name,

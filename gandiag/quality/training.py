@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gandiag.probes.batches import first_tensor
+from gandiag.probes.networks import GENERATOR
 from gandiag.quality.evaluate import Plan, Reference, measure, planned
 from gandiag.quality.frozen import device_of, forked_rng, frozen_copy, generate
 from gandiag.quality.inputs import InputPool, as_arguments
 from gandiag.quality.metrics import DEFAULT_METRICS
-from gandiag.quality.preprocessing import Preprocessing
+from gandiag.quality.protocol import ProtocolError, differing
 from gandiag.quality.sources import open_source
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from gandiag.callback import Callback
     from gandiag.probes.networks import Network
+    from gandiag.quality.collect import Collected
 
 MAX_FAILURES = 3  # evaluations that failed; then no other is tried
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
@@ -38,7 +40,9 @@ class Quality:
 
     The generator that is evaluated is a copy in evaluation mode. It is given what G was given last in training,
     n of those inputs, with their labels or conditions, so nothing is assumed of the latents. The copy runs between
-    two steps; features and metrics are computed in a background thread, on a GPU in a stream of its own.
+    two steps, metrics are computed in a background thread, and on a GPU all of it in a stream beside the training's.
+    Features are extracted in the background, too, unless that takes a setting that the training shares: on a GPU,
+    where convolutions must not round to TF32, and by modules of your own, which may draw random numbers.
 
     Parameters
     ----------
@@ -108,22 +112,34 @@ class QualityProbe:
         self._plan: Plan = planned(
             extractor=quality.extractor,
             metrics=quality.metrics,
-            weights=quality.weights,
+            extractor_weights=quality.weights,
+            value_range=quality.value_range,
             device=self._device,
             batch_size=quality.batch_size,
             n=quality.n,
             seed=quality.seed,
+            together=False,
         )
         self._reference = Reference(quality.reference, self._plan)
+        last = callback.last_evaluation
+        self._earlier = last["measurements"][0]["protocol"] if last and last["measurements"] else None
+        made = self._plan.extractor
+        self._refuse_another(extractor=made.name, extractor_hash=made.hash, resize=made.resize, n=quality.n)
         self._pool = None if quality.inputs else InputPool(quality.n)
-        self._preprocessing = Preprocessing(quality.value_range) if self._plan.takes_images else None
+        self._preprocessing = self._plan.preprocessing()
+        self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
+        self._beside = self._plan.extractor.passive
+        if not self._beside:
+            self._reference.collected()  # now: it must not wait for a moment between two steps
         self._thread: threading.Thread | None = None
         self._failures = 0
+        self._trains = False  # G was seen in training mode; some never are
         self._due = callback.completed_steps // quality.every * quality.every + quality.every
 
-    def on_generator(self, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
-        """After a forward pass of G in training: keep what it was given."""
-        batch = first_tensor(output)
+    def on_generator(self, module: nn.Module, arguments: Any, kwargs: Any, output: Any) -> None:
+        """After a forward pass of G: keep what it was given, unless that is the loop's own look at some samples."""
+        self._trains = self._trains or module.training
+        batch = first_tensor(output) if module.training or not self._trains else None
         if self._pool is not None and self._failures < MAX_FAILURES and batch is not None:
             self._pool.keep(arguments, kwargs, len(batch))
 
@@ -141,14 +157,25 @@ class QualityProbe:
             self._callback.faults.add("quality", POSTPONED.format(step=step), step)
             return
         try:
-            samples = self._samples()
+            with _stream(self._stream):
+                generated = self._samples()
+                if not self._beside:
+                    generated = self._collected(generated)
         except Exception:
             self._failures += 1
             raise
         self._thread = threading.Thread(
-            target=self._evaluate, args=(step, samples, _ready(self._device)), name="gandiag quality", daemon=True
+            target=self._evaluate, args=(step, generated), name="gandiag quality", daemon=True
         )
         self._thread.start()
+
+    def _refuse_another(self, **now: Any) -> None:
+        """Raise a ProtocolError when the run that is continued was measured in another way."""
+        if self._earlier is not None and (found := differing(self._earlier, now)):
+            raise ProtocolError(
+                f"the quality of this run was measured in another way before: {'; '.join(found)}; keep to it, or "
+                "choose another run_dir"
+            )
 
     def close(self) -> None:
         """Wait for the evaluation in progress."""
@@ -178,13 +205,19 @@ class QualityProbe:
         for start in range(0, n, size):
             yield as_arguments(draw(min(size, n - start)), self._device)
 
-    def _evaluate(self, step: int, samples: torch.Tensor, ready: torch.cuda.Event | None) -> None:
-        """In the background thread: features, metrics, and their way into the record."""
+    def _collected(self, samples: torch.Tensor) -> Collected:
+        return self._plan.collect(open_source(samples), n=self._quality.n)
+
+    def _evaluate(self, step: int, generated: torch.Tensor | Collected) -> None:
+        """In the background thread: features where possible, metrics, and their way into the record."""
         started = time.monotonic()
         try:
-            with _own_stream(self._device, ready):
-                generated = self._plan.collect(open_source(samples), n=self._quality.n)
-                measurements = measure(generated, self._reference.collected(), self._plan)
+            with _stream(self._stream):
+                if isinstance(generated, torch.Tensor):
+                    generated = self._collected(generated)
+                known = self._reference.collected()
+                self._refuse_another(reference_hash=known.content_hash)
+                measurements = measure(generated, known, self._plan)
             values = [m.to_dict() for m in measurements]
             self._callback.evaluated(step, values, time.monotonic() - started)
         except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
@@ -194,6 +227,7 @@ class QualityProbe:
 
 def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:
     """The generator that is evaluated."""
+    networks = [n for n in networks if n.role == GENERATOR]
     names = [n.suffix.removeprefix(".") for n in networks]
     if quality.generator is None and len(networks) == 1:
         chosen = networks[0]
@@ -207,24 +241,13 @@ def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:
     return chosen
 
 
-def _ready(device: torch.device) -> torch.cuda.Event | None:
-    """Marks the moment in the training's stream at which the samples are there."""
-    if device.type != "cuda":
-        return None
-    with torch.cuda.device(device):
-        event = torch.cuda.Event()
-        event.record()
-    return event
-
-
 @contextmanager
-def _own_stream(device: torch.device, ready: torch.cuda.Event | None) -> Iterator[None]:
-    """On a GPU a stream beside the training's, which starts when the samples are ready; nothing elsewhere."""
-    if ready is None:
+def _stream(stream: torch.cuda.Stream | None) -> Iterator[None]:
+    """Work in a stream beside the one in use, from what that has done so far; nothing without one."""
+    if stream is None:
         yield
         return
-    stream = torch.cuda.Stream(device)
-    stream.wait_event(ready)
+    stream.wait_stream(torch.cuda.current_stream(stream.device))
     with torch.cuda.stream(stream):
         yield
     stream.synchronize()

@@ -21,6 +21,7 @@ INCEPTION = "inception-v3-compat/2048"
 
 NEIGHBOURS = 10_000  # samples per set for neighbour metrics, as Naeem et al. 2020 use
 MANIFOLD_K, COVERAGE_K = 3, 5  # Kynkäänniemi et al. 2019; Naeem et al. 2020
+T_95 = 2.262  # Student's t of 9 degrees of freedom
 BLOCKS = 10  # for the standard error of a kernel distance
 
 

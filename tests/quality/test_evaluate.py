@@ -1,0 +1,207 @@
+"""`gandiag evaluate` and `gandiag.quality.evaluate`: right values, from any kind of input, and one sentence for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from gandiag.cli import main
+from gandiag.quality import evaluate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Reference features of a test stay with it."""
+    monkeypatch.setenv("GANDIAG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> tuple[Path, Path]:
+    """Generated and real points, 600 and 800 of them in five dimensions, a unit apart in each."""
+    paths = tmp_path / "fake.npy", tmp_path / "real.npy"
+    np.save(paths[0], RNG.normal(size=(600, 5)).astype(np.float32) + 1)
+    np.save(paths[1], RNG.normal(size=(800, 5)).astype(np.float32))
+    return paths
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> tuple[Path, Path]:
+    """Folders of greyscale PNGs: scikit-learn's digits in two halves."""
+    images = (load_digits().images * 15.9375).round().astype(np.uint8)
+    folders = tmp_path / "fake", tmp_path / "real"
+    for folder, half in zip(folders, (images[::6], images[1::3]), strict=True):
+        folder.mkdir()
+        for i, image in enumerate(half):
+            Image.fromarray(image).save(folder / f"{i:04d}.png")
+    return folders
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+
+
+def values(result: Result) -> dict[str, float]:
+    assert result.exit_code == 0, result.output
+    return {m["name"]: m["value"] for m in json.loads(result.stdout)["measurements"]}
+
+
+def test_points_on_disk(points: tuple[Path, Path]) -> None:
+    """The Fréchet distance of two unit Gaussians five units of squared distance apart is 5, plus a small bias."""
+    found = values(run(points[0], "--reference", points[1], "--extractor", "identity", "--json"))
+    assert found["frechet"] == pytest.approx(5, abs=0.6)
+    assert set(found) == {"frechet", "kernel_distance", "precision", "recall", "density", "coverage"}
+
+
+def test_a_table_for_people(points: tuple[Path, Path]) -> None:
+    """Values, interval, what a perfect model would score, and the protocol."""
+    result = run(points[0], "--reference", points[1], "--extractor", "identity", "--metrics", "fid,coverage")
+    assert result.exit_code == 0
+    for word in ("frechet", "coverage", "95 % interval", "a perfect model", "600 samples of fake.npy", "800", "identity"):
+        assert word in result.output
+
+
+def test_folders_of_images(digits: tuple[Path, Path]) -> None:
+    """Two halves of one data set are alike under the digits classifier: near what a perfect model would score."""
+    result = run(digits[0], "--reference", digits[1], "--extractor", "digits", "--json")
+    found = {m["name"]: m for m in json.loads(result.stdout)["measurements"]}
+    assert found["frechet"]["value"] < 3 * found["frechet"]["perfect"]
+    assert found["coverage"]["value"] == pytest.approx(found["coverage"]["perfect"], abs=0.1)
+    assert found["classifier_score"]["value"] > 8
+    assert found["frechet"]["protocol"]["n"] == 300
+
+
+def test_modes_beside_the_metrics(digits: tuple[Path, Path], tmp_path: Path) -> None:
+    """With --modes the classes are counted, and a lost one is named."""
+    everything = json.loads(run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout)
+    assert everything["modes"]["captured"] == 10
+    assert everything["modes"]["missing"] == []
+    labels = load_digits().target[::6]
+    for i in np.flatnonzero(labels == 3):
+        (digits[0] / f"{i:04d}.png").unlink()
+    without = json.loads(run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout)
+    assert without["modes"]["missing"] == [3]
+
+
+def test_a_saved_generator(tmp_path: Path, points: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A factory and a file of weights stand for samples on disk."""
+    (tmp_path / "saved_for_tests.py").write_text(
+        "import torch\ndef build():\n    return torch.nn.Linear(3, 5), lambda n: torch.randn(n, 3)\n"
+    )
+    torch.save({"weight": torch.zeros(5, 3), "bias": torch.full((5,), 7.0)}, tmp_path / "g.pt")
+    monkeypatch.chdir(tmp_path)
+    asked = ["--generator", "saved_for_tests:build", "--weights", "g.pt", "--n", 50, "--reference", points[1]]
+    result = run(*asked, "--extractor", "identity", "--metrics", "fid", "--json")
+    assert values(result)["frechet"] == pytest.approx(5 * 7**2 + 5, rel=0.1)  # a point seven away in each dimension
+    assert "rank 0 of 5" in result.output
+
+
+def test_a_run_directory_serves_as_samples(tmp_path: Path) -> None:
+    """The snapshots of a run are images like any other."""
+    import gandiag
+
+    images = torch.from_numpy(load_digits().images[:64] / 8 - 1).float()[:, None]
+    with gandiag.Callback(tmp_path / "run") as callback:
+        callback.sample(images)
+        callback.step()
+    found = evaluate(tmp_path / "run", (images + 1) / 2, extractor="digits", metrics="fid")
+    assert found is not None
+    assert found["frechet"].value < 0.5  # bytes on disk are rounded
+
+
+def test_the_reference_is_read_once(points: tuple[Path, Path], own_cache: Path) -> None:
+    """A second evaluation takes the reference's features from the cache, and changed content does not."""
+    asked = (points[0], "--reference", points[1], "--extractor", "identity", "--json")
+    first = values(run(*asked))
+    kept = list(own_cache.glob("*.pt"))
+    assert len(kept) == 1
+    assert values(run(*asked)) == first
+    np.save(points[1], np.load(points[1]) + 1)
+    assert values(run(*asked))["frechet"] < first["frechet"] / 10
+    kept[0].write_bytes(b"damaged")
+    assert len(list(own_cache.glob("*.pt"))) == 2
+
+
+def test_a_damaged_cache_is_told_of_and_read_anew(
+    points: tuple[Path, Path], own_cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The value is right all the same."""
+    asked = (points[0], "--reference", points[1], "--extractor", "identity", "--json")
+    first = values(run(*asked))
+    next(own_cache.glob("*.pt")).write_bytes(b"damaged")
+    assert values(run(*asked)) == first
+    assert "read anew" in caplog.text
+
+
+def test_statistics_serve_as_a_reference(points: tuple[Path, Path], tmp_path: Path) -> None:
+    """A file of mean and covariance gives the same distance; metrics of features are refused."""
+    real = np.load(points[1]).astype(np.float64)
+    np.savez(tmp_path / "stats.npz", mu=real.mean(0), sigma=np.cov(real, rowvar=False))
+    asked = (points[0], "--extractor", "identity", "--json", "--reference")
+    plain = values(run(*asked, points[1], "--metrics", "fid"))
+    assert values(run(*asked, tmp_path / "stats.npz", "--metrics", "fid")) == pytest.approx(plain, rel=1e-9)
+    refused = run(*asked, tmp_path / "stats.npz", "--metrics", "fid,recall")
+    assert refused.exit_code == 2
+    assert "recall" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["points", "digits"])
+def test_several_processes_give_the_result_of_one(kind: str, request: pytest.FixtureRequest) -> None:
+    """Under torchrun samples are shared out and the values agree to 1e-9."""
+    fake, real = request.getfixturevalue(kind)
+    extractor = "identity" if kind == "points" else "digits"
+    asked = ["evaluate", str(fake), "--reference", str(real), "--extractor", extractor, "--batch-size", "32", "--json"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GANDIAG_CACHE": os.environ["GANDIAG_CACHE"] + "-many"}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gandiag"]
+    many = subprocess.run([*launch, *asked], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert many.returncode == 0, many.stderr
+    one = CliRunner().invoke(main, asked)
+    expected = values(one)
+    found = {m["name"]: m["value"] for m in json.loads(many.stdout)["measurements"]}
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere", "--reference", "{real}"], "nowhere"),
+        (["{fake}"], "fid needs real samples"),
+        ([], "either GENERATED"),
+        (["{fake}", "--reference", "{real}", "--metrics", "fid,foo"], "'foo' is unknown"),
+        (["{fake}", "--reference", "{real}", "--metrics", "copying"], "held"),
+        (["{fake}", "--reference", "{real}", "--n", "5000"], "holds 600 samples, fewer than the 5,000"),
+        (["{fake}", "--reference", "{real}", "--device", "abacus"], "abacus"),
+        (["{fake}", "--reference", "{real}", "--metrics", "is"], "logits"),
+        (["--generator", "a:b", "--reference", "{real}"], "--n"),
+        (["{nan}", "--reference", "{real}"], "finite"),
+        (["{few}", "--reference", "{real}"], "k"),
+        (["{wide}", "--reference", "{real}"], "dimensions"),
+    ],
+)
+def test_bad_input_gets_one_sentence(points: tuple[Path, Path], tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Exit code 2, one line, no traceback."""
+    places = {"fake": points[0], "real": points[1]}
+    for name, array in {"nan": np.full((50, 5), np.nan), "few": np.zeros((3, 5)), "wide": np.zeros((50, 9))}.items():
+        places[name] = tmp_path / f"{name}.npy"
+        np.save(places[name], array)
+    result = run(*(a.format(**places) for a in arguments), "--extractor", "identity")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("gandiag: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert said in result.stderr
