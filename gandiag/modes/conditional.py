@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MIN_SAMPLES = 30  # fewer of a class, generated or real, and it is not assessed; ours
 IGNORED = 0.5  # of the accuracy on real samples, below which a label counts as ignored; ours
-COLLAPSED = 0.1  # of the effective number of real samples, below which a class counts as collapsed; ours
+COLLAPSED = 0.2  # of the effective number of real samples, below which a class counts as collapsed; ours
 LIKENESS = 1 / 3  # of the median distance between real samples of the class: closer ones count as alike; ours
 MOST = 500  # samples of a class behind its variety, generated and real: 2 MB of distances
 
@@ -79,7 +79,7 @@ class ConditionalCoverage:
     ignored
         Classes with `accuracy_p` below alpha and `accuracy_high` below half of `real_accuracy`.
     collapsed
-        Classes with `effective_p` below alpha and `effective` below a tenth of `real_effective`.
+        Classes with `effective_p` below alpha and `effective` below a fifth of `real_effective`.
     not_assessed
         Classes with too few generated or real samples.
     """
@@ -132,7 +132,7 @@ def conditional_coverage(
     assessed = (n >= min_samples) & (m >= min_samples)
     hits, real_hits = (_hits(part, classes) for part in (generated, real))
     low, high = statistics.wilson(hits, n)
-    accuracy, real_accuracy = (_where(assessed, a / np.maximum(b, 1)) for a, b in ((hits, n), (real_hits, m)))
+    accuracy, real_accuracy = (a / np.where(assessed, b, np.nan) for a, b in ((hits, n), (real_hits, m)))
     accuracy_p = _corrected(assessed, _fewer(hits, n, real_hits, m))
     effective, real_effective, raw_p = np.full((3, classes), np.nan)
     if generated.features is not None and real.features is not None:
@@ -145,8 +145,8 @@ def conditional_coverage(
     return ConditionalCoverage(
         n=n,
         accuracy=accuracy,
-        accuracy_low=_where(assessed, low),
-        accuracy_high=_where(assessed, high),
+        accuracy_low=np.where(assessed, low, np.nan),
+        accuracy_high=np.where(assessed, high, np.nan),
         real_accuracy=real_accuracy,
         accuracy_p=accuracy_p,
         seen_as=np.array([_most_frequent(generated.seen[generated.asked == k]) for k in range(classes)]),
@@ -195,10 +195,6 @@ def _on_cpu(values: Any) -> Any:
 
 def _hits(part: Conditioned, classes: int) -> Labels:
     return statistics.count_labels(part.asked[part.asked == part.seen], classes)
-
-
-def _where(assessed: NDArray[np.bool_], values: Floats) -> Floats:
-    return np.where(assessed, values, np.nan)
 
 
 def _corrected(assessed: NDArray[np.bool_], raw: Floats) -> Floats:
@@ -250,4 +246,4 @@ def _alike(squared: Floats, width2: float) -> tuple[float, float]:
 def _squared_distances(points: Floats) -> Floats:
     centred = points - points.mean(axis=0)
     squares = np.square(centred).sum(axis=1)
-    return np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0)
+    return np.asarray(np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0))

@@ -124,8 +124,10 @@ def coverage_of_labels(labels: ArrayLike, prior: NDArray[np.float64]) -> ModeCov
     )
 
 
-def expected_high_quality(dimensions: int) -> float:
-    """Share of high-quality samples that a perfect generator has: P(chi-square with d degrees < 9).
+def expected_high_quality(dimensions: int, radius: float = RADIUS) -> float:
+    """Share of samples within `radius` sigma of their mode that a perfect generator has.
+
+    That is P(chi-square with d degrees < radius^2), for the 3 sigma of `mode_coverage` by default.
 
     It is 1 - exp(-4.5) = 0.98889 in the plane and falls fast with the dimension. A higher share than chance
     allows means samples that are too close to their modes, not better ones.
@@ -135,4 +137,4 @@ def expected_high_quality(dimensions: int) -> float:
     """
     from scipy.special import gammainc
 
-    return float(gammainc(dimensions / 2, RADIUS**2 / 2))
+    return float(gammainc(dimensions / 2, radius**2 / 2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,7 +11,7 @@ import numpy as np
 from gandiag.modes import statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import torch
     from numpy.typing import ArrayLike, NDArray
@@ -85,7 +84,7 @@ class MnistClassifier:
         self._weights = {self.device: _moved(weights, self.device)}
 
     def features(self, images: Images) -> torch.Tensor:
-        """Activations (n, 128) float32 before the last layer, at least 0; NaN for an image with a NaN or infinity.
+        """Activations (n, 128) float32 before the last layer, >= 0; NaN for an image with a NaN or infinity.
 
         Raises
         ------
@@ -114,10 +113,10 @@ class MnistClassifier:
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The weights by the names under which the shipped file holds them."""
-        layers = enumerate(self._weights[self.device])
-        return {
-            f"{kind}{i}": part.cpu().numpy() for i, layer in layers for kind, part in zip(PARTS, layer, strict=True)
-        }
+        found: dict[str, NDArray[np.float32]] = {}
+        for i, (weight, bias) in enumerate(self._weights[self.device]):
+            found |= {f"weight{i}": weight.cpu().numpy(), f"bias{i}": bias.cpu().numpy()}
+        return found
 
     def _chunked(self, images: Images, run: Callable[..., torch.Tensor]) -> torch.Tensor:
         import torch
@@ -128,7 +127,7 @@ class MnistClassifier:
         if device not in self._weights:
             self._weights[device] = _moved(self._weights[self.device], device)
         found = []
-        with _plain(device):
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # float32 even in a loop under autocast
             for start in range(0, max(len(given), 1), CHUNK):
                 pixels, readable = _scaled(_as_tensor(given[start : start + CHUNK], device), self.value_range)
                 found.append(run(pixels, self._weights[device]).where(readable[:, None], torch.nan))
@@ -205,12 +204,14 @@ def _as_tensor(images: Any, device: torch.device) -> torch.Tensor:
     """Checked images as a tensor (n, 1, 28, 28)."""
     import torch
 
-    if not isinstance(images, torch.Tensor):
+    if isinstance(images, torch.Tensor):
+        given = images
+    else:
         kind = np.uint8 if images.dtype == np.uint8 else np.float32
-        images = torch.from_numpy(np.array(images, dtype=kind)).to(device)
-    side = PADDED if images.shape[-1] == PADDED else SIDE
+        given = torch.from_numpy(np.array(images, dtype=kind)).to(device)
+    side = PADDED if given.shape[-1] == PADDED else SIDE
     margin = (side - SIDE) // 2
-    return images.reshape(-1, 1, side, side)[..., margin : margin + SIDE, margin : margin + SIDE]
+    return given.reshape(-1, 1, side, side)[..., margin : margin + SIDE, margin : margin + SIDE]
 
 
 def _scaled(images: torch.Tensor, value_range: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -228,22 +229,15 @@ def _scaled(images: torch.Tensor, value_range: tuple[float, float]) -> tuple[tor
 def _convolved(pixels: torch.Tensor, weights: Any) -> torch.Tensor:
     from torch.nn.functional import conv2d
 
-    maps = pixels
+    maps: torch.Tensor = pixels
     for (weight, bias), (_, _, stride, padding) in zip(weights, LAYERS, strict=False):
         maps = conv2d(maps, weight, bias, stride, padding).relu()
-    return maps.mean(dim=(2, 3))
+    features: torch.Tensor = maps.mean(dim=(2, 3))
+    return features
 
 
 def _scored(pixels: torch.Tensor, weights: Any) -> torch.Tensor:
     from torch.nn.functional import linear
 
-    return linear(_convolved(pixels, weights), *weights[-1])
-
-
-@contextmanager
-def _plain(device: torch.device) -> Iterator[None]:
-    """No gradient, and float32 even within a loop under autocast."""
-    import torch
-
-    with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        yield
+    scores: torch.Tensor = linear(_convolved(pixels, weights), *weights[-1])
+    return scores

@@ -176,6 +176,18 @@ def expected_modes(n: int, prior: ArrayLike) -> float:
     return float(-np.expm1(n * np.log1p(-np.asarray(prior, dtype=np.float64))).sum())
 
 
+def samples_to_see(prior: ArrayLike, miss: float = 1e-6) -> int:
+    """Samples of a perfect generator after which some mode is still unseen with a probability below `miss`.
+
+    By Bonferroni's bound for the rarest of the K modes.
+
+    >>> samples_to_see(np.full(8, 1 / 8))
+    120
+    """
+    shares = normalised(prior)
+    return math.ceil(math.log(miss / shares.size) / math.log1p(-float(shares.min()))) if shares.size > 1 else 1
+
+
 def kl_floor(counts: ArrayLike) -> float:
     """What sampling alone adds to the KL of a histogram: (modes seen - 1) / (2 n) nats (Miller 1955); NaN for n = 0."""
     found = np.asarray(counts)

@@ -7,7 +7,6 @@ test images are looked at once, for the numbers on the card.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -24,17 +23,17 @@ from torch.nn import functional
 
 from gandiag.modes import statistics
 from gandiag.modes.mnist import CARD, CLASSES, LAYERS, SIDE, WEIGHTS, MnistClassifier
+from gandiag.modes.mnist_data import FILES, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    Bytes = NDArray[np.uint8]
+    from gandiag.modes.mnist_data import Bytes, Data
 
 COMMAND = "python -m gandiag.modes.train_mnist"
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+EPSILON = 1e-5  # of batch normalisation
 
 
 @dataclass(frozen=True)
@@ -57,49 +56,6 @@ class Recipe:
     shift_px: float = 2.0
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Images (n, 28, 28) and digits (n,), uint8, of MNIST's training and of its test part."""
-
-    train: tuple[Bytes, Bytes]
-    test: tuple[Bytes, Bytes]
-
-
-def load(folder: Path) -> Data:
-    """MNIST from its four IDX files, gzipped or not.
-
-    Raises ValueError when one is missing, damaged, or does not fit the others.
-    """
-    images, digits, test_images, test_digits = (read_idx(folder, name) for name in FILES)
-    for pictures, labels, part in ((images, digits, "training"), (test_images, test_digits, "test")):
-        if pictures.shape != (len(labels), SIDE, SIDE):
-            found = f"images {pictures.shape} and labels {labels.shape}"
-            raise ValueError(f"the {part} part must have images (n, 28, 28) and labels (n,), found {found}")
-        if sorted(set(labels.tolist())) != list(range(CLASSES)):
-            raise ValueError(f"the {part} part must have labels 0 to 9, found {sorted(set(labels.tolist()))}")
-    return Data((images, digits), (test_images, test_digits))
-
-
-def read_idx(folder: Path, name: str) -> Bytes:
-    """One IDX file of bytes, `name` or `name`.gz; its shape is that of its header.
-
-    Raises ValueError when it is missing or damaged.
-    """
-    plain, packed = folder / name, folder / f"{name}.gz"
-    try:
-        raw = plain.read_bytes() if plain.is_file() else gzip.decompress(packed.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"no {name} or {name}.gz in {folder}") from None
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{packed} cannot be unpacked: {error}") from error
-    dimensions = raw[3] if len(raw) > 3 and raw[:3] == b"\0\0\x08" else 0
-    shape = np.frombuffer(raw, ">u4", dimensions, 4) if 4 * dimensions + 4 <= len(raw) else np.empty(0)
-    start = 4 * dimensions + 4
-    if not dimensions or len(shape) != dimensions or math.prod(shape.tolist()) != len(raw) - start:
-        raise ValueError(f"{name} in {folder} is no whole IDX file of bytes: {len(raw)} bytes, first {raw[:4].hex()}")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape.tolist())
-
-
 class Network(nn.Module):
     """The classifier in training: batch normalisation after each convolution."""
 
@@ -108,7 +64,10 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         width = 1
         for channels, kernel, stride, padding in LAYERS:
-            layers += [nn.Conv2d(width, channels, kernel, stride, padding, bias=False), nn.BatchNorm2d(channels)]
+            layers += [
+                nn.Conv2d(width, channels, kernel, stride, padding, bias=False),
+                nn.BatchNorm2d(channels, EPSILON),
+            ]
             layers.append(nn.ReLU())
             width = channels
         self.body = nn.Sequential(*layers)
@@ -133,7 +92,9 @@ def distorted(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Ten
 
 def fit(images: Bytes, digits: Bytes, recipe: Recipe) -> tuple[MnistClassifier, list[dict[str, float]]]:
     """Train on images (n, 28, 28) and digits (n,); the classifier (prior uniform) and each epoch's validation."""
-    torch.set_num_threads(1)  # the sums, and so the weights, do not depend on the number of cores
+    if len(images) < recipe.validation + recipe.batch or not recipe.validation:
+        needed = f"{recipe.validation} for validation and {recipe.batch} for a batch"
+        raise ValueError(f"training needs images for both parts, {needed}, found {len(images)}")
     order = torch.from_numpy(np.random.default_rng(recipe.seed).permutation(len(images)))
     pixels, labels = torch.from_numpy(images.copy())[:, None], torch.from_numpy(digits.astype(np.int64))
     held, rest = order[: recipe.validation], order[recipe.validation :]
@@ -141,7 +102,7 @@ def fit(images: Bytes, digits: Bytes, recipe: Recipe) -> tuple[MnistClassifier, 
         torch.manual_seed(recipe.seed)
         network = Network().to(memory_format=torch.channels_last)
     trainer = _Trainer(network, recipe, updates=recipe.epochs * (len(rest) // recipe.batch))
-    best, history = None, []
+    best, history = None, list[dict[str, float]]()
     for epoch in range(recipe.epochs):
         trainer.epoch(pixels[rest], labels[rest])
         classifier = folded(trainer.averaged.module)
@@ -185,15 +146,16 @@ class _Trainer:
 
 
 def folded(network: nn.Module) -> MnistClassifier:
-    """The network as it is shipped: normalisation folded into the convolutions, weights rounded to float16."""
+    """A `Network` as it is shipped: normalisation folded into the convolutions, weights rounded to float16."""
+    state = network.state_dict()
     weights = []
-    body, head = network.body, network.head
     for i in range(0, 3 * len(LAYERS), 3):
-        convolution, norm = body[i], body[i + 1]
-        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-        weights.append((convolution.weight * factor[:, None, None, None], norm.bias - norm.running_mean * factor))
-    weights.append((head.weight, head.bias))
-    stored = tuple((w.detach().half().float(), b.detach().half().float()) for w, b in weights)
+        norm = {part: state[f"body.{i + 1}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
+        factor = norm["weight"] / (norm["running_var"] + EPSILON).sqrt()
+        kernel = state[f"body.{i}.weight"] * factor[:, None, None, None]
+        weights.append((kernel, norm["bias"] - norm["running_mean"] * factor))
+    weights.append((state["head.weight"], state["head.bias"]))
+    stored = tuple((weight.half().float(), bias.half().float()) for weight, bias in weights)
     return MnistClassifier(stored, np.full(CLASSES, 1 / CLASSES), value_range=(0.0, 1.0))
 
 
@@ -206,7 +168,7 @@ def card(classifier: MnistClassifier, data: Data, recipe: Recipe, history: list[
     low, high = statistics.wilson(hits, len(digits))
     return {
         "data": "MNIST, 60,000 training and 10,000 test images of 28 x 28 pixels; writers differ between the two",
-        "values_sha256": {  # of what load() returns: without header, whether gzipped or not
+        "values_sha256": {  # without the files' headers
             name: hashlib.sha256(part.tobytes()).hexdigest()
             for name, part in zip(FILES, (*data.train, *data.test), strict=True)
         },
@@ -229,7 +191,8 @@ def card(classifier: MnistClassifier, data: Data, recipe: Recipe, history: list[
 def write(folder: Path, classifier: MnistClassifier, content: dict[str, Any]) -> None:
     """Write mnist.npz (float16) and mnist.json, which holds the checksum of the first, into a folder."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: part.astype(np.float16) for name, part in classifier.arrays().items()})
+    arrays: dict[str, Any] = {name: part.astype(np.float16) for name, part in classifier.arrays().items()}
+    np.savez_compressed(buffer, **arrays)
     (folder / WEIGHTS).write_bytes(buffer.getvalue())
     checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
     rows = {key: [json.dumps(row) for row in content[key]] for key in ("layers", "validation", "confusion")}
@@ -257,6 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         parser.error(f"--data: {error}")
     recipe = replace(default, epochs=given.epochs, seed=given.seed)
+    torch.set_num_threads(1)  # the sums, and so the weights, do not depend on the number of cores
     classifier, history = fit(*data.train, recipe)
     content = card(classifier, data, recipe, history)
     write(given.out, classifier, content)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
 BLOCK = 2048  # rows of a block of distances: 16 MiB in float32
-EXACT_CELLS = 2**20  # float64 differences at a time: 8 MiB
+EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
 UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to; coordinates are at most 1
 
 
@@ -33,10 +33,13 @@ def checked_features(features: Tensor, name: str, least: int = 1) -> Tensor:
     if len(features) < least or not features.shape[1]:
         wanted = f"at least {least} rows and one column"
         raise ValueError(f"{name} must have {wanted}, found shape {tuple(features.shape)}")
-    unusable = int((~features.isfinite().all(dim=1)).sum())
+    features = features.detach()
+    unusable = 0
+    if not features.sum(dim=1).isfinite().all():  # a finite row may overflow here
+        unusable = int((~features.isfinite().all(dim=1)).sum())
     if unusable:
         raise ValueError(f"{name} must be finite, found {unusable} of {len(features)} rows with a NaN or an infinity")
-    return features.detach()
+    return features
 
 
 def checked_pair(generated: Tensor, reference: Tensor, names: tuple[str, str] = ("generated", "reference")) -> None:
@@ -59,11 +62,11 @@ class Distinct:
 
     @classmethod
     def of(cls, features: Tensor) -> Distinct:
-        rows, inverse, weights = torch.unique(features, dim=0, return_inverse=True, return_counts=True)
-        if len(rows) < len(features):
-            return cls(rows, weights, inverse)
         everyone = torch.arange(len(features), device=features.device)
-        return cls(features, torch.ones_like(everyone), everyone)
+        if len(_keys(features).unique()) == len(features):  # the common case, told without sorting rows
+            return cls(features, torch.ones_like(everyone), everyone)
+        rows, inverse, weights = torch.unique(features, dim=0, return_inverse=True, return_counts=True)
+        return cls(rows, weights, inverse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +101,20 @@ class Grid:
         self.x, self.y = x, x if y is None else y
         self.block = block or (2 * BLOCK if x.is_cuda else BLOCK)
         sets = [x] if y is None else [x, y]
-        total = sum(part.sum(dim=0, dtype=torch.float64) for rows in sets for part in rows.split(BLOCK))
-        self._centre = total / sum(len(rows) for rows in sets)
-        reach = float(self._centre.abs().max()) + max(float(rows.abs().max()) for rows in sets)
+        precise = torch.promote_types(x.dtype, torch.float32)
+        self._centre = torch.stack([rows.mean(dim=0, dtype=precise) for rows in sets]).mean(dim=0)
+        self._centre.nan_to_num_(0, 0, 0)  # any centre is right, one in the middle makes bounds tight
+        ends = [float(end) for rows in (*sets, self._centre) for end in rows.aminmax()]
+        reach = 2 * max(abs(end) for end in ends)
         self._unit = 2.0 ** -math.ceil(math.log2(reach)) if reach > 0 else 1.0
         self.scale = self._unit**2
         self.dtype = torch.float32 if _trusted() else torch.float64
         self._right = self._augmented(self.y, self.dtype)
         self._left = None if y is None else _as_left(self._augmented(self.x, self.dtype), x.shape[1])
 
-    def panels(self, n: int) -> list[slice]:
-        return [slice(start, min(start + self.block, n)) for start in range(0, n, self.block)]
+    def panels(self, start: int, stop: int, size: int | None = None) -> list[slice]:
+        size = size or self.block
+        return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
     def low(self, rows: slice, cols: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Lower bounds (R, C) and what to add for upper ones by row and by column: (R,) and (C,), float64."""
@@ -138,18 +144,21 @@ class Grid:
         return Pairs(pairs.row, pairs.col, low, high)
 
     def _error(self, dtype: torch.dtype) -> float:
-        """Relative to |x|² + |y|²: D + 2 products summed in any order, centring and the norms' own rounding."""
-        return min(0.5, 1.1 * (2 * self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
+        """Relative to |x|² + |y|²: D + 2 products and D squares summed in any order, and the rounding of each."""
+        return min(0.5, 1.1 * (3 * self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
 
     def _augmented(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
         """Coordinates with two more columns, 1 and the lowered squared norm, and zeros up to a multiple of 8."""
         n, width = rows.shape
-        found = torch.zeros(n, -(-(width + 2) // 8) * 8, dtype=dtype, device=rows.device)
-        for start in range(0, n, BLOCK // 2):
-            part = found[start : start + BLOCK // 2]
-            centred = (rows[start : start + BLOCK // 2].double() - self._centre).mul_(self._unit)
-            part[:, :width] = centred
-            part[:, width + 1] = centred.square_().sum(dim=1) * (1 - self._error(dtype))
+        found = torch.empty(n, -(-(width + 2) // 8) * 8, dtype=dtype, device=rows.device)
+        found[:, width + 2 :] = 0
+        for start in range(0, n, BLOCK // 8):
+            part = found[start : start + BLOCK // 8]
+            chunk = rows[start : start + BLOCK // 8]
+            chunk = chunk.to(torch.promote_types(chunk.dtype, dtype))  # or differences would be rounded before
+            torch.sub(chunk, self._centre, out=part[:, :width])
+            part[:, :width] *= self._unit
+            part[:, width + 1] = part[:, :width].square().sum(dim=1) * (1 - self._error(dtype))
         found[:, width] = 1
         return found
 
@@ -158,8 +167,9 @@ def squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
     """Squared Euclidean distances (P,) float64 between x[row] and y[col], summed in one fixed order."""
     width = x.shape[1]
     found = torch.empty(len(row), dtype=torch.float64, device=x.device)
-    for start in range(0, len(row), max(1, EXACT_CELLS // width)):
-        part = slice(start, start + max(1, EXACT_CELLS // width))
+    step = max(1, (256 if x.is_cuda else 1) * EXACT_CELLS // width)
+    for start in range(0, len(row), step):
+        part = slice(start, start + step)
         terms = (x[row[part]].double() - y[col[part]]).square_()
         while terms.shape[1] > 1:  # halves are added, so that no order is left to the device
             half = (terms.shape[1] + 1) // 2
@@ -174,6 +184,13 @@ def _as_left(augmented: Tensor, width: int) -> Tensor:
     augmented[:, :width] *= -2
     augmented[:, [width, width + 1]] = augmented[:, [width + 1, width]]
     return augmented
+
+
+def _keys(features: Tensor) -> Tensor:
+    """A number for each row (N,) int64; duplicates share theirs, apart from how their position rounds it."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(features.shape[1], 2, generator=generator).to(features.device)
+    return (features.float() @ directions).float().view(torch.int64).squeeze(1)
 
 
 def _trusted() -> bool:

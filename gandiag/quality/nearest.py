@@ -1,4 +1,4 @@
-"""Exact searches in the distances between two sets of features: k-th neighbours, nearest points, pairs within limits."""
+"""Exact searches in the distances between two sets of features: neighbours, nearest points, pairs within limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.distances import UNDERFLOW, Distinct, Grid, Pairs, joined
+from gandiag.quality.distances import UNDERFLOW, Distinct, Grid, Pairs, checked_pair, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,12 +24,13 @@ def kth_neighbours(points: Distinct, ks: Sequence[int], block: int | None = None
     Another point with the same features is a neighbour at distance 0. Each k is below the number of points.
     """
     grid = Grid(points.rows, block=block)
-    panels = grid.panels(len(points.rows))
+    n = len(points.rows)
+    panels = grid.panels(0, n, grid.block // 4 or 1)  # low ones, as half of each block on the diagonal is wasted
     pool = _Pool(grid, max(ks), points.weights)
     for panel in panels:
         pool.search(panel, panel)
-    for number, rows in enumerate(panels):
-        for cols in panels[number + 1 :]:
+    for rows in panels:
+        for cols in grid.panels(rows.stop, n):
             pool.search(rows, cols)
     pool.drop_hopeless()
     return torch.stack([pool.kth(k) for k in ks]) / grid.scale
@@ -40,8 +41,8 @@ def nearest(queries: Tensor, points: Tensor, block: int | None = None) -> tuple[
     among = Distinct.of(points)
     grid = Grid(queries, among.rows, block)
     pool = _Pool(grid, 1, among.weights)
-    for rows in grid.panels(len(queries)):
-        for cols in grid.panels(len(among.rows)):
+    for rows in grid.panels(0, len(queries)):
+        for cols in grid.panels(0, len(among.rows)):
             pool.search(rows, cols)
     pool.drop_hopeless()
     found = pool.pairs
@@ -63,15 +64,13 @@ def crossing(x: Tensor, y: Tensor, row_limits: Tensor, col_limits: Tensor, block
     """
     grid = Grid(x, y, block)
     limits = row_limits * grid.scale, col_limits * grid.scale
-    for rows in grid.panels(len(x)):
-        for cols in grid.panels(len(y)):
+    for rows in grid.panels(0, len(x)):
+        for cols in grid.panels(0, len(y)):
             for found in _within(grid, rows, cols, limits, grid.dtype):
                 yield Pairs(found.row, found.col, found.low / grid.scale, found.high / grid.scale)
 
 
-def _within(
-    grid: Grid, rows: slice, cols: slice, limits: tuple[Tensor, Tensor], dtype: torch.dtype
-) -> Iterator[Pairs]:
+def _within(grid: Grid, rows: slice, cols: slice, limits: tuple[Tensor, Tensor], dtype: torch.dtype) -> Iterator[Pairs]:
     """Pairs of one block within a limit, settled where a limit lies between their bounds."""
     low, of_row, of_col = grid.low(rows, cols, dtype)
     mask = low <= _above(limits[0][:, rows].amax(dim=0), dtype)[:, None]
@@ -88,6 +87,55 @@ def _within(
         yield from _within(grid, rows, cols, limits, torch.float64)
     else:
         yield grid.settled(found, undecided)
+
+
+class Tally:
+    """What the close pairs show of each distinct generated and real sample."""
+
+    def __init__(self, generated: Distinct, reference: Distinct) -> None:
+        checked_pair(generated.rows, reference.rows)
+        self._generated, self._reference = generated, reference
+        self._near_real = torch.zeros_like(generated.weights, dtype=torch.bool)
+        self._near_generated = torch.zeros_like(reference.weights, dtype=torch.bool)
+        self._covered = torch.zeros_like(reference.weights, dtype=torch.bool)
+        self._in_balls = 0
+
+    def count(
+        self, real: Tensor | None, near: Tensor | None, balls: Tensor | None, *, closed: bool, block: int | None
+    ) -> None:
+        """Count by squared radii: of both manifolds (or None), and of the balls of density (or None)."""
+        row_limits = torch.stack([limit for limit in (real, balls) if limit is not None])
+        col_limits = row_limits.new_empty(0, len(self._generated.rows)) if near is None else near[None]
+        inside = torch.less_equal if closed else torch.less
+        for pairs in crossing(self._reference.rows, self._generated.rows, row_limits, col_limits, block):
+            row, col, squared = pairs.row, pairs.col, pairs.low
+            if real is not None and near is not None:
+                self._near_real[col[inside(squared, real[row])]] = True
+                self._near_generated[row[inside(squared, near[col])]] = True
+            if balls is not None:
+                hit = squared < balls[row]
+                self._covered[row[hit]] = True
+                weight = self._reference.weights[row[hit]] * self._generated.weights[col[hit]]
+                self._in_balls += int(weight.sum())
+
+    @property
+    def precision(self) -> float:
+        return _share(self._near_real, self._generated.weights)
+
+    @property
+    def recall(self) -> float:
+        return _share(self._near_generated, self._reference.weights)
+
+    @property
+    def coverage(self) -> float:
+        return _share(self._covered, self._reference.weights)
+
+    def density(self, k: int) -> float:
+        return self._in_balls / (k * int(self._generated.weights.sum()))
+
+
+def _share(which: Tensor, weights: Tensor) -> float:
+    return int(weights[which].sum()) / int(weights.sum())
 
 
 class _Pool:
@@ -118,7 +166,7 @@ class _Pool:
             if both:
                 mask |= low <= _above(self.limit[cols], dtype)
             elif self._within:
-                mask.fill_diagonal_(False)  # noqa: FBT003 - the value to fill in
+                mask.fill_diagonal_(False)
             if not _crowded(mask):
                 break
         found = _pairs(mask, low, of_row, of_col, (rows.start, cols.start))

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
-from gandiag.quality.distances import Distinct, checked_features, checked_pair
-from gandiag.quality.nearest import crossing, kth_neighbours
+from gandiag.quality.distances import Distinct, checked_features
+from gandiag.quality.nearest import Tally, kth_neighbours
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,7 +133,7 @@ def precision_recall(
     PrecisionRecall(precision=1.0, recall=0.6666666666666666)
     """
     near, real = _near(generated, "generated", (k,), block), _near(reference, "reference", (k,), block)
-    tally = _Tally(near.distinct, real.distinct)
+    tally = Tally(near.distinct, real.distinct)
     tally.count(real.squared_radii(k), near.squared_radii(k), None, closed=True, block=block)
     return PrecisionRecall(tally.precision, tally.recall)
 
@@ -149,15 +147,15 @@ def density_coverage(
 
     >>> line = torch.arange(6.0)[:, None]
     >>> density_coverage(line[:3], line, k=1)
-    DensityCoverage(density=0.5, coverage=0.5)
+    DensityCoverage(density=1.0, coverage=0.5)
     """
     real = _near(reference, "reference", (k,), block)
-    tally = _Tally(_distinct(generated), real.distinct)
+    tally = Tally(_distinct(generated), real.distinct)
     tally.count(None, None, real.squared_radii(k), closed=False, block=block)
     return DensityCoverage(tally.density(k), tally.coverage)
 
 
-def prdc(  # noqa: PLR0913 - the two pairs of metrics differ by convention
+def prdc(
     generated: Tensor | Neighbourhood,
     reference: Tensor | Neighbourhood,
     k: int = 5,
@@ -195,10 +193,8 @@ def prdc(  # noqa: PLR0913 - the two pairs of metrics differ by convention
     """
     inner = k if manifold_k is None else manifold_k
     near, real = _near(generated, "generated", (inner,), block), _near(reference, "reference", (inner, k), block)
-    tally = _Tally(near.distinct, real.distinct)
-    tally.count(
-        real.squared_radii(inner), near.squared_radii(inner), real.squared_radii(k), closed=closed, block=block
-    )
+    tally = Tally(near.distinct, real.distinct)
+    tally.count(real.squared_radii(inner), near.squared_radii(inner), real.squared_radii(k), closed=closed, block=block)
     return PRDC(tally.precision, tally.recall, tally.density(k), tally.coverage)
 
 
@@ -214,55 +210,6 @@ def expected_coverage(n_generated: int, n_reference: int, k: int = 5) -> float:
         sizes = f"k = {k}, n_reference = {n_reference}, n_generated = {n_generated}"
         raise ValueError(f"coverage needs 1 <= k < n_reference and a generated sample, found {sizes}")
     return 1 - math.prod((n_reference - i) / (n_reference + n_generated - i) for i in range(1, k + 1))
-
-
-class _Tally:
-    """What the close pairs show of each distinct generated and real sample."""
-
-    def __init__(self, generated: Distinct, reference: Distinct) -> None:
-        checked_pair(generated.rows, reference.rows)
-        self._generated, self._reference = generated, reference
-        self._near_real = torch.zeros_like(generated.weights, dtype=torch.bool)
-        self._near_generated = torch.zeros_like(reference.weights, dtype=torch.bool)
-        self._covered = torch.zeros_like(reference.weights, dtype=torch.bool)
-        self._in_balls = 0
-
-    def count(
-        self, real: Tensor | None, near: Tensor | None, balls: Tensor | None, *, closed: bool, block: int | None
-    ) -> None:
-        """Count by squared radii: of both manifolds (or None), and of the balls of density (or None)."""
-        row_limits = torch.stack([limit for limit in (real, balls) if limit is not None])
-        col_limits = row_limits.new_empty(0, len(self._generated.rows)) if near is None else near[None]
-        inside = torch.less_equal if closed else torch.less
-        for pairs in crossing(self._reference.rows, self._generated.rows, row_limits, col_limits, block):
-            row, col, squared = pairs.row, pairs.col, pairs.low
-            if real is not None and near is not None:
-                self._near_real[col[inside(squared, real[row])]] = True
-                self._near_generated[row[inside(squared, near[col])]] = True
-            if balls is not None:
-                hit = squared < balls[row]
-                self._covered[row[hit]] = True
-                weight = self._reference.weights[row[hit]] * self._generated.weights[col[hit]]
-                self._in_balls += int(weight.sum())
-
-    @property
-    def precision(self) -> float:
-        return _share(self._near_real, self._generated.weights)
-
-    @property
-    def recall(self) -> float:
-        return _share(self._near_generated, self._reference.weights)
-
-    @property
-    def coverage(self) -> float:
-        return _share(self._covered, self._reference.weights)
-
-    def density(self, k: int) -> float:
-        return self._in_balls / (k * int(self._generated.weights.sum()))
-
-
-def _share(which: Tensor, weights: Tensor) -> float:
-    return int(weights[which].sum()) / int(weights.sum())
 
 
 def _near(features: Tensor | Neighbourhood, name: str, ks: tuple[int, ...], block: int | None) -> Neighbourhood:

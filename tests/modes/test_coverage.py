@@ -48,6 +48,25 @@ def test_perfect_quality_falls_with_the_dimension(dimensions: int, share: float)
     assert expected_high_quality(2) == pytest.approx(1 - math.exp(-4.5))
 
 
+def test_perfect_quality_grows_with_the_radius() -> None:
+    """0.99966 within 4 sigma; 3 sigma on each axis is the square of one axis, 0.99461."""
+    assert expected_high_quality(2, radius=4) == pytest.approx(0.99966, abs=5e-6)
+    assert expected_high_quality(1) ** 2 == pytest.approx(0.99461, abs=5e-6)
+
+
+@pytest.mark.parametrize("name", ["ring8_pacgan", "grid25_pacgan"])
+def test_corrected_divergence_of_a_perfect_sampler_is_about_zero(name: str) -> None:
+    """The divergence less the floor, and all modes expected at N = 2500."""
+    mixture, rng = preset(name), np.random.default_rng(10)
+    found = [mode_coverage(mixture.sample(N, rng)[0], mixture) for _ in range(50)]
+    assert np.mean([f.kl_corrected for f in found]) == pytest.approx(0, abs=4e-4)
+    assert found[0].kl_corrected == pytest.approx(
+        found[0].kl - (len(mixture.weights) - 1) / (2 * found[0].histogram.sum())
+    )
+    assert found[0].expected_captured == pytest.approx(len(mixture.weights), abs=1e-6)
+    assert math.isnan(coverage_of_labels(np.full(3, -1), mixture.prior).kl_corrected)
+
+
 @pytest.mark.parametrize("name", ["ring8_pacgan", "ring8_wgangp"])
 def test_a_tight_blob_has_the_best_quality_and_the_worst_divergence(name: str) -> None:
     """Why high quality is never read alone: one mode, KL at its bound ln 8."""

@@ -66,6 +66,22 @@ def test_upper_bounds_are_those_of_clopper_and_pearson() -> None:
     assert statistics.upper_share([0, 0]).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(("modes", "samples"), [(8, 120), (25, 418), (1000, 20_713)])
+def test_samples_needed_to_see_every_healthy_mode(modes: int, samples: int) -> None:
+    """A mode of equal shares is missed with a probability below 1e-6 in all; one mode is seen at once."""
+    assert statistics.samples_to_see(np.ones(modes)) == samples
+    assert modes * (1 - 1 / modes) ** samples < 1e-6 <= modes * (1 - 1 / modes) ** (samples - 1)
+    assert statistics.samples_to_see([5.0]) == 1
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (3, 7), (9951, 10_000)])
+def test_interval_of_a_share_is_that_of_wilson(hits: int, n: int) -> None:
+    """scipy's is the oracle; no sample says nothing."""
+    wanted = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    assert [float(b) for b in statistics.wilson(hits, n)] == pytest.approx([wanted.low, wanted.high], abs=1e-12)
+    assert [float(b) for b in statistics.wilson(0, 0)] == [0, 1]
+
+
 def test_a_mode_is_missing_only_with_enough_evidence() -> None:
     """No hit in 50 samples is no proof for one mode of eight, no hit in 500 is."""
     prior = np.full(8, 1 / 8)
@@ -118,7 +134,11 @@ def test_wrong_labels_are_refused(labels: list[object], message: str) -> None:
 
 @pytest.mark.parametrize(
     ("n", "kl", "tv", "jsd", "modes"),
-    [(2_600, 0.213, 0.250, 0.0595, 925.6), (26_000, 0.0194, 0.078, 0.0049, 1000.0)],
+    [
+        (2_600, 0.213, 0.250, 0.0595, 925.6),
+        (26_000, 0.0194, 0.078, 0.0049, 1000.0),
+        (100_000, 0.0050, 0.040, 0.0012, 1000.0),
+    ],
 )
 def test_perfect_sampler_of_a_thousand_modes_has_the_known_floors(
     n: int, kl: float, tv: float, jsd: float, modes: float
@@ -128,9 +148,14 @@ def test_perfect_sampler_of_a_thousand_modes_has_the_known_floors(
     counts = np.random.default_rng(1).multinomial(n, prior, size=200)
     assert statistics.kl(counts / n, prior).mean() == pytest.approx(kl, rel=0.01)
     assert statistics.total_variation(counts / n, prior).mean() == pytest.approx(tv, rel=0.01)
-    assert statistics.jensen_shannon(counts / n, prior).mean() == pytest.approx(jsd, rel=0.02)
+    assert statistics.jensen_shannon(counts / n, prior).mean() == pytest.approx(jsd, rel=0.02, abs=6e-5)
     assert (counts > 0).sum(axis=1).mean() == pytest.approx(modes, abs=2)
-    assert 1000 * (1 - (1 - 1e-3) ** n) == pytest.approx(modes, abs=0.3)
+    assert statistics.expected_modes(n, prior) == pytest.approx(1000 * (1 - (1 - 1e-3) ** n))
+    assert statistics.expected_modes(n, prior) == pytest.approx(modes, abs=0.3)
+    floors = [statistics.kl_floor(row) for row in counts]
+    assert np.mean(floors) == pytest.approx((modes - 1) / (2 * n), rel=0.01)
+    if n > 10_000:  # with few samples per mode the floor is more than its first term
+        assert statistics.kl(counts / n, prior).mean() - np.mean(floors) == pytest.approx(0, abs=2e-4)
 
 
 @pytest.mark.parametrize(

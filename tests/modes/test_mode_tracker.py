@@ -13,11 +13,12 @@ from gandiag.modes import Classifier, DigitsClassifier, Labeller, Mixture, ModeT
 from gandiag.signals import SIGNALS
 
 RING = preset("ring8_pacgan")
-QUALITY = "modes/high_quality"
+QUALITY, REJECTED = "modes/high_quality", "modes/unrecognised"
 UNDEFINED = {"modes/kl", "modes/tv", "modes/missing"}
 ALL_SIGNALS = {
     *("modes/captured", "modes/robust", "modes/effective", "modes/expected_effective", "modes/samples"),
     QUALITY,
+    REJECTED,
     *UNDEFINED,
 }
 
@@ -45,12 +46,12 @@ def test_nothing_is_said_before_n_samples() -> None:
 
 
 def test_signals_are_those_of_the_table() -> None:
-    """Every modes/ signal of the table for a mixture, all but the quality for a classifier; plain floats."""
+    """Every modes/ signal of the table: the quality for a mixture alone, the rejected for all else; plain floats."""
     assert {s.name for s in SIGNALS if s.name.startswith("modes/")} == ALL_SIGNALS
     tracker = ModeTracker(RING, n=100)
     tracker.update(1, RING.sample(100, np.random.default_rng(14))[0])
     signals, histogram = evaluated(tracker)
-    assert set(signals) == ALL_SIGNALS
+    assert set(signals) == ALL_SIGNALS - {REJECTED}
     assert all(type(value) is float for value in signals.values())
     assert histogram.shape == (8,)
     assert histogram.dtype == np.int64
@@ -107,7 +108,7 @@ def test_unrecognised_samples_leave_undefined_signals_out() -> None:
     tracker = ModeTracker(RING, n=20)
     tracker.update(1, np.full((20, 2), np.nan))
     signals, histogram = evaluated(tracker)
-    assert set(signals) == ALL_SIGNALS - UNDEFINED
+    assert set(signals) == ALL_SIGNALS - UNDEFINED - {REJECTED}
     assert (signals["modes/captured"], signals["modes/high_quality"], signals["modes/effective"]) == (0, 0, 0)
     assert histogram.tolist() == [0] * 8
 
@@ -174,8 +175,10 @@ def test_every_accepted_spelling_gives_a_labeller() -> None:
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     """A typo must be easy to mend."""
-    with pytest.raises(ValueError, match=r"modes='mnist' is unknown, known names are ring8_pacgan, .*, digits"):
-        resolve("mnist")
+    with pytest.raises(
+        ValueError, match=r"modes='cifar' is unknown, known names are ring8_pacgan, .*, digits, mnist, s"
+    ):
+        resolve("cifar")
 
 
 @pytest.mark.parametrize("given", [None, 8, {"name": "ring"}, Mixture, lambda x: x])
