@@ -1,8 +1,8 @@
 """Which metric sees what, on real MNIST: the table of docs/quality.md.
 
-The reference are MNIST's 60,000 training images, the generated samples every other test image, as they are and with one
-thing done to them; the other half of the test images are held-out reals. Features are those of the MNIST classifier that
-ships with gandiag, and every row has the same number of samples.
+The reference are MNIST's 60,000 training images, the generated samples every other test image, as they are and with
+one thing done to them; the other half of the test images are held-out reals. Features are those of the MNIST classifier
+that ships with gandiag, and every row has the same number of samples.
 
     python benchmarks/mnist_table.py --data FOLDER [--n 4000] [--reference-n 60000] [--write docs/quality.md]
 """

@@ -201,9 +201,7 @@ def kernel_comparisons(device: torch.device, *, small: bool) -> Iterator[Compari
         "clean-fid": lambda: clean_fid(arrays[0], arrays[1], num_subsets=subsets, max_subset_size=1000),
     }
     yield Comparison("KID, 100 subsets of 1000", lambda: kernel.kernel_distance(fake, real), peers, 1.05)
-    yield Comparison(
-        "KID by disjoint blocks", lambda: kernel.block_kernel_distance(fake, real), dict(peers), 0.15
-    )
+    yield Comparison("KID by disjoint blocks", lambda: kernel.block_kernel_distance(fake, real), dict(peers), 0.15)
 
 
 def inception_comparisons(device: torch.device, *, small: bool) -> Iterator[Comparison]:
@@ -215,7 +213,9 @@ def inception_comparisons(device: torch.device, *, small: bool) -> Iterator[Comp
     torch.save(state, weights)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(weights)).to(device)
+        theirs = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(weights)).to(
+            device
+        )
     ours = extractor("inception-v3-compat", weights=weights, device=str(device))
     count = 16 if small else 64 if device.type == "cpu" else 512
     images = torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, device=device)
@@ -224,7 +224,9 @@ def inception_comparisons(device: torch.device, *, small: bool) -> Iterator[Comp
         with torch.no_grad():
             theirs(images)
 
-    yield Comparison(f"Inception features and logits of {count} images", lambda: ours(images), {"torch-fidelity": peer}, 1 / 1.8)
+    yield Comparison(
+        f"Inception features and logits of {count} images", lambda: ours(images), {"torch-fidelity": peer}, 1 / 1.8
+    )
 
 
 def _random_inception() -> dict[str, torch.Tensor]:

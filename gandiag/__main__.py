@@ -1,4 +1,4 @@
-"""`python -m gandiag` is the command `gandiag`, for launchers that start modules: `torchrun -m gandiag evaluate ...`."""
+"""`python -m gandiag` is the command `gandiag`, for launchers of modules: `torchrun -m gandiag evaluate ...`."""
 
 from gandiag.cli import main
 

@@ -109,14 +109,21 @@ def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
 @click.option("--reference", help="Real samples, or a file of their mean and covariance.")
 @click.option("--held-out", help="Real samples that G never saw, for the metric copying.")
 @click.option("--metrics", help="Names separated by commas, or all; by default those that the extractor serves.")
-@click.option("--extractor", default="inception-v3-compat", show_default=True, help="inception-v3-compat, mnist, digits, identity, vgg16, clip-vit-b-32, ...; /LAYER where there are several.")
+@click.option(
+    "--extractor",
+    default="inception-v3-compat",
+    show_default=True,
+    help="inception-v3-compat, mnist, digits, identity, vgg16, clip-vit-b-32, ...; /LAYER where there are several.",
+)
 @click.option("--extractor-weights", help="File of the extractor's weights, instead of downloading them.")
 @click.option("--checksum", help="SHA-256 of that file, to be checked before it is read.")
 @click.option("--modes", help="Count modes, too: mnist, stacked_mnist, digits or a mixture such as ring8_pacgan.")
 @click.option("--n", type=click.IntRange(min=2), help="Generated samples to use, by default all.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--device", help="cuda, cuda:1, cpu, mps; by default CUDA when there is one.")
-@click.option("--value-range", type=float, nargs=2, help="Values of a black and a white pixel, where they are no bytes.")
+@click.option(
+    "--value-range", type=float, nargs=2, help="Values of a black and a white pixel, where they are no bytes."
+)
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
 @click.option("--generator", "factory", metavar="MODULE:FUNCTION", help="Makes the generator of a checkpoint.")
 @click.option("--weights", help="The checkpoint: a file of the generator's weights.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from gandiag.quality.frozen import forked_rng, generate
 from gandiag.quality.inputs import as_arguments
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping
 
 NESTED = ("g_ema", "generator", "netG", "G", "state_dict", "model", "model_state_dict", "generator_state_dict")
@@ -102,7 +102,8 @@ def load_generator(
     generator, draw = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(generator, nn.Module):
         expected = "a torch.nn.Module, or one and a function of n"
-        raise ValueError(f"--generator {factory}: must return {expected}, found {type(made).__name__}")
+        found = type(made).__name__
+        raise ValueError(f"--generator {factory}: must return {expected}, found {found}")  # noqa: TRY004 - a user's slip
     if weights is not None:
         _load_weights(generator, Path(weights))
     generator = generator.to(device).eval().requires_grad_(requires_grad=False)

@@ -19,7 +19,7 @@ def active() -> bool:
 
 
 def rank() -> int:
-    """This process's number, 0 when it is alone."""
+    """The number of this process, 0 when it is alone."""
     return distributed.get_rank() if active() else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +12,7 @@ from gandiag.quality import distributed, reference
 from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
 from gandiag.quality.extractors import extractor as make_extractor
 from gandiag.quality.labels import Modes, labeller_of, modes_of
-from gandiag.quality.metrics import DEFAULT_METRICS, Inputs, Metric, chosen
+from gandiag.quality.metrics import Inputs, Metric, chosen
 from gandiag.quality.preprocessing import Preprocessing
 from gandiag.quality.sources import open_source
 
@@ -206,9 +206,7 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     together: bool = True,
 ) -> Plan:
     """A plan from what a user gives; see `evaluate` for the arguments and for what is raised."""
-    made = make_extractor(
-        extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled
-    )
+    made = make_extractor(extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled)
     return Plan(
         extractor=made,
         metrics=chosen(metrics, made),
@@ -232,9 +230,7 @@ def measure(
     ValueError
         For sets that a metric cannot be computed from: too few samples, features of different sizes.
     """
-    inputs = Inputs(
-        generated=generated, reference=known, extractor=plan.extractor, held_out=held_out, seed=plan.seed
-    )
+    inputs = Inputs(generated=generated, reference=known, extractor=plan.extractor, held_out=held_out, seed=plan.seed)
     values: list[Measurement] = []
     wanted = [name for metric in plan.metrics for name in metric.values(plan.extractor)]
     for compute in dict.fromkeys(metric.compute for metric in plan.metrics):
@@ -279,8 +275,8 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     held_out
         Real samples that the generator never saw, for the metric "copying"; the reference is then what it learnt from.
     modes
-        What tells modes or classes apart, to count them: "mnist", a preset, a `Classifier`, see `gandiag.modes.resolve`.
-        Where both sets have labels, each class is judged.
+        What tells modes or classes apart, to count them: "mnist", a preset, a `Classifier`, see
+        `gandiag.modes.resolve`. Where both sets have labels, each class is judged.
     n
         How many generated samples to use, by default all.
     batch_size

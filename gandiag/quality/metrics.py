@@ -96,7 +96,9 @@ DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 """What `Quality` measures in training unless told otherwise."""
 
 
-def chosen(wanted: Sequence[str] | str | None, extractor: FeatureExtractor, *, reference: bool = True) -> tuple[Metric, ...]:
+def chosen(
+    wanted: Sequence[str] | str | None, extractor: FeatureExtractor, *, reference: bool = True
+) -> tuple[Metric, ...]:
     """The metrics that a user asks for, by their own names or those of their values.
 
     Parameters
@@ -116,7 +118,9 @@ def chosen(wanted: Sequence[str] | str | None, extractor: FeatureExtractor, *, r
     """
     if wanted is None or wanted == "all":
         offered = (m for m in METRICS if wanted == "all" or m.usual)
-        return tuple(m for m in offered if not (_unserved(m, extractor) or m.held_out or (m.reference and not reference)))
+        return tuple(
+            m for m in offered if not (_unserved(m, extractor) or m.held_out or (m.reference and not reference))
+        )
     names = [name.strip() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
     known = {alias: metric for metric in METRICS for alias in (metric.name, metric.own, *metric.makes) if alias}
     if unknown := [name for name in names if name not in known]:
@@ -126,7 +130,9 @@ def chosen(wanted: Sequence[str] | str | None, extractor: FeatureExtractor, *, r
     found = tuple(dict.fromkeys(known[name] for name in names))
     for metric in found:
         if reason := _unserved(metric, extractor):
-            raise ValueError(f"metrics: {metric.name} needs {reason}, which the extractor {extractor.name} does not give")
+            raise ValueError(
+                f"metrics: {metric.name} needs {reason}, which the extractor {extractor.name} does not give"
+            )
     return found
 
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 3  # evaluations that failed; then no other is tried
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
-TOO_LARGE = "the inputs of the generator are too large to keep {n:,} of them; pass inputs=, a function of n, or lower n="
+TOO_LARGE = (
+    "the inputs of the generator are too large to keep {n:,} of them; pass inputs=, a function of n, or lower n="
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""From collected sets to values: each metric's numbers, its interval, what a perfect model would score, and its notes."""
+"""From collected sets to values: each metric's numbers, its interval, what a perfect model would score, notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gandiag evaluate` and `gandiag.quality.evaluate`: right values, from any kind of input, and one sentence for bad input."""
+"""`gandiag evaluate`: right values, from any kind of input, and one sentence for bad input."""
 
 from __future__ import annotations
 
@@ -72,7 +72,15 @@ def test_a_table_for_people(points: tuple[Path, Path]) -> None:
     """Values, interval, what a perfect model would score, and the protocol."""
     result = run(points[0], "--reference", points[1], "--extractor", "identity", "--metrics", "fid,coverage")
     assert result.exit_code == 0
-    for word in ("frechet", "coverage", "95 % interval", "a perfect model", "600 samples of fake.npy", "800", "identity"):
+    for word in (
+        "frechet",
+        "coverage",
+        "95 % interval",
+        "a perfect model",
+        "600 samples of fake.npy",
+        "800",
+        "identity",
+    ):
         assert word in result.output
 
 
@@ -88,13 +96,17 @@ def test_folders_of_images(digits: tuple[Path, Path]) -> None:
 
 def test_modes_beside_the_metrics(digits: tuple[Path, Path], tmp_path: Path) -> None:
     """With --modes the classes are counted, and a lost one is named."""
-    everything = json.loads(run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout)
+    everything = json.loads(
+        run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout
+    )
     assert everything["modes"]["captured"] == 10
     assert everything["modes"]["missing"] == []
     labels = load_digits().target[::6]
     for i in np.flatnonzero(labels == 3):
         (digits[0] / f"{i:04d}.png").unlink()
-    without = json.loads(run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout)
+    without = json.loads(
+        run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout
+    )
     assert without["modes"]["missing"] == [3]
 
 
@@ -194,7 +206,9 @@ def test_several_processes_give_the_result_of_one(kind: str, request: pytest.Fix
         (["{wide}", "--reference", "{real}"], "dimensions"),
     ],
 )
-def test_bad_input_gets_one_sentence(points: tuple[Path, Path], tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_bad_input_gets_one_sentence(
+    points: tuple[Path, Path], tmp_path: Path, arguments: list[str], said: str
+) -> None:
     """Exit code 2, one line, no traceback."""
     places = {"fake": points[0], "real": points[1]}
     for name, array in {"nan": np.full((50, 5), np.nan), "few": np.zeros((3, 5)), "wide": np.zeros((50, 9))}.items():

@@ -212,5 +212,5 @@ def test_what_makes_no_sense_is_refused_when_attaching(
 def test_quality_must_be_a_quality(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
     """A dictionary of settings is told what is expected."""
     gan = tiny()
-    with pytest.raises(TypeError, match="gandiag.Quality"):
+    with pytest.raises(TypeError, match=r"gandiag\.Quality"):
         gandiag.attach(gan.generator, gan.discriminator, tmp_path / "run", quality={"every": 5})  # type: ignore[arg-type]

@@ -8,7 +8,9 @@ import pytest
 
 from gandiag.quality.protocol import Measurement, Protocol, ProtocolError, difference
 
-PROTOCOL = Protocol(extractor="mnist", extractor_hash="ab" * 8, resize="none", n=5000, reference_n=10_000, reference_hash="cd")
+PROTOCOL = Protocol(
+    extractor="mnist", extractor_hash="ab" * 8, resize="none", n=5000, reference_n=10_000, reference_hash="cd"
+)
 
 
 def measured(value: float, **changes: object) -> Measurement:
