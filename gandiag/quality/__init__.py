@@ -1,4 +1,42 @@
 """Quality of generated samples: Fréchet distance, Inception Score, KID, precision and recall, and kin, on the device.
 
-Every value carries its protocol, so that only values measured alike are compared.
+`evaluate` measures samples or a saved generator, `Quality` a generator while it trains. Every value is a `Measurement`
+with its `Protocol`, so that only values measured alike are compared. The modules hold the metrics themselves, as
+functions of features.
 """
+
+from __future__ import annotations
+
+from gandiag.quality.checkpoints import GeneratorSource, load_generator
+from gandiag.quality.evaluate import Evaluation, evaluate
+from gandiag.quality.extractors import FeatureExtractor, Features, extractor
+from gandiag.quality.frechet import frechet_distance, frechet_distance_from_features
+from gandiag.quality.metrics import METRICS
+from gandiag.quality.moments import Moments
+from gandiag.quality.protocol import Measurement, Protocol, ProtocolError, difference
+from gandiag.quality.sources import Source, SourceError, open_source
+from gandiag.quality.statistics import Statistics
+from gandiag.quality.training import Quality
+
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "FeatureExtractor",
+    "Features",
+    "GeneratorSource",
+    "Measurement",
+    "Moments",
+    "Protocol",
+    "ProtocolError",
+    "Quality",
+    "Source",
+    "SourceError",
+    "Statistics",
+    "difference",
+    "evaluate",
+    "extractor",
+    "frechet_distance",
+    "frechet_distance_from_features",
+    "load_generator",
+    "open_source",
+]

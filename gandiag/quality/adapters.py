@@ -24,6 +24,8 @@ class IdentityExtractor:
     resize = "none"
     takes: Literal["images", "vectors"] = "vectors"
     channels: int | None = None
+    classifies: bool | None = False
+    passive = True
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = usable_device(device)
@@ -52,11 +54,13 @@ class DigitsExtractor:
     resize = "none"
     takes: Literal["images", "vectors"] = "images"
     channels: int | None = 1
+    classifies: bool | None = True
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         from gandiag.modes.digits import WEIGHTS
 
         self.device = usable_device(device)
+        self.passive = self.device.type != "cuda"
         state = _shipped(WEIGHTS)
         self.hash = weights_hash(self.name, state)
         self._layers = {key: value.to(self.device, torch.float64) for key, value in state.items()}
@@ -86,11 +90,13 @@ class MnistExtractor:
     resize = "none"
     takes: Literal["images", "vectors"] = "images"
     channels: int | None = 1
+    classifies: bool | None = True
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         from gandiag.modes.mnist import WEIGHTS, mnist_classifier
 
         self.device = usable_device(device)
+        self.passive = self.device.type != "cuda"
         self.hash = weights_hash(self.name, _shipped(WEIGHTS))
         self.dimensions = 0
         self._classifier = mnist_classifier(device=self.device)
@@ -145,6 +151,8 @@ class ModuleExtractor:
     """
 
     resize = "none"
+    classifies: bool | None = None
+    passive = False
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from gandiag.quality import distributed, jackknife
 from gandiag.quality.moments import Moments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gandiag.modes import Labeller
     from gandiag.quality.extractors import FeatureExtractor
@@ -106,7 +106,19 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
         seen=pass_.joined(SEEN),
         labels=None if labels is None else labels[:n],
         content_hash=source.content_hash(),
+        notes=tuple(_notes(source, preprocessing)),
     )
+
+
+def _notes(source: Source, preprocessing: Preprocessing | None) -> Iterator[str]:
+    """What was left out or converted while reading."""
+    if skipped := getattr(source, "skipped", ()):
+        named = ", ".join(path.name for path in skipped[:3])
+        yield f"{source.name}: {len(skipped):,} images cannot be decoded and were left out: {named}"
+    found = preprocessing.describe() if preprocessing else {}
+    for what in ("clipped_values", "opaque_alpha_dropped", "grey_rgb_reduced"):
+        if found.get(what):
+            yield f"{source.name}: {what.replace('_', ' ')}: {found[what]:,}"
 
 
 class _Pass:

@@ -52,6 +52,11 @@ class FeatureExtractor(Protocol):
         "images": uint8 (B, C, H, W); "vectors": floats (B, ...).
     channels
         Channels that the images must have, None where any will do.
+    classifies
+        Whether there are logits; None where only the first batch will tell.
+    passive
+        Whether it may run in a thread beside a training: it draws no random number and touches no setting that
+        threads share.
     """
 
     name: str
@@ -60,6 +65,8 @@ class FeatureExtractor(Protocol):
     resize: str
     takes: Literal["images", "vectors"]
     channels: int | None
+    classifies: bool | None
+    passive: bool
 
     def __call__(self, samples: Tensor) -> Features:
         """Features of a batch."""
@@ -172,27 +179,18 @@ def weights_hash(name: str, state: Mapping[str, Any]) -> str:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """No gradient, no autocast, and float32 products that are float32 ones: features do not depend on the caller."""
-    with torch.no_grad(), torch.autocast(device.type, enabled=False), _full_precision():
-        yield
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    backends: Any = torch.backends
-    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
-    places: list[tuple[Any, str, Any]] = [(cuda.matmul, "allow_tf32", False), (cudnn, "allow_tf32", False)]
-    if hasattr(getattr(cudnn, "conv", None), "fp32_precision"):  # torch >= 2.9: the two ways do not mix
-        parts = cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv
-        places = [(part, "fp32_precision", "ieee") for part in parts]
-    saved = [getattr(place, name) for place, name, _ in places]
-    for place, name, value in places:
-        setattr(place, name, value)
-    try:
-        yield
-    finally:
-        for (place, name, _), value in zip(places, saved, strict=True):
-            setattr(place, name, value)
+    """No gradient and no autocast; on a GPU no TF32 either, which is a setting that all threads share."""
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        if device.type != "cuda":
+            yield
+            return
+        conv, gemm = torch.backends.cudnn, torch.backends.cuda.matmul
+        saved = conv.allow_tf32, gemm.allow_tf32
+        conv.allow_tf32 = gemm.allow_tf32 = False
+        try:
+            yield
+        finally:
+            conv.allow_tf32, gemm.allow_tf32 = saved
 
 
 def _ours(name: str, device: torch.device) -> FeatureExtractor:

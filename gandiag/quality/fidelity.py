@@ -46,6 +46,8 @@ class FidelityExtractor:
         width = getattr(inner, "embed_dim", getattr(getattr(inner, "visual", None), "output_dim", 0))
         self.dimensions = int(layer) if layer.isdigit() else WIDTHS.get(layer, int(width))
         self.device = device
+        self.classifies: bool | None = self.name == f"{INCEPTION}/2048"
+        self.passive = device.type != "cuda"
         self.network = (FastInception(network, layer) if name == INCEPTION else network).to(device)
 
     def compile(self) -> None:

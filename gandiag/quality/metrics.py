@@ -129,15 +129,15 @@ def chosen(
         raise ValueError(f"metrics: none was named; known are {', '.join(m.name for m in METRICS)}")
     found = tuple(dict.fromkeys(known[name] for name in names))
     for metric in found:
-        if reason := _unserved(metric, extractor):
+        if reason := _unserved(metric, extractor, sure=False):
             raise ValueError(
                 f"metrics: {metric.name} needs {reason}, which the extractor {extractor.name} does not give"
             )
     return found
 
 
-def _unserved(metric: Metric, extractor: FeatureExtractor) -> str:
-    """What the metric lacks with an extractor; empty when nothing."""
-    if metric.classifies and not extractor.classes:
+def _unserved(metric: Metric, extractor: FeatureExtractor, *, sure: bool = True) -> str:
+    """What the metric lacks with an extractor; empty when nothing, or unless `sure` when that is not known yet."""
+    if metric.classifies and not (extractor.classifies or (sure is False and extractor.classifies is None)):
         return "logits"
     return "images" if metric.images and extractor.takes != "images" else ""
