@@ -137,11 +137,14 @@ def evaluate(as_json: bool, **options: Any) -> None:
     GENERATED and the reference are folders of images, .npz, .npy or IDX files, or a run directory. Under torchrun
     each process takes a share of the samples, and one prints.
     """
-    from gandiag.quality.command import print_evaluation, run_evaluate
+    from gandiag.quality.command import Checkpoint, print_evaluation, run_evaluate
 
+    generated, device = options.pop("generated"), options.pop("device")
+    saved = {name: options.pop(name) for name in ("factory", "weights", "latent_size")}
+    checkpoint = Checkpoint(**saved) if saved["factory"] else None
     try:
-        found = run_evaluate(quiet=as_json, **options)
-    except (ValueError, OSError) as error:
+        found = run_evaluate(generated, checkpoint, device, options, quiet=as_json)
+    except (ValueError, TypeError, OSError) as error:
         _refuse(str(error))
     if found is None:
         return

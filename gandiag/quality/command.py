@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from rich.table import Table
 from gandiag.quality import distributed
 from gandiag.quality.checkpoints import GeneratorSource, load_generator
 from gandiag.quality.evaluate import Evaluation, evaluate
+from gandiag.quality.extractors import usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,47 +24,35 @@ if TYPE_CHECKING:
     from gandiag.quality.labels import Modes
 
 
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A saved generator, as the command line names it."""
+
+    factory: str
+    weights: str | None
+    latent_size: int | None
+
+    def source(self, n: int | None, device: torch.device, seed: int) -> GeneratorSource:
+        """Its samples."""
+        if n is None:
+            raise ValueError("--generator needs --n, the number of samples to draw: 10,000 for instance")
+        generator, draw = load_generator(self.factory, self.weights, device, self.latent_size)
+        return GeneratorSource(generator, draw, n, device, seed)
+
+
 def run_evaluate(
-    generated: str | None,
-    reference: str | None,
-    *,
-    checkpoint: dict[str, Any],
-    device: str | None,
-    quiet: bool,
-    **options: Any,
+    generated: str | None, checkpoint: Checkpoint | None, device: str | None, options: dict[str, Any], *, quiet: bool
 ) -> Evaluation | None:
-    """Evaluate as the command line asks; None in all processes but the first.
+    """Evaluate as the command line asks, `options` going to `evaluate`; None in all processes but the first.
 
-    Raises ValueError, with one sentence, for whatever the user can put right.
+    Raises ValueError or TypeError, with one sentence, for whatever the user can put right.
     """
-    if (generated is None) == (checkpoint["factory"] is None):
+    if (generated is None) == (checkpoint is None):
         raise ValueError("pass either GENERATED, samples on disk, or --generator, a factory of a saved generator")
-    chosen = usable_device(device)
+    chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with distributed.started(chosen) as here, _progress(quiet=quiet or distributed.rank() > 0) as tell:
-        samples: Any = generated
-        if checkpoint["factory"] is not None:
-            samples = _generator(checkpoint, options["n"], here)
-        return evaluate(samples, reference, device=here, tell=tell, **options)
-
-
-def usable_device(name: str | None) -> torch.device:
-    """The device of that name, by default CUDA when there is one; raises ValueError when it cannot be used."""
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"device {name!r} cannot be used: {first}") from error
-    return device
-
-
-def _generator(checkpoint: dict[str, Any], n: int | None, device: torch.device) -> GeneratorSource:
-    if n is None:
-        raise ValueError("--generator needs --n, the number of samples to draw: 10,000 for instance")
-    generator, draw = load_generator(checkpoint["factory"], checkpoint["weights"], device, checkpoint["latent_size"])
-    return GeneratorSource(generator, draw, n, device, checkpoint["seed"])
+        samples = checkpoint.source(options["n"], here, options["seed"]) if checkpoint else generated
+        return evaluate(samples, device=here, tell=tell, **options)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def test_a_table_for_people(points: tuple[Path, Path]) -> None:
         "coverage",
         "95 % interval",
         "a perfect model",
-        "600 samples of fake.npy",
+        "600 samples of",
         "800",
         "identity",
     ):
@@ -85,29 +85,39 @@ def test_a_table_for_people(points: tuple[Path, Path]) -> None:
 
 
 def test_folders_of_images(digits: tuple[Path, Path]) -> None:
-    """Two halves of one data set are alike under the digits classifier: near what a perfect model would score."""
+    """Two parts of one data set are alike under the digits classifier: near what a perfect model would score."""
     result = run(digits[0], "--reference", digits[1], "--extractor", "digits", "--json")
     found = {m["name"]: m for m in json.loads(result.stdout)["measurements"]}
-    assert found["frechet"]["value"] < 3 * found["frechet"]["perfect"]
+    assert found["kernel_distance"]["low"] < 0 < found["kernel_distance"]["high"]
     assert found["coverage"]["value"] == pytest.approx(found["coverage"]["perfect"], abs=0.1)
+    assert found["frechet"]["perfect"] is None
+    assert "too few" in found["frechet"]["notes"][0]
     assert found["classifier_score"]["value"] > 8
     assert found["frechet"]["protocol"]["n"] == 300
 
 
-def test_modes_beside_the_metrics(digits: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lost", "missing"), [(None, []), (3, [3])])
+def test_modes_beside_the_metrics(tmp_path: Path, lost: int | None, missing: list[int]) -> None:
     """With --modes the classes are counted, and a lost one is named."""
-    everything = json.loads(
-        run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout
-    )
-    assert everything["modes"]["captured"] == 10
-    assert everything["modes"]["missing"] == []
-    labels = load_digits().target[::6]
-    for i in np.flatnonzero(labels == 3):
-        (digits[0] / f"{i:04d}.png").unlink()
-    without = json.loads(
-        run(digits[0], "--extractor", "digits", "--metrics", "is", "--modes", "digits", "--json").stdout
-    )
-    assert without["modes"]["missing"] == [3]
+    data = load_digits()
+    np.save(tmp_path / "digits.npy", (data.images[data.target != lost] / 16).astype(np.float32))
+    asked = (tmp_path / "digits.npy", "--extractor", "digits", "--metrics", "is", "--modes", "digits")
+    found = json.loads(run(*asked, "--json").stdout)["modes"]
+    assert found["captured"] >= 10 - len(missing)
+    assert found["missing"] == missing
+    assert "modes by digits" in run(*asked).output
+
+
+def test_classes_of_a_conditional_generator(tmp_path: Path) -> None:
+    """Where both sets have labels, a class that is not heeded is named."""
+    data = load_digits()
+    images = (data.images / 16).astype(np.float32)
+    np.savez(tmp_path / "real.npz", images=images, labels=data.target)
+    np.savez(tmp_path / "fake.npz", images=images, labels=np.where(data.target == 7, 1, data.target))
+    asked = (tmp_path / "fake.npz", "--reference", tmp_path / "real.npz", "--extractor", "digits", "--metrics", "fid")
+    found = json.loads(run(*asked, "--modes", "digits", "--json").stdout)["modes"]["conditional"]
+    assert found["not_assessed"] == [7]
+    assert found["accuracy"][1] < 0.6
 
 
 def test_a_saved_generator(tmp_path: Path, points: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +212,7 @@ def test_several_processes_give_the_result_of_one(kind: str, request: pytest.Fix
         (["--generator", "a:b", "--reference", "{real}"], "--n"),
         (["{nan}", "--reference", "{real}"], "finite"),
         (["{few}", "--reference", "{real}"], "k"),
-        (["{wide}", "--reference", "{real}"], "dimensions"),
+        (["{wide}", "--reference", "{real}"], "5 features per sample, 9 in"),
     ],
 )
 def test_bad_input_gets_one_sentence(

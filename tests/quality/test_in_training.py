@@ -13,6 +13,8 @@ from torch import nn
 
 import gandiag
 from gandiag import Quality, Run
+from gandiag.quality.adapters import IdentityExtractor, ModuleExtractor
+from gandiag.quality.extractors import Features
 from gandiag.testing import assert_unchanged
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from conftest import TinyGAN
 
 REFERENCE = torch.randn(256, 2, generator=torch.Generator().manual_seed(1)) + 2
+
+
+class Noise(nn.Module):
+    """Draws random numbers whatever the mode."""
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch + 0.01 * torch.randn_like(batch)
 
 
 def points(**changes: Any) -> Quality:
@@ -97,9 +106,9 @@ def test_watching_quality_changes_nothing(tmp_path: Path, mode: bool) -> None:
             (-discriminator(generator(torch.randn(16, 4))).mean()).backward()
             adam_g.step()
 
-    draws = [None, lambda n: torch.randn(n, 4)]
-    for inputs in draws:
-        options: Any = {"quality": points(training_mode=mode, inputs=inputs)}
+    noisy = ModuleExtractor(nn.Sequential(nn.Linear(2, 2), Noise()), takes="vectors")
+    for change in ({"inputs": lambda n: torch.randn(n, 4)}, {"extractor": noisy}):
+        options: Any = {"quality": points(training_mode=mode, **change)}
         run = assert_unchanged(train, steps=16, options=options)
         assert len(run.series("quality/frechet")) >= 1
 
@@ -161,10 +170,10 @@ def test_inputs_that_give_too_little_are_a_fault(tiny: Callable[..., TinyGAN], t
 def test_an_evaluation_that_takes_too_long_is_not_waited_for(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
     """The next one is left out, and that is on record."""
 
-    class Slow(nn.Module):
-        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+    class Slow(IdentityExtractor):
+        def __call__(self, samples: torch.Tensor) -> Features:
             time.sleep(0.3)
-            return batch
+            return super().__call__(samples)
 
     run = watched(tiny(), tmp_path / "run", extractor=Slow())
     assert run.series("quality/frechet").index.tolist() == [5]
