@@ -118,7 +118,9 @@ def test_extrapolation_depends_on_its_seed_alone() -> None:
     """Not on a global random state, which it leaves alone."""
     samples = normal(300, torch.ones(4).double(), torch.Generator().manual_seed(6))
     before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002 - is it untouched?
-    one, same, other = (frechet_infinity(samples, exact(torch.ones(4).double()), smallest=50, seed=s) for s in (1, 1, 2))
+    one, same, other = (
+        frechet_infinity(samples, exact(torch.ones(4).double()), smallest=50, seed=s) for s in (1, 1, 2)
+    )
     assert one.value == same.value != other.value
     assert np.array_equal(before[0], np.random.get_state()[1])  # noqa: NPY002
     assert torch.equal(before[1], torch.get_rng_state())
@@ -139,23 +141,22 @@ def test_extrapolation_from_too_little_is_refused() -> None:
 
 @pytest.mark.parametrize(("shift", "scale", "n"), [(0.3, 1.0, 400), (0.0, 1.3, 400), (0.1, 1.1, 60), (0.0, 1.0, 400)])
 def test_intervals_hold_the_expected_distance_as_often_as_they_say(shift: float, scale: float, n: int) -> None:
-    """95 % intervals over 200 draws in 6 dimensions: far, near, few samples, and a perfect generator."""
+    """95 % intervals over 120 draws in 6 dimensions: far, near, few samples, and a perfect generator."""
     spectrum = torch.arange(1, 7).double()
     rng, reference = torch.Generator().manual_seed(7), exact(spectrum)
-    draws = [normal(n, spectrum * scale**2, rng) + shift for _ in range(400)]
-    expected = np.mean([frechet_distance_from_features(x, reference).value for x in draws[200:]])
-    found = [frechet_interval(grouped_moments(x), reference) for x in draws[:200]]
+    draws = [normal(n, spectrum * scale**2, rng) + shift for _ in range(800)]
+    expected = np.mean([frechet_distance_from_features(x, reference).value for x in draws])
+    found = [frechet_interval(grouped_moments(x), reference) for x in draws[:120]]
     held = sum(interval.low <= expected <= interval.high for interval in found)
-    # by chance a coverage of 95 % shows below 180 or above 198 of 200 once in 500
-    assert held >= 180
-    assert held <= 199 if shift or scale != 1 else held <= 200
+    # 95 % shows as below 107 of 120 once in 500 times; too wide intervals, as of a perfect generator, hold it always
+    assert 107 <= held <= (119 if shift or scale != 1 else 120)
 
 
 def test_the_standard_error_is_the_spread_over_draws() -> None:
     """And the interval is about the plain value, by Student's t."""
     spectrum = torch.ones(6).double()
     rng, reference = torch.Generator().manual_seed(8), exact(spectrum)
-    draws = [normal(300, spectrum, rng) * 1.2 + 0.2 for _ in range(150)]
+    draws = [normal(300, spectrum, rng) * 1.2 + 0.2 for _ in range(120)]
     plain = np.array([frechet_distance_from_features(x, reference).value for x in draws])
     found = [frechet_interval(grouped_moments(x), reference, 0.9) for x in draws]
     assert np.mean([f.standard_error**2 for f in found]) == pytest.approx(plain.var(), rel=0.35)

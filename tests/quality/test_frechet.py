@@ -214,5 +214,5 @@ def test_bad_input_is_named() -> None:
     bad[4, 1] = float("nan")
     with pytest.raises(ValueError, match="NaN or infinity in 1 of 20 rows"):
         frechet_distance_from_features(bad, reference)
-    with pytest.raises(ValueError, match="mean must be float64, found torch.float32"):
+    with pytest.raises(ValueError, match=r"mean must be float64, found torch\.float32"):
         Statistics(torch.zeros(3), torch.eye(3))
