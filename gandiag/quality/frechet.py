@@ -100,10 +100,14 @@ def frechet_distance(generated: Statistics, reference: Statistics | Reference) -
     placed = generated.to(known.statistics.mean.device)
     factor, triangular = known.factor, known.cholesky is not None
     lower = _triangular_congruence(placed.covariance, factor) if triangular else factor.T @ placed.covariance @ factor
-    most = min(placed.largest_rank, factor.shape[1])
-    full = _cholesky(placed) is not None
-    rank = len(placed.mean) if full else len(_kept(torch.linalg.eigvalsh(_correlation(placed)), placed.largest_rank))
-    return _assemble(placed.mean, placed.covariance.trace(), _sum_of_roots(lower, most), known, rank)
+    eigenvalues: Tensor = torch.linalg.eigvalsh(lower)
+    most = placed.largest_rank
+    if len(_kept(eigenvalues, most)) == most or _cholesky(placed) is not None:
+        rank = most
+    else:
+        rank = len(_kept(torch.linalg.eigvalsh(_correlation(placed)), most))
+    roots = _sum_of_roots(eigenvalues, min(most, factor.shape[1]))
+    return _assemble(placed.mean, placed.covariance.trace(), roots, known, rank)
 
 
 def frechet_distance_from_features(features: Tensor, reference: Statistics | Reference) -> Frechet:
@@ -140,10 +144,13 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     rows = found.to(device, torch.float64, copy=True)
     mean = rows.mean(dim=0)
     rows.sub_(mean).div_((n - 1) ** 0.5)
-    roots = _sum_of_roots(rows @ known.statistics.covariance @ rows.T, min(n - 1, known.statistics.largest_rank))
+    eigenvalues: Tensor = torch.linalg.eigvalsh(rows @ known.statistics.covariance @ rows.T)
+    roots = _sum_of_roots(eigenvalues, min(n - 1, known.statistics.largest_rank))
     variances = rows.square().sum(dim=0)
-    scaled = rows.mul_(_inverse(variances.sqrt()))
-    rank = len(_kept(torch.linalg.eigvalsh(scaled @ scaled.T), n - 1))
+    rank = n - 1
+    if len(_kept(eigenvalues, rank)) < rank:  # then either covariance may have lost it
+        scaled = rows.mul_(_inverse(variances.sqrt()))
+        rank = len(_kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
     return _assemble(mean, variances.sum(), roots, known, rank)
 
 
@@ -161,18 +168,19 @@ def _assemble(mean: Tensor, trace: Tensor, roots: Tensor, reference: Reference, 
     return Frechet(mean_term + covariance_term, mean_term, covariance_term, rank, rank < len(mean))
 
 
-def _sum_of_roots(symmetric: Tensor, most: int) -> Tensor:
-    """The sum of the roots of the `most` largest eigenvalues; the lower triangle is read."""
-    eigenvalues: Tensor = torch.linalg.eigvalsh(symmetric)
+def _sum_of_roots(eigenvalues: Tensor, most: int) -> Tensor:
+    """The sum of the roots of the `most` largest of ascending eigenvalues, those below 0 as 0."""
     return eigenvalues[len(eigenvalues) - most :].clamp(min=0).sqrt().sum()
 
 
 def _triangular_congruence(covariance: Tensor, lower: Tensor) -> Tensor:
-    """Lower triangle of L^T S L for a lower L, at a third of the multiplications of two full products."""
+    """Lower triangle of L^T S L for a lower L, at little over a quarter of the multiplications of two full products."""
     out = torch.zeros_like(covariance)
-    for k in range(0, len(lower), BLOCK):
-        rows = lower[k:, k : k + BLOCK].T @ covariance[k:, k:] @ lower[k:, k:]
-        out[k:, k : k + BLOCK] = rows.T
+    starts = range(0, len(lower), BLOCK)
+    for k in starts:
+        rows = lower[k:, k : k + BLOCK].T @ covariance[k:, k:]
+        for j in starts[k // BLOCK :]:
+            out[j : j + BLOCK, k : k + BLOCK] = (rows[:, j - k :] @ lower[j:, j : j + BLOCK]).T
     return out
 
 
@@ -203,8 +211,8 @@ def _correlation(statistics: Statistics) -> Tensor:
 
 def _kept(eigenvalues: Tensor, most: int) -> Tensor:
     """Those of ascending eigenvalues that are not mere rounding, `most` at most."""
-    largest = eigenvalues[len(eigenvalues) - most :]
-    return largest[largest > _tolerance(len(eigenvalues)) * eigenvalues[-1]]
+    largest = eigenvalues[max(0, len(eigenvalues) - most) :]
+    return largest[largest > _tolerance(len(eigenvalues)) * largest[-1:]]
 
 
 def _root(statistics: Statistics) -> Tensor:

@@ -75,6 +75,7 @@ class Neighbourhood:
     TypeError, ValueError
         When the features are no finite (N, D) or a k is not in [1, N).
 
+    >>> import torch
     >>> Neighbourhood(torch.tensor([[0.0], [1.0], [3.0]]), 1).radii(1).tolist()
     [1.0, 1.0, 2.0]
     """
@@ -128,6 +129,7 @@ def precision_recall(
     TypeError, ValueError
         When the features are not finite, differ in D or are no more than k.
 
+    >>> import torch
     >>> line = torch.arange(6.0)[:, None]
     >>> precision_recall(line[:3], line, k=1)
     PrecisionRecall(precision=1.0, recall=0.6666666666666666)
@@ -145,6 +147,7 @@ def density_coverage(
 
     Parameters and errors as for `precision_recall`; generated samples need no neighbours of their own.
 
+    >>> import torch
     >>> line = torch.arange(6.0)[:, None]
     >>> density_coverage(line[:3], line, k=1)
     DensityCoverage(density=1.0, coverage=0.5)
@@ -187,6 +190,7 @@ def prdc(
     TypeError, ValueError
         When the features are not finite, differ in D or are no more than k.
 
+    >>> import torch
     >>> line = torch.arange(6.0)[:, None]
     >>> prdc(line[:3] + 0.25, line, k=1)
     PRDC(precision=1.0, recall=0.6666666666666666, density=2.0, coverage=0.6666666666666666)

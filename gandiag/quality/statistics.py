@@ -93,7 +93,9 @@ class Statistics:
         return d if self.n is None else min(d, self.n - 1)
 
     def to(self, device: torch.device | str) -> Statistics:
-        """The same on another device."""
+        """The same on another device; themselves where they are there."""
+        if torch.device(device) == self.mean.device:
+            return self
         return Statistics(self.mean.to(device), self.covariance.to(device), self.n, self.protocol)
 
     def save(self, path: str | Path) -> None:
