@@ -95,7 +95,7 @@ def measured(images: Images, samples: torch.Tensor, reference: torch.Tensor) -> 
     """All values of one set of samples, with those of the class histogram."""
     found = evaluate(samples, reference, extractor="mnist", metrics=METRICS, held_out=images.held_out, batch_size=500)
     assert found is not None  # noqa: S101 - there is one process
-    histogram = modes.mnist_histogram(samples)
+    histogram = modes.sample_histogram(samples, modes.mnist_classifier())
     return {m.name: m.value for m in found.measurements} | {
         "histogram TV": histogram.tv,
         "missing digits": float(len(histogram.missing)),

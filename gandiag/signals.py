@@ -85,7 +85,12 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("quality/ndb", "share", "share of bins in which generated and real proportions differ", "high"),
     Signal("quality/support", "samples", "number of different samples, by the birthday paradox", "low"),
     Signal("quality/ms_ssim", "", "similarity of pairs of generated images, 1 for equal ones", "high"),
-    Signal("quality/authpct", "%", "share of generated samples that are no copies, less that of held-out ones", "low"),
+    Signal(
+        "quality/authpct",
+        "%",
+        "share of generated samples that lie no closer to a training sample than its neighbours",
+        "low",
+    ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
 )

@@ -147,7 +147,8 @@ class _Pass:
             SEEN: self._seen(batch),
         }
         for name, parts in self._kept.items():
-            if (part := kept[name]) is not None:
+            part = kept[name]
+            if part is not None:
                 parts.append(part)
         self._reached += len(batch)
         self._reading.tell(len(batch))

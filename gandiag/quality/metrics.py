@@ -89,6 +89,26 @@ METRICS: tuple[Metric, ...] = (
         name="coverage", says="share of real neighbourhoods that hold a generated sample",
         compute=values.neighbour_values, keep=frozenset({FEATURES}),
     ),
+    Metric(
+        name="vendi", says="effective number of different generated samples",
+        compute=values.vendi_values, keep=frozenset({FEATURES}), reference=False, usual=False,
+    ),
+    Metric(
+        name="ndb", says="share of bins in which generated and real proportions differ",
+        compute=values.bin_values, keep=frozenset({FEATURES}), usual=False,
+    ),
+    Metric(
+        name="support", says="number of different samples, by the birthday paradox",
+        compute=values.support_values, keep=frozenset({FEATURES}), usual=False,
+    ),
+    Metric(
+        name="ms_ssim", says="similarity of pairs of generated images beside that of real ones",
+        compute=values.similarity_values, keep=frozenset({IMAGES}), images=True, usual=False,
+    ),
+    Metric(
+        name="copying", says="whether samples lie closer to the training data than held-out ones",
+        compute=values.copying_values, makes=("c_t", "authpct"), keep=frozenset({FEATURES}), held_out=True, usual=False,
+    ),
 )  # fmt: skip
 """In the order in which values are shown."""
 

@@ -14,7 +14,6 @@ from torch import nn
 import gandiag
 from gandiag import Quality, Run
 from gandiag.quality.adapters import IdentityExtractor, ModuleExtractor
-from gandiag.quality.extractors import Features
 from gandiag.testing import assert_unchanged
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import TinyGAN
+
+    from gandiag.quality.extractors import Features
 
 REFERENCE = torch.randn(256, 2, generator=torch.Generator().manual_seed(1)) + 2
 
