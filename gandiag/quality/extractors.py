@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from os import PathLike
 
 OURS = ("mnist", "digits", "identity")
@@ -179,20 +179,41 @@ def exact(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
+    """Convolutions and products in float32 itself, by the first of torch's ways of saying so that the caller uses.
+
+    torch refuses to read a setting that was made in another way; each way is restored as it was read.
+    """
     backends: Any = torch.backends
-    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
-    places: list[tuple[Any, str, Any]] = [(cuda.matmul, "allow_tf32", False), (cudnn, "allow_tf32", False)]
-    if hasattr(getattr(cudnn, "conv", None), "fp32_precision"):  # torch >= 2.9: the two ways do not mix
-        parts = cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv
-        places = [(part, "fp32_precision", "ieee") for part in parts]
-    saved = [getattr(place, name) for place, name, _ in places]
-    for place, name, value in places:
-        setattr(place, name, value)
+    product, convolution = backends.cuda.matmul, getattr(backends.cudnn, "conv", None)
+    legacy = (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest")
+    ways = {
+        product: [legacy, _attribute(product, "allow_tf32", False), _attribute(product, "fp32_precision", "ieee")],
+        convolution: [
+            _attribute(backends.cudnn, "allow_tf32", False),
+            _attribute(convolution, "fp32_precision", "ieee"),
+        ],
+    }
+    restored: list[tuple[Callable[[Any], None], Any]] = []
+    for place, candidates in ways.items():
+        for read, write, wanted in candidates:
+            try:
+                before = read()
+            except (RuntimeError, AttributeError):
+                continue
+            write(wanted)
+            if getattr(place, "fp32_precision", "ieee") in ("ieee", "none"):
+                restored.append((write, before))
+                break
+            write(before)
     try:
         yield
     finally:
-        for (place, name, _), value in zip(places, saved, strict=True):
-            setattr(place, name, value)
+        for write, before in restored:
+            write(before)
+
+
+def _attribute(place: Any, name: str, value: Any) -> tuple[Callable[[], Any], Callable[[Any], None], Any]:
+    return (lambda: getattr(place, name), lambda given: setattr(place, name, given), value)
 
 
 def _ours(name: str, device: torch.device) -> FeatureExtractor:

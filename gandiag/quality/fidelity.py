@@ -185,7 +185,9 @@ def _built(kind: Any, name: str, layer: str, file: IO[bytes]) -> nn.Module:
         return _dinov2(kind, name, layer, files.state_dict(file))
     if not name.startswith("clip-"):  # CLIP comes as TorchScript, which torch.jit.load reads
         files.state_dict(file)  # torch-fidelity reads it without this safety: a file that passes here is safe there
-    network: nn.Module = kind(name, [layer], feature_extractor_weights_path=file)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.load")  # deprecated, and what CLIP comes as
+        network: nn.Module = kind(name, [layer], feature_extractor_weights_path=file)
     return network
 
 
