@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gandiag.quality.extractors import Features, exact, usable_device, weights_hash
+from gandiag.quality.extractors import Features, exact, is_precise, usable_device, weights_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class DigitsExtractor:
         from gandiag.modes.digits import WEIGHTS
 
         self.device = usable_device(device)
-        self.passive = self.device.type != "cuda"
+        self.passive = is_precise(self.device)
         state = _shipped(WEIGHTS)
         self.hash = weights_hash(self.name, state)
         self._layers = {key: value.to(self.device, torch.float64) for key, value in state.items()}
@@ -96,7 +96,7 @@ class MnistExtractor:
         from gandiag.modes.mnist import WEIGHTS, mnist_classifier
 
         self.device = usable_device(device)
-        self.passive = self.device.type != "cuda"
+        self.passive = is_precise(self.device)
         self.hash = weights_hash(self.name, _shipped(WEIGHTS))
         self.dimensions = 0
         self._classifier = mnist_classifier(device=self.device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from os import PathLike
 
 OURS = ("mnist", "digits", "identity")
@@ -179,18 +179,63 @@ def weights_hash(name: str, state: Mapping[str, Any]) -> str:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """No gradient and no autocast; on a GPU no TF32 either, which is a setting that all threads share."""
+    """No gradient, no autocast, and float32 products that are float32 ones: features do not depend on the caller.
+
+    Precision is a setting that all threads share; it is left alone where it is full already.
+    """
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        if device.type != "cuda":
+        if is_precise(device):
             yield
             return
-        conv, gemm = torch.backends.cudnn, torch.backends.cuda.matmul
-        saved = conv.allow_tf32, gemm.allow_tf32
-        conv.allow_tf32 = gemm.allow_tf32 = False
-        try:
+        with _full_precision():
             yield
-        finally:
-            conv.allow_tf32, gemm.allow_tf32 = saved
+
+
+def is_precise(device: torch.device) -> bool:
+    """Whether float32 products on a device are float32 ones as things are; on a GPU that is not relied upon."""
+    try:
+        return device.type != "cuda" and torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # it was set per backend, which the one question cannot express
+        return False
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Convolutions and products in float32 itself, by the first of torch's ways of saying so that the caller uses.
+
+    torch refuses to read a setting that was made in another way; each way is restored as it was read.
+    """
+    backends: Any = torch.backends
+    product, convolution = backends.cuda.matmul, getattr(backends.cudnn, "conv", None)
+    legacy = (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest")
+    ways = {
+        product: [legacy, _attribute(product, "allow_tf32", False), _attribute(product, "fp32_precision", "ieee")],
+        convolution: [
+            _attribute(backends.cudnn, "allow_tf32", False),
+            _attribute(convolution, "fp32_precision", "ieee"),
+        ],
+    }
+    restored: list[tuple[Callable[[Any], None], Any]] = []
+    for place, candidates in ways.items():
+        for read, write, wanted in candidates:
+            try:
+                before = read()
+            except (RuntimeError, AttributeError):
+                continue
+            write(wanted)
+            if getattr(place, "fp32_precision", "ieee") in ("ieee", "none"):
+                restored.append((write, before))
+                break
+            write(before)
+    try:
+        yield
+    finally:
+        for write, before in restored:
+            write(before)
+
+
+def _attribute(place: Any, name: str, value: Any) -> tuple[Callable[[], Any], Callable[[Any], None], Any]:
+    return (lambda: getattr(place, name), lambda given: setattr(place, name, given), value)
 
 
 def _ours(name: str, device: torch.device) -> FeatureExtractor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gandiag.quality import weights as files
-from gandiag.quality.extractors import Features, exact, names, weights_hash
+from gandiag.quality.extractors import Features, exact, is_precise, names, weights_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class FidelityExtractor:
         self.dimensions = int(layer) if layer.isdigit() else WIDTHS.get(layer, int(width))
         self.device = device
         self.classifies: bool | None = self.name == f"{INCEPTION}/2048"
-        self.passive = device.type != "cuda"
+        self.passive = is_precise(device)
         self.network = (FastInception(network, layer) if name == INCEPTION else network).to(device)
 
     def compile(self) -> None:
@@ -187,7 +187,9 @@ def _built(kind: Any, name: str, layer: str, file: IO[bytes]) -> nn.Module:
         return _dinov2(kind, name, layer, files.state_dict(file))
     if not name.startswith("clip-"):  # CLIP comes as TorchScript, which torch.jit.load reads
         files.state_dict(file)  # torch-fidelity reads it without this safety: a file that passes here is safe there
-    network: nn.Module = kind(name, [layer], feature_extractor_weights_path=file)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.load")  # deprecated, and what CLIP comes as
+        network: nn.Module = kind(name, [layer], feature_extractor_weights_path=file)
     return network
 
 

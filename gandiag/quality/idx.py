@@ -57,6 +57,7 @@ def read_idx(path: Path) -> NDArray[np.generic]:
 def labels_beside(path: Path) -> Path | None:
     """The file of labels beside a file of images, named as MNIST's are, if it exists.
 
+    >>> from pathlib import Path
     >>> labels_beside(Path("no-such-folder/train-images-idx3-ubyte.gz")) is None
     True
     """

@@ -10,6 +10,7 @@ import torch
 TOLERANCE = 0.025  # of the range's width: overshoot of resampling and of rounding, ±1.05 for [-1, 1]
 DARK = 64.0  # a maximum below it does not tell [0, 255] from standardised values
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGBA
+CHANNELS_LAST = (1, 3, 4)
 
 
 class Preprocessing:
@@ -108,11 +109,11 @@ class Preprocessing:
             raise ValueError(f"images must have shape (B, C, H, W), (B, H, W, C) or (B, H, W), found {shape}")
         if images.ndim == 3:
             layout, planes = "no channels", images[:, None]
-        elif shape[1] in CHANNELS and shape[3] in CHANNELS and shape[2] != shape[3]:
+        elif shape[1] in CHANNELS and shape[3] in CHANNELS_LAST and shape[2] != shape[3]:
             raise ValueError(f"images of shape {shape} may have their channels first or last: pass (B, C, H, W)")
         elif shape[1] in CHANNELS:
             layout, planes = "channels first", images
-        elif shape[3] in CHANNELS:
+        elif shape[3] in CHANNELS_LAST:
             layout, planes = "channels last", images.permute(0, 3, 1, 2)
         else:
             raise ValueError(f"images must have 1, 3 or 4 channels, first or last, found shape {shape}")

@@ -6,6 +6,7 @@ import hashlib
 import pickle
 import re
 import sys
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -143,7 +144,9 @@ def opened(path: Path, name: str, checksum: str | None) -> Iterator[IO[bytes]]:
 def state_dict(file: IO[bytes]) -> dict[str, Any]:
     """The tensors in a file, read without running any code that it may hold."""
     file.seek(0)
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Detected pickle protocol")
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     file.seek(0)
     return state
 
