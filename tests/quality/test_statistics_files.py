@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics
 from torch_fidelity.utils_torch import torch_atomic_save
 
 from gandiag.quality.moments import Moments, Statistics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def statistics() -> Statistics:
