@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SAMPLES_PER_DIMENSION = 3
 """Samples per dimension from which the closed form of the bias is within 5 % for Gaussian features.
 
-Simulated for 16 to 128 dimensions and eigenvalues 1, 1/k and 1/k^2, the mean distance over the closed form was 1.03 to
-1.05 at 3 N = D against a much larger reference, 1.02 to 1.03 at 5, 1.01 at 10; 1.06 to 1.08 at 2 and 1.2 at 1.
+Simulated for 16 to 128 dimensions and eigenvalues 1, 1/k and 1/k^2, the mean distance over the closed form was 1.02 to
+1.05 at N = 3 D against a much larger reference, 1.02 to 1.03 at 5 D, 1.01 at 10 D; 1.06 to 1.08 at 2 D and 1.2 at D.
 """
 
 SMALLEST = 5000  # fewest samples of a point of the extrapolation, of 2048 features: Chong & Forsyth 2020
