@@ -1,177 +1,166 @@
-"""Diversity by structural similarity: how alike are two random images of the same class?"""
+"""Do generated images resemble each other? MS-SSIM of random pairs, or SSIM where images are too small for scales."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, pad
+from torch.nn import functional
 
-WINDOW, SIGMA = 11, 1.5  # pixels, Wang et al. 2004
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, fine to coarse, Wang et al. 2003
-FEWEST_SCALES = 3  # below, plain SSIM: two scales are hardly several
-PAIRS = 100  # Odena et al. 2017
-BATCH = 50  # pairs at a time
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WINDOW, SIGMA = 11, 1.5  # pixels: Wang et al. 2004
+K1, K2 = 0.01, 0.03  # also
+BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weight of each scale, finest first: Wang et al. 2003
+CELLS = 2**21  # numbers of a chunk of filtered images: 16 MiB in float64
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Mean similarity of random pairs of images; near 1 means collapsed.
-
-    Compare it with the value of as many real images: an even background, as in MNIST, raises it by itself, and pairs
-    across classes say little about a class.
+    """How alike two random images are.
 
     Attributes
     ----------
     name
-        "ms-ssim", "ms-ssim (3 scales)" or "ms-ssim (4 scales)" where five do not fit, "ssim" where not even three do.
-        Values under different names are not comparable.
+        "ms-ssim" of five scales, "ms-ssim (3 scales)" of fewer, "ssim" of one. Only values of one name compare.
     value
-        Mean over the pairs, at most 1.
+        Mean over pairs, 1 where all images are equal.
     standard_error
-        Of the mean; NaN for one pair.
+        Of the mean, as if pairs were independent; None of a single pair.
     pairs
-        Number of pairs.
-    same_class
-        Whether both images of a pair have the same label.
+        Number of different pairs, all there are where they are fewer than asked for.
     """
 
     name: str
     value: float
-    standard_error: float
+    standard_error: float | None
     pairs: int
-    same_class: bool
 
 
-def similarity(
+def pair_similarity(
     images: Tensor,
-    labels: Tensor | None = None,
     *,
-    data_range: float | None = None,
-    pairs: int = PAIRS,
+    pairs: int = 100,
+    labels: Tensor | None = None,
+    value_range: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> Similarity:
-    """Mean MS-SSIM of random pairs of images (Odena et al. 2017), on their device.
+    """Mean MS-SSIM of random pairs of images (Odena et al. 2017): near 1 for collapse, to be compared with real images.
+
+    Five scales need 176 pixels in height and width, where the window still fits the coarsest. Each halving costs a
+    scale; the weights of those left are divided by their sum, so that with one scale it is SSIM. Otherwise as
+    torchmetrics: edges reflected, and negative structure counts as 0 (not in plain SSIM).
 
     Parameters
     ----------
     images
-        (N, C, H, W), uint8 or floating point. A window of 11 pixels must fit the coarsest scale: five scales
-        need 176 pixels, four 88, three 44; smaller images get plain SSIM, from 11 pixels.
-    labels
-        (N,) classes; pairs are then drawn within a class. Without them pairs may cross classes.
-    data_range
-        Largest less smallest value that pixels can have, for floating point images: 2 for [-1, 1]. uint8 has 255.
+        (N, C, H, W), uint8 or floating.
     pairs
-        How many to draw, with replacement; the two images of a pair are never one image.
+        Number of pairs, drawn without repetition.
+    labels
+        (N,) integers: pairs are of one class. Each such pair is as likely, so larger classes weigh more.
+    value_range
+        Black and white of floating images, such as (-1.0, 1.0).
     seed
-        Of the draw.
+        Of the pairs.
 
     Raises
     ------
     TypeError, ValueError
-        When the images are no finite (N, C, H, W), too small or without a range, or no class has two images.
+        When the images are of another type or shape, smaller than 11 x 11 pixels, not finite or outside their range,
+        or when there are no two of them (of any class).
 
-    >>> rng = torch.Generator().manual_seed(0)
-    >>> found = similarity(torch.rand(20, 1, 28, 28, generator=rng), data_range=1.0)
-    >>> found.name, found.pairs, round(found.value, 1)
-    ('ssim', 100, 0.0)
+    >>> pair_similarity(torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    Similarity(name='ms-ssim (2 scales)', value=1.0, standard_error=0.0, pairs=3)
     """
-    span = _checked_range(images, data_range)
+    low, high = _checked_range(images, value_range)
     if pairs < 1:
         raise ValueError(f"pairs must be at least 1, found {pairs}")
-    size = min(images.shape[2:])
-    if size < WINDOW:
-        raise ValueError(f"images must be at least {WINDOW} pixels high and wide for SSIM, found {tuple(images.shape)}")
-    scales = next((s for s in range(len(WEIGHTS), FEWEST_SCALES - 1, -1) if size >> (s - 1) >= WINDOW), 1)
-    first, second = _drawn(len(images), labels, pairs, torch.Generator().manual_seed(seed))
-    first, second = first.to(images.device), second.to(images.device)
-    values = [
-        ms_ssim(images[a], images[b], span, scales)
-        for a, b in zip(first.split(BATCH), second.split(BATCH), strict=True)
-    ]
-    found = torch.cat(values)
-    if not found.isfinite().all():
-        raise ValueError("images must be finite, found a NaN or an infinity")
-    error = float(found.std() / pairs**0.5) if pairs > 1 else float("nan")
-    return Similarity(_name(scales), float(found.mean()), error, pairs, labels is not None)
+    height, width = images.shape[2:]
+    if min(height, width) < WINDOW:
+        raise ValueError(f"images must have at least {WINDOW} x {WINDOW} pixels for SSIM, found {height} x {width}")
+    scales = sum(min(height, width) >> scale >= WINDOW for scale in range(len(BETAS)))
+    first, second = (torch.from_numpy(index).to(images.device) for index in _pairs(images, labels, pairs, seed))
+    chunk = max(1, CELLS // (5 * images[0].numel()))
+    values = torch.cat(
+        [
+            _ms_ssim((images[a].double() - low) / (high - low), (images[b].double() - low) / (high - low), scales)
+            for a, b in zip(first.split(chunk), second.split(chunk), strict=True)
+        ]
+    )
+    names = {len(BETAS): "ms-ssim", 1: "ssim"}
+    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else None
+    return Similarity(names.get(scales, f"ms-ssim ({scales} scales)"), float(values.mean()), error, len(values))
 
 
-def ms_ssim(x: Tensor, y: Tensor, data_range: float, scales: int = 5) -> Tensor:
-    """MS-SSIM (B,) float64 of images x and y (B, C, H, W); SSIM for one scale.
-
-    A Gaussian window of 11 pixels, borders reflected, negative factors taken as 0, and the weights of the scales
-    (Wang et al. 2003) made to sum to 1 where there are fewer than five: the conventions of torchmetrics.
-    """
-    x, y = x.double(), y.double()
-    weights = torch.tensor(WEIGHTS[:scales], dtype=x.dtype)
-    weights = weights / weights.sum() if scales < len(WEIGHTS) else weights
-    factors = []
-    for scale in range(scales):
-        if scale:
-            x, y = avg_pool2d(x, 2), avg_pool2d(y, 2)
-        whole, contrast = _ssim(x, y, data_range)
-        factors.append(whole if scale == scales - 1 else contrast)
-    if scales == 1:
-        return factors[0]
-    return torch.stack([f.clamp(min=0) ** float(w) for f, w in zip(factors, weights, strict=True)]).prod(dim=0)
-
-
-def _ssim(x: Tensor, y: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-    """Mean similarity (B,), and mean contrast and structure (B,), the latter where no border is reflected."""
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    half, channels = WINDOW // 2, x.shape[1]
-    offsets = torch.arange(-half, half + 1, dtype=x.dtype, device=x.device)
-    line = torch.softmax(-(offsets**2) / (2 * SIGMA**2), dim=0)
-    parts = torch.cat([x, y, x * x, y * y, x * y])
-    for shape, border in (((WINDOW, 1), (0, 0, half, half)), ((1, WINDOW), (half, half, 0, 0))):
-        kernel = line.reshape(1, 1, *shape).expand(channels, 1, *shape)
-        parts = conv2d(pad(parts, border, mode="reflect"), kernel, groups=channels)
-    mean_x, mean_y, square_x, square_y, product = parts.split(len(x))
-    spread = (square_x - mean_x**2).clamp(min=0) + (square_y - mean_y**2).clamp(min=0)
-    contrast = (2 * (product - mean_x * mean_y) + c2) / (spread + c2)
-    whole = contrast * (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    inner = contrast[..., half:-half, half:-half]
-    return whole.flatten(1).mean(dim=1), inner.flatten(1).mean(dim=1)
-
-
-def _name(scales: int) -> str:
-    if scales == 1:
-        return "ssim"
-    return "ms-ssim" if scales == len(WEIGHTS) else f"ms-ssim ({scales} scales)"
-
-
-def _checked_range(images: Tensor, data_range: float | None) -> float:
-    if not isinstance(images, Tensor):
-        raise TypeError(f"images must be a torch tensor (N, C, H, W), found {type(images).__name__}")
-    if images.ndim != 4 or not (images.is_floating_point() or images.dtype == torch.uint8):
-        found = f"{images.dtype} of shape {tuple(images.shape)}"
-        raise ValueError(f"images must be uint8 or floating point of shape (N, C, H, W), found {found}")
+def _checked_range(images: Tensor, value_range: tuple[float, float] | None) -> tuple[float, float]:
+    if not isinstance(images, torch.Tensor) or not (images.dtype == torch.uint8 or images.is_floating_point()):
+        found = getattr(images, "dtype", type(images).__name__)
+        raise TypeError(f"images must be a tensor of uint8 or floating numbers, found {found}")
+    if images.ndim != 4 or not images.shape[1]:
+        raise ValueError(f"images must have shape (N, C, H, W), found {tuple(images.shape)}")
     if images.dtype == torch.uint8:
-        if data_range not in (None, 255):
-            raise ValueError(f"data_range of uint8 images is 255, found {data_range}")
-        return 255.0
-    if data_range is None or not 0 < data_range < float("inf"):
-        example = "2 for pixels in [-1, 1]"
-        raise ValueError(f"data_range must be given for floating point images, {example}, found {data_range}")
-    return float(data_range)
+        if value_range not in (None, (0, 255)):
+            raise ValueError(f"value_range of uint8 images is (0, 255), found {value_range}")
+        return 0, 255
+    if value_range is None or not value_range[0] < value_range[1]:
+        raise ValueError(f"value_range of floating images must be (low, high) such as (-1, 1), found {value_range}")
+    low, high = value_range
+    slack = 1e-3 * (high - low)  # of rounding in half precision
+    unusable = int((~((images >= low - slack) & (images <= high + slack)).flatten(1).all(dim=1)).sum())
+    if unusable:
+        raise ValueError(f"images must lie in {value_range}, found {unusable} of {len(images)} outside or not finite")
+    return low, high
 
 
-def _drawn(n: int, labels: Tensor | None, pairs: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Indices (P,) of two different images each, of one class where labels are given."""
-    classes = torch.zeros(n, dtype=torch.int64) if labels is None else labels.cpu()
-    if classes.shape != (n,):
-        raise ValueError(f"labels must have shape ({n},), one per image, found {tuple(classes.shape)}")
-    _, inverse, counts = classes.unique(return_inverse=True, return_counts=True)
-    able = (counts[inverse] > 1).nonzero().squeeze(1)
-    if not len(able):
-        raise ValueError(f"images must hold two of one class to compare, found {n} images in {len(counts)} classes")
-    first = able[torch.randint(len(able), (pairs,), generator=rng)]
-    order = inverse.argsort(stable=True)
-    start, place = counts.cumsum(0) - counts, torch.empty_like(order)
-    place[order] = torch.arange(n)
-    kind = inverse[first]
-    step = 1 + (torch.rand(pairs, generator=rng, dtype=torch.float64) * (counts[kind] - 1)).long()
-    second = order[start[kind] + (place[first] - start[kind] + step) % counts[kind]]
-    return first, second
+def _pairs(images: Tensor, labels: Tensor | None, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the first and the second images of different pairs, each pair of one class as likely."""
+    known = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
+    if known.shape != (len(images),) or known.is_floating_point():
+        found = f"{known.dtype} of shape {tuple(known.shape)}"
+        raise ValueError(f"labels must be integers of shape ({len(images)},), found {found}")
+    classes = known.cpu().numpy()
+    order = np.argsort(classes, kind="stable")
+    sizes = np.unique(classes, return_counts=True)[1]
+    ends = np.cumsum(sizes * (sizes - 1) // 2)
+    if not len(ends) or not ends[-1]:
+        kind = "" if labels is None else " of one class"
+        raise ValueError(f"images must hold at least two{kind}, found {len(images)} images")
+    drawn = np.random.default_rng(seed).choice(int(ends[-1]), min(pairs, int(ends[-1])), replace=False)
+    which = np.searchsorted(ends, drawn, side="right")
+    within = drawn - (ends - sizes * (sizes - 1) // 2)[which]
+    later = ((1 + np.sqrt(1 + 8 * within)) // 2).astype(np.int64)  # later (later - 1) / 2 pairs come before its own
+    start = (np.cumsum(sizes) - sizes)[which]
+    return order[start + within - later * (later - 1) // 2], order[start + later]
+
+
+def _ms_ssim(x: Tensor, y: Tensor, scales: int) -> Tensor:
+    """MS-SSIM (B,) of images (B, C, H, W) in [0, 1]."""
+    parts = []
+    for _ in range(scales - 1):
+        parts.append(_similarity(x, y)[1])
+        x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
+    parts.append(_similarity(x, y)[0])
+    if scales == 1:
+        return parts[0]
+    weights = torch.tensor(BETAS[:scales], dtype=x.dtype, device=x.device)
+    return (torch.stack(parts).relu() ** (weights / weights.sum())[:, None]).prod(dim=0)
+
+
+def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean SSIM (B,) over all pixels, edges reflected, and mean contrast and structure (B,) where the window fits."""
+    edge = WINDOW // 2
+    steps = torch.arange(-edge, edge + 1, dtype=x.dtype, device=x.device) / SIGMA
+    window = torch.softmax(-steps.square() / 2, 0)
+    padded = [functional.pad(image, [edge] * 4, mode="reflect") for image in (x, y)]
+    a, b = (image.flatten(0, 1)[:, None] for image in padded)
+    stack = torch.cat([a, b, a * a, b * b, a * b])
+    stack = functional.conv2d(functional.conv2d(stack, window[None, None, None]), window[None, None, :, None])
+    mean_x, mean_y, square_x, square_y, product = stack.view(5, *x.shape).unbind()
+    variances = (square_x - mean_x**2).clamp(min=0) + (square_y - mean_y**2).clamp(min=0)
+    contrast = (2 * (product - mean_x * mean_y) + K2**2) / (variances + K2**2)
+    ssim = contrast * (2 * mean_x * mean_y + K1**2) / (mean_x**2 + mean_y**2 + K1**2)
+    return ssim.flatten(1).mean(dim=1), contrast[..., edge:-edge, edge:-edge].flatten(1).mean(dim=1)
