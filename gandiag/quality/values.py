@@ -256,19 +256,19 @@ def similarity_values(inputs: Inputs) -> Iterator[Measurement]:
     """Similarity of pairs of generated images, beside that of real pairs where there are any."""
     ours, known = inputs.generated, inputs.reference
     assert ours.images is not None  # noqa: S101 - the plan kept them
-    found = similarity.similarity(ours.images, seed=inputs.seed)
+    found = similarity.pair_similarity(ours.images, seed=inputs.seed)
     real = known.images if known is not None else None
+    reach = None if found.standard_error is None else NORMAL_95 * found.standard_error
+    few = f"computed as {found.name}: the images are too small for five scales"
     yield Measurement(
         name="ms_ssim",
         value=found.value,
         better="lower",
-        low=found.value - NORMAL_95 * found.standard_error,
-        high=found.value + NORMAL_95 * found.standard_error,
-        interval="standard error over pairs",
-        perfect=None if real is None else similarity.similarity(real, seed=inputs.seed).value,
-        notes=()
-        if found.name == "ms-ssim"
-        else (f"computed as {found.name}: the images are too small for more scales",),
+        low=None if reach is None else found.value - reach,
+        high=None if reach is None else found.value + reach,
+        interval="" if reach is None else "standard error over pairs",
+        perfect=None if real is None else similarity.pair_similarity(real, seed=inputs.seed).value,
+        notes=() if found.name == "ms-ssim" else (few,),
         protocol=inputs.protocol(pairs=found.pairs, measure=found.name),
     )
 
