@@ -40,8 +40,9 @@ class ArraySource:
     """
 
     def __init__(self, samples: NDArray[Any] | Tensor, name: str, labels: NDArray[Any] | Tensor | None = None) -> None:
-        shape, kind = tuple(samples.shape), str(samples.dtype).removeprefix("torch.")
-        if not re.fullmatch(r"u?int\d+|b?float\d+", kind):
+        shape = tuple(samples.shape)
+        kind = str(samples.dtype).removeprefix("torch.") if isinstance(samples, Tensor) else samples.dtype.name
+        if not re.fullmatch(r"u?int\d+|bfloat16|float(16|32|64)", kind):
             raise SourceError(f"samples of {name} must be whole numbers or floats, found {kind}")
         if len(shape) not in (2, 3, 4):
             raise SourceError(f"samples of {name} must have shape (N, C, H, W), (N, H, W) or (N, D), found {shape}")

@@ -222,11 +222,15 @@ def _full_precision() -> Iterator[None]:
                 before = read()
             except (RuntimeError, AttributeError):
                 continue
-            write(wanted)
-            if getattr(place, "fp32_precision", "ieee") in ("ieee", "none"):
+            if before != wanted:
+                write(wanted)
+            full = getattr(place, "fp32_precision", "ieee") in ("ieee", "none")
+            if before != wanted and full:
                 restored.append((write, before))
+            elif before != wanted:
+                write(before)
+            if full:
                 break
-            write(before)
     try:
         yield
     finally:

@@ -171,10 +171,11 @@ def _open(file: Path) -> Image.Image:
 
     try:
         image = Image.open(file)
-        if image.mode.startswith("I") or image.mode == "F":
-            raise _DecodeError(file, f"{image.mode} pixels of more than 8 bits")
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise _DecodeError(file, str(error) or type(error).__name__) from error
+    if image.mode.startswith("I") or image.mode == "F":
+        image.close()
+        raise _DecodeError(file, f"{image.mode} pixels of more than 8 bits")
     return image
 
 

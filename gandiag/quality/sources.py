@@ -123,7 +123,7 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
 
 
 def _open_npz(path: Path, key: str | None) -> ArraySource:
-    with np.load(path, allow_pickle=False) as data:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
         keys = ", ".join(data.files)
         samples = [name for name in data.files if name not in ("labels", "label", "y")]
         if {"mu", "sigma"} <= set(data.files) and key is None:

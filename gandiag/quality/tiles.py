@@ -40,7 +40,7 @@ def run_samples(folder: Path, step: int | None = None) -> NDArray[np.generic]:
     file = found[max(found) if step is None else step]
     try:
         if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as data:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
                 return np.asarray(data["points"])
         from PIL import Image
 
