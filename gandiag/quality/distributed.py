@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import distributed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+T = TypeVar("T")
 
 
 def active() -> bool:
@@ -65,6 +67,15 @@ def share(n: int, batch_size: int) -> tuple[int, int]:
         raise ValueError(f"{found} are too few for {distributed.get_world_size()} processes; take a smaller batch size")
     first, last = (batches * r // distributed.get_world_size() for r in (rank(), rank() + 1))
     return min(first * batch_size, n), min(last * batch_size, n)
+
+
+def of_the_first(value: T) -> T:
+    """The value that the first process has, on every process."""
+    if not active():
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0)
+    return box[0]
 
 
 def gathered(rows: torch.Tensor) -> torch.Tensor:

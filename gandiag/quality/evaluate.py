@@ -83,7 +83,16 @@ class Plan:
             tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
         )
         with torch.inference_mode():
-            return collect(source, total, reading, self.preprocessing())
+            return collect(source, total, reading, self._agreed_preprocessing(source))
+
+    def _agreed_preprocessing(self, source: Source) -> Preprocessing | None:
+        """As `preprocessing`; processes that work together all take the range that the first samples decide."""
+        preprocessing = self.preprocessing()
+        if preprocessing is None or self.value_range is not None or not (self.together and distributed.active()):
+            return preprocessing
+        if distributed.rank() == 0:
+            preprocessing(next(source.batches(self.batch_size)))
+        return Preprocessing(distributed.of_the_first(preprocessing.value_range), self.extractor.channels)
 
 
 class Reference:

@@ -93,7 +93,7 @@ def holds_statistics(spec: Any) -> bool:
 
 def from_statistics(path: str | os.PathLike[str], device: torch.device) -> Collected:
     """A reference of which only mean and covariance are known. Raises what `Statistics.load` does."""
-    found = Statistics.load(path)
+    found = Statistics.load(Path(path))
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     statistics = Statistics(mean=found.mean.to(device), covariance=found.covariance.to(device), n=found.n)
     return Collected(name=Path(path).name, n=found.n, statistics=statistics, content_hash=digest)

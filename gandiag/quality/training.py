@@ -160,9 +160,8 @@ class QualityProbe:
             return
         try:
             with _stream(self._stream):
-                generated = self._samples()
-                if not self._beside:
-                    generated = self._collected(generated)
+                samples = self._samples()
+                generated = samples if self._beside else self._collected(samples)
         except Exception:
             self._failures += 1
             raise
