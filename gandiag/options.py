@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gandiag.findings import Finding
+    from gandiag.quality.training import Quality
 
 MIN_BYTES = 1_000_000  # room for some thousand rows of many signals
 
@@ -30,6 +31,13 @@ class Options(TypedDict, total=False):
     flush_seconds: float
     max_overhead: float | None
     max_bytes: int | None
+
+
+class AttachOptions(Options, total=False):
+    """What `attach` takes beside the networks and `run_dir`."""
+
+    score: Callable[..., Any] | None
+    quality: Quality | None
 
 
 def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from gandiag.options import Options
+    from gandiag.options import AttachOptions
 
     Train = Callable[[Callable[..., Any], int], object]
 
 
-def assert_unchanged(train: Train, *, steps: int = 20, seed: int = 0, options: Options | None = None) -> Run:
+def assert_unchanged(train: Train, *, steps: int = 20, seed: int = 0, options: AttachOptions | None = None) -> Run:
     """Train twice without gandiag and once with it, from the same seed, and compare everything bit by bit.
 
     Compared are the weights and buffers of the attached networks, their train/eval mode, the state of every torch

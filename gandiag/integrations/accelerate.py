@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from gandiag.callback import Callback
-    from gandiag.options import Options
+    from gandiag.options import AttachOptions
 
 
 def attach(
@@ -31,7 +31,7 @@ def attach(
     generator: Any,
     discriminator: Any,
     run_dir: str | PathLike[str],
-    **options: Unpack[Options],
+    **options: Unpack[AttachOptions],
 ) -> Callback:
     """Watch networks that `accelerator.prepare` returned; call it after that.
 

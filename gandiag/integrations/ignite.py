@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from gandiag.callback import Callback
-    from gandiag.options import Options
+    from gandiag.options import AttachOptions
 
 
 class Gandiag:
@@ -48,7 +48,7 @@ class Gandiag:
     """
 
     def __init__(
-        self, generator: Any, discriminator: Any, run_dir: str | PathLike[str], **options: Unpack[Options]
+        self, generator: Any, discriminator: Any, run_dir: str | PathLike[str], **options: Unpack[AttachOptions]
     ) -> None:
         self.callback: Callback | NotRecording = NotRecording()
         self._networks = {"generator": generator, "discriminator": discriminator}

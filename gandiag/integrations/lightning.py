@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from gandiag.callback import Callback
-    from gandiag.options import Options
+    from gandiag.options import AttachOptions
 
     Names = str | Mapping[str, str]
 
@@ -63,7 +63,7 @@ class GandiagCallback(LightningCallback):
         run_dir: str | PathLike[str],
         generator: Names = "generator",
         discriminator: Names = "discriminator",
-        **options: Unpack[Options],
+        **options: Unpack[AttachOptions],
     ) -> None:
         super().__init__()
         self.callback: Callback | NotRecording = NotRecording()

@@ -48,7 +48,7 @@ class GeneratorSource:
         self, generator: nn.Module, draw: Callable[[int], Any], n: int, device: torch.device, seed: int = 0
     ) -> None:
         self.name = type(generator).__name__
-        self._generator, self._draw, self._n, self._device, self._seed = generator, draw, n, device, seed
+        self.generator, self._draw, self._n, self._device, self._seed = generator, draw, n, device, seed
 
     def __len__(self) -> int:
         return self._n
@@ -60,15 +60,26 @@ class GeneratorSource:
             size = min(batch_size, stop - first)
             with forked_rng(self._device, self._seed + first):
                 arguments, kwargs = as_arguments(self._draw(size), self._device)
-                samples = generate(self._generator, arguments, kwargs)
+                samples = generate(self.generator, arguments, kwargs)
             if len(samples) != size:
                 raise ValueError(f"{self.name} made {len(samples)} samples where {size} were asked for")
             yield samples
 
+    def latents(self, n: int) -> torch.Tensor:
+        """Inputs for n samples, where the generator takes nothing else.
+
+        Raises ValueError when what is drawn is no floating tensor (n, ...).
+        """
+        with forked_rng(self._device, self._seed):
+            drawn = self._draw(n)
+        if not isinstance(drawn, torch.Tensor) or not drawn.is_floating_point() or len(drawn) != n:
+            raise ValueError(f"{self.name}: its inputs must be one floating tensor ({n}, ...) to be varied")
+        return drawn.to(self._device)
+
     def content_hash(self) -> str:
         """Hash of the weights and the seed."""
         digest = hashlib.sha256(f"{self.name} {self._n} {self._seed}".encode())
-        for name, tensor in sorted(self._generator.state_dict().items()):
+        for name, tensor in sorted(self.generator.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()[:16]

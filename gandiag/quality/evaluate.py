@@ -6,148 +6,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from gandiag.quality import distributed, reference
-from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
-from gandiag.quality.extractors import extractor as make_extractor
-from gandiag.quality.labels import Modes, labeller_of, modes_of
-from gandiag.quality.metrics import Inputs, Metric, chosen
-from gandiag.quality.preprocessing import Preprocessing
+from gandiag.findings import json_ready
+from gandiag.quality import distributed
+from gandiag.quality.checkpoints import GeneratorSource
+from gandiag.quality.labels import Modes, modes_of
+from gandiag.quality.metrics import GENERATOR, HELD_OUT, REFERENCE
+from gandiag.quality.plan import Reference, measure, planned
 from gandiag.quality.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
-    from gandiag.modes import Labeller
-    from gandiag.quality.extractors import FeatureExtractor
+    import torch
+
+    from gandiag.quality.plan import Tell
     from gandiag.quality.protocol import Measurement
-    from gandiag.quality.sources import Source
-
-    Tell = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is measured, and with what: shared by the generated and the reference set."""
-
-    extractor: FeatureExtractor
-    metrics: tuple[Metric, ...]
-    device: torch.device
-    batch_size: int = 64
-    n: int | None = None
-    seed: int = 0
-    value_range: tuple[float, float] | None = None
-    labeller: Labeller | None = None
-    together: bool = True  # the processes of torch.distributed share the work
-
-    def preprocessing(self) -> Preprocessing | None:
-        """What makes bytes of images; None where the extractor takes vectors."""
-        if self.extractor.takes == "vectors":
-            return None
-        return Preprocessing(self.value_range, self.extractor.channels)
-
-    @property
-    def keep(self) -> frozenset[str]:
-        """What the metrics need beside the moments."""
-        wanted: frozenset[str] = frozenset().union(*(m.keep for m in self.metrics))
-        return wanted - {GROUPS} if FEATURES in wanted else wanted  # features make groups, too
-
-    def check_sets(self, *, reference: bool, held_out: bool) -> None:
-        """Raise a ValueError when a metric lacks real samples, or held-out ones."""
-        for metric in self.metrics:
-            if metric.reference and not reference:
-                raise ValueError(f"{metric.name} needs real samples: pass a reference")
-            if metric.held_out and not held_out:
-                raise ValueError(f"{metric.name} needs real samples that the generator never saw: pass held_out")
-
-    def collect(
-        self, source: Source, *, n: int | None = None, real: bool = False, tell: Tell | None = None
-    ) -> Collected:
-        """Features and what else the metrics need of the first n samples, by default of all.
-
-        `real` says that they are no generated samples; `tell` is called with the source's name, the samples that
-        were read since, and their total.
-        """
-        total = min(n or len(source), len(source))
-        if n is not None and n > len(source):
-            raise ValueError(f"{source.name}: holds {len(source):,} samples, fewer than the {n:,} asked for")
-        reading = Reading(
-            extractor=self.extractor,
-            device=self.device,
-            batch_size=self.batch_size,
-            together=self.together,
-            labeller=self.labeller,
-            keep=self.keep - {GROUPS} if real else self.keep,
-            tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
-        )
-        with torch.inference_mode():
-            return collect(source, total, reading, self._agreed_preprocessing(source))
-
-    def _agreed_preprocessing(self, source: Source) -> Preprocessing | None:
-        """As `preprocessing`; processes that work together all take the range that the first samples decide."""
-        preprocessing = self.preprocessing()
-        if preprocessing is None or self.value_range is not None or not (self.together and distributed.active()):
-            return preprocessing
-        if distributed.rank() == 0:
-            preprocessing(next(source.batches(self.batch_size)))
-        return Preprocessing(distributed.of_the_first(preprocessing.value_range), self.extractor.channels)
-
-
-class Reference:
-    """The reference set of a plan, read when it is first asked for and kept on disk for the next time.
-
-    Parameters
-    ----------
-    spec
-        Whatever `open_source` takes, or a file of mean and covariance.
-    plan
-        What is measured.
-    tell, skip_corrupt
-        As for `Plan.collect` and `open_source`.
-
-    Raises
-    ------
-    ValueError
-        When the reference cannot be read, or is a file of statistics and a metric needs features.
-    """
-
-    def __init__(self, spec: Any, plan: Plan, tell: Tell | None = None, *, skip_corrupt: bool = False) -> None:
-        self._plan, self._tell = plan, tell
-        self._spec = spec
-        self._collected: Collected | None = None
-        self._source: Source | None = None
-        if reference.holds_statistics(spec):
-            if needing := [m.name for m in plan.metrics if m.reference and FEATURES in m.keep]:
-                raise ValueError(
-                    f"{spec}: a file of statistics serves a Fréchet distance alone; {', '.join(needing)} need samples"
-                )
-            self._collected = reference.from_statistics(spec, plan.device)
-        else:
-            self._source = open_source(spec, skip_corrupt=skip_corrupt)
-
-    def collected(self) -> Collected:
-        """The reference set; read from disk where it was collected before in the same way."""
-        if self._collected is None:
-            assert self._source is not None  # noqa: S101 - one of the two is there
-            plan = self._plan
-            facts = {
-                "content": self._source.content_hash(),
-                "extractor": [plan.extractor.name, plan.extractor.hash, plan.extractor.resize],
-                "range": plan.value_range,
-                "keep": sorted(plan.keep - {GROUPS}),
-                "labels": plan.labeller.name if plan.labeller else "",
-            }
-            name = reference.key(facts)
-            cheap = plan.extractor.takes == "vectors"  # the samples are their own features, or nearly so
-            found = None if cheap else reference.load(name, plan.device)
-            if found is None:
-                found = plan.collect(self._source, real=True, tell=self._tell)
-                if not cheap and not (plan.together and distributed.rank()):
-                    reference.save(name, found)
-            self._collected = found
-        return self._collected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +59,6 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The evaluation as plain data, ready for JSON."""
-        from gandiag.findings import json_ready
-
         plain: dict[str, Any] = json_ready(
             {
                 "generated": self.generated,
@@ -198,54 +70,6 @@ class Evaluation:
             | ({"modes": self.modes.to_dict()} if self.modes else {})
         )
         return plain
-
-
-def planned(  # noqa: PLR0913 - all but the first have defaults
-    *,
-    extractor: Any,
-    metrics: Sequence[str] | str | None = None,
-    extractor_weights: str | PathLike[str] | None = None,
-    checksum: str | None = None,
-    device: torch.device | str = "cpu",
-    batch_size: int = 64,
-    n: int | None = None,
-    seed: int = 0,
-    value_range: tuple[float, float] | None = None,
-    compiled: bool = False,
-    modes: Any = None,
-    together: bool = True,
-) -> Plan:
-    """A plan from what a user gives; see `evaluate` for the arguments and for what is raised."""
-    made = make_extractor(extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled)
-    return Plan(
-        extractor=made,
-        metrics=chosen(metrics, made),
-        device=torch.device(device),
-        batch_size=batch_size,
-        n=n,
-        seed=seed,
-        value_range=value_range,
-        labeller=None if modes is None else labeller_of(modes),
-        together=together,
-    )
-
-
-def measure(
-    generated: Collected, known: Collected | None, plan: Plan, held_out: Collected | None = None
-) -> list[Measurement]:
-    """The values of a plan's metrics, in the order of the plan.
-
-    Raises
-    ------
-    ValueError
-        For sets that a metric cannot be computed from: too few samples, features of different sizes.
-    """
-    inputs = Inputs(generated=generated, reference=known, extractor=plan.extractor, held_out=held_out, seed=plan.seed)
-    values: list[Measurement] = []
-    wanted = [name for metric in plan.metrics for name in metric.values(plan.extractor)]
-    for compute in dict.fromkeys(metric.compute for metric in plan.metrics):
-        values += compute(inputs)
-    return sorted((m for m in values if m.name in wanted), key=lambda m: wanted.index(m.name))
 
 
 def evaluate(  # noqa: PLR0913 - all but the first have defaults
@@ -318,11 +142,13 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     18.0
     """
     started = time.monotonic()
+    there = {REFERENCE: reference is not None, HELD_OUT: held_out is not None}
+    there[GENERATOR] = isinstance(generated, GeneratorSource)
+    given = frozenset(name for name, is_there in there.items() if is_there)
     plan = planned(
-        extractor=extractor, metrics=metrics, extractor_weights=extractor_weights, checksum=checksum, device=device,
-        batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled, modes=modes,
+        extractor=extractor, metrics=metrics, given=given, extractor_weights=extractor_weights, checksum=checksum,
+        device=device, batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled, modes=modes,
     )  # fmt: skip
-    plan.check_sets(reference=reference is not None, held_out=held_out is not None)
     source = open_source(generated, skip_corrupt=skip_corrupt)
     known = None if reference is None else Reference(reference, plan, tell, skip_corrupt=skip_corrupt)
     unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
@@ -334,7 +160,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     return Evaluation(
         generated=fake.name,
         reference=real.name if real else "",
-        measurements=tuple(measure(fake, real, plan, apart)),
+        measurements=tuple(measure(fake, real, plan, apart, source)),
         modes=modes_of(fake, real, plan.labeller) if plan.labeller else None,
         notes=(*fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
         seconds=time.monotonic() - started,

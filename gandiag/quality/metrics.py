@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gandiag.quality import values
+from gandiag.quality import diversity, values
 from gandiag.quality.collect import FEATURES, GROUPS, IMAGES, LOGITS
 from gandiag.quality.values import INCEPTION, Inputs
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from gandiag.quality.protocol import Measurement
 
 __all__ = ["DEFAULT_METRICS", "METRICS", "Inputs", "Metric", "chosen"]
+
+
+REFERENCE, HELD_OUT, GENERATOR = "reference", "held_out", "generator"
+WANTED = {
+    REFERENCE: "real samples: pass a reference",
+    HELD_OUT: "real samples that the generator never saw: pass held_out",
+    GENERATOR: "a saved generator, not samples",
+}
+"""What a metric may need beside generated samples, and how to say so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +45,10 @@ class Metric:
         The names of its values, where they are more than one.
     keep
         What is to be kept of each sample beside the moments.
-    reference, held_out, classifies, images
-        Whether it needs real samples, a second set of them, an extractor that gives logits, images.
+    needs
+        Which sets beside the generated samples: REFERENCE, HELD_OUT, or the GENERATOR itself.
+    classifies, images
+        Whether it needs an extractor that gives logits, or images.
     usual
         Whether it is measured unless told otherwise.
     """
@@ -48,8 +59,7 @@ class Metric:
     own: str = ""
     makes: tuple[str, ...] = ()
     keep: frozenset[str] = field(default_factory=frozenset)
-    reference: bool = True
-    held_out: bool = False
+    needs: frozenset[str] = frozenset({REFERENCE})
     classifies: bool = False
     images: bool = False
     usual: bool = True
@@ -67,7 +77,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="is", own="classifier_score", says="how sure and how varied a classifier is on the samples",
-        compute=values.score_values, keep=frozenset({LOGITS}), reference=False, classifies=True,
+        compute=values.score_values, keep=frozenset({LOGITS}), needs=frozenset(), classifies=True,
     ),
     Metric(
         name="kid", own="kernel_distance", says="unbiased kernel distance of the features",
@@ -91,23 +101,29 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="vendi", says="effective number of different generated samples",
-        compute=values.vendi_values, keep=frozenset({FEATURES}), reference=False, usual=False,
+        compute=diversity.vendi_values, keep=frozenset({FEATURES}), needs=frozenset(), usual=False,
     ),
     Metric(
         name="ndb", says="share of bins in which generated and real proportions differ",
-        compute=values.bin_values, keep=frozenset({FEATURES}), usual=False,
+        compute=diversity.bin_values, keep=frozenset({FEATURES}), usual=False,
     ),
     Metric(
         name="support", says="number of different samples, by the birthday paradox",
-        compute=values.support_values, keep=frozenset({FEATURES}), usual=False,
+        compute=diversity.support_values, keep=frozenset({FEATURES}), usual=False,
     ),
     Metric(
         name="ms_ssim", says="similarity of pairs of generated images beside that of real ones",
-        compute=values.similarity_values, keep=frozenset({IMAGES}), images=True, usual=False,
+        compute=diversity.similarity_values, keep=frozenset({IMAGES}), images=True, usual=False,
     ),
     Metric(
         name="copying", says="whether samples lie closer to the training data than held-out ones",
-        compute=values.copying_values, makes=("c_t", "authpct"), keep=frozenset({FEATURES}), held_out=True, usual=False,
+        compute=diversity.copying_values, makes=("c_t", "authpct"), keep=frozenset({FEATURES}),
+        needs=frozenset({REFERENCE, HELD_OUT}), usual=False,
+    ),
+    Metric(
+        name="sensitivity", says="how far samples move with the latent, over how far real ones lie apart",
+        compute=diversity.sensitivity_values, makes=("latent_ratio", "latent_jacobian"), needs=frozenset({GENERATOR}),
+        usual=False,
     ),
 )  # fmt: skip
 """In the order in which values are shown."""
@@ -117,7 +133,7 @@ DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 
 
 def chosen(
-    wanted: Sequence[str] | str | None, extractor: FeatureExtractor, *, reference: bool = True
+    wanted: Sequence[str] | str | None, extractor: FeatureExtractor, given: frozenset[str]
 ) -> tuple[Metric, ...]:
     """The metrics that a user asks for, by their own names or those of their values.
 
@@ -125,22 +141,23 @@ def chosen(
     ----------
     wanted
         Names, or one string of names separated by commas; "all"; None for the usual ones. The last two leave out
-        what the extractor cannot serve, or what needs real samples where there are none.
+        what the extractor cannot serve and what needs more than is given.
     extractor
         What makes the features.
-    reference
-        Whether there are real samples.
+    given
+        Which of REFERENCE, HELD_OUT and GENERATOR there are.
 
     Raises
     ------
     ValueError
-        For an unknown name, and for a metric that the extractor cannot serve.
+        For an unknown name, and for a metric that the extractor cannot serve or that needs more than is given.
     """
     if wanted is None or wanted == "all":
-        offered = (m for m in METRICS if wanted == "all" or m.usual)
-        return tuple(
-            m for m in offered if not (_unserved(m, extractor) or m.held_out or (m.reference and not reference))
-        )
+        offered = [m for m in METRICS if wanted == "all" or m.usual]
+        served = tuple(m for m in offered if m.needs <= given and not _unserved(m, extractor))
+        if served:
+            return served
+        raise ValueError(f"{offered[0].name} needs {WANTED[REFERENCE]}")
     names = [name.strip() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
     known = {alias: metric for metric in METRICS for alias in (metric.name, metric.own, *metric.makes) if alias}
     if unknown := [name for name in names if name not in known]:
@@ -149,6 +166,8 @@ def chosen(
         raise ValueError(f"metrics: none was named; known are {', '.join(m.name for m in METRICS)}")
     found = tuple(dict.fromkeys(known[name] for name in names))
     for metric in found:
+        if lacking := sorted(metric.needs - given):
+            raise ValueError(f"{metric.name} needs {WANTED[lacking[0]]}")
         if reason := _unserved(metric, extractor, sure=False):
             raise ValueError(
                 f"metrics: {metric.name} needs {reason}, which the extractor {extractor.name} does not give"

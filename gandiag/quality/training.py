@@ -12,10 +12,10 @@ import torch
 
 from gandiag.probes.batches import first_tensor
 from gandiag.probes.networks import GENERATOR
-from gandiag.quality.evaluate import Plan, Reference, measure, planned
 from gandiag.quality.frozen import device_of, forked_rng, frozen_copy, generate
 from gandiag.quality.inputs import InputPool, as_arguments
 from gandiag.quality.metrics import DEFAULT_METRICS
+from gandiag.quality.plan import Reference, measure, planned
 from gandiag.quality.protocol import ProtocolError, differing
 from gandiag.quality.sources import open_source
 
@@ -111,7 +111,7 @@ class QualityProbe:
         self._quality, self._callback = quality, callback
         self.network = _chosen(quality, networks)
         self._device = device_of(quality.average or self.network.module)
-        self._plan: Plan = planned(
+        self._plan = planned(
             extractor=quality.extractor,
             metrics=quality.metrics,
             extractor_weights=quality.weights,

@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality import (
-    bins,
-    birthday,
-    finite_sample,
-    frechet,
-    jackknife,
-    kernel,
-    memorisation,
-    neighbours,
-    scores,
-    similarity,
-    vendi,
-)
+from gandiag.quality import finite_sample, frechet, jackknife, kernel, neighbours, scores
 from gandiag.quality.protocol import Measurement, Protocol
 
 if TYPE_CHECKING:
@@ -27,17 +15,14 @@ if TYPE_CHECKING:
 
     from gandiag.quality.collect import Collected
     from gandiag.quality.extractors import FeatureExtractor
+    from gandiag.quality.sources import Source
 
 INCEPTION = "inception-v3-compat/2048"
 """The features with which a Fréchet distance is an FID and a kernel distance a KID."""
 
 NEIGHBOURS = 10_000  # samples per set for neighbour metrics, as Naeem et al. 2020 use
 MANIFOLD_K, COVERAGE_K = 3, 5  # Kynkäänniemi et al. 2019; Naeem et al. 2020
-NORMAL_95 = 1.960
 T_95 = 2.262  # Student's t of 9 degrees of freedom
-VENDI_N = 5000  # samples for a Vendi score, which grows with them and takes N x N numbers where they are fewer than D
-SAMPLES_PER_BIN = 500  # real samples per bin of NDB (Richardson & Weiss 2018)
-BINS = 100  # at most, as they take
 BLOCKS = 10  # for the standard error of a kernel distance
 
 
@@ -49,6 +34,7 @@ class Inputs:
     reference: Collected | None
     extractor: FeatureExtractor
     held_out: Collected | None = None
+    source: Source | None = None
     seed: int = 0
 
     @property
@@ -179,12 +165,12 @@ def score_values(inputs: Inputs) -> Iterator[Measurement]:
 
 def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
     """Precision and recall as Kynkäänniemi et al. 2019, density and coverage as Naeem et al. 2020, of 10,000 each."""
-    ours, theirs = (_spread(features_of(c), NEIGHBOURS) for c in (inputs.generated, inputs.real))
+    ours, theirs = (spread(features_of(c), NEIGHBOURS) for c in (inputs.generated, inputs.real))
     near = neighbours.Neighbourhood(theirs, (MANIFOLD_K, COVERAGE_K))
     found = neighbours.prdc(ours, near, COVERAGE_K, manifold_k=MANIFOLD_K, closed=True)
     perfect = {"density": 1.0, "coverage": neighbours.expected_coverage(len(ours), len(theirs), COVERAGE_K)}
     if inputs.held_out is not None:
-        unseen = _spread(features_of(inputs.held_out), len(ours))
+        unseen = spread(features_of(inputs.held_out), len(ours))
         same = neighbours.prdc(unseen, near, COVERAGE_K, manifold_k=MANIFOLD_K, closed=True)
         perfect |= {"precision": same.precision, "recall": same.recall}
     for name in ("precision", "recall", "density", "coverage"):
@@ -198,92 +184,8 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
         )
 
 
-def _spread(rows: torch.Tensor, most: int) -> torch.Tensor:
+def spread(rows: torch.Tensor, most: int) -> torch.Tensor:
     """At most so many rows, evenly over all of them: a reference may be sorted by class."""
     if len(rows) <= most:
         return rows
     return rows[torch.linspace(0, len(rows) - 1, most, device=rows.device).round().long()]
-
-
-def vendi_values(inputs: Inputs) -> Iterator[Measurement]:
-    """Vendi score, beside that of as many real samples where there are any."""
-    rows = _spread(features_of(inputs.generated), VENDI_N)
-    known = inputs.reference
-    enough = known is not None and known.features is not None and len(known.features) >= len(rows)
-    real = _spread(features_of(inputs.real), len(rows)) if enough else None
-    yield Measurement(
-        name="vendi",
-        value=vendi.vendi_score(rows),
-        better="higher",
-        perfect=None if real is None else vendi.vendi_score(real),
-        protocol=inputs.protocol(len(rows)),
-    )
-
-
-def bin_values(inputs: Inputs) -> Iterator[Measurement]:
-    """Share of bins whose proportions differ; its null is the significance level, not 0."""
-    ours, theirs = features_of(inputs.generated), features_of(inputs.real)
-    count = max(2, min(BINS, len(theirs) // SAMPLES_PER_BIN))
-    found = bins.ndb(ours, theirs, count, seed=inputs.seed)
-    yield Measurement(
-        name="ndb",
-        value=found.different / found.bins,
-        better="lower",
-        perfect=found.alpha,
-        details={"p of so many by chance": found.p_value, "Jensen-Shannon": found.js, "its floor": found.js_floor},
-        protocol=inputs.protocol(bins=found.bins, alpha=found.alpha),
-    )
-
-
-def support_values(inputs: Inputs) -> Iterator[Measurement]:
-    """Support by the birthday paradox, with the distance at which real samples count as the same."""
-    rows = features_of(inputs.generated)
-    threshold = birthday.duplicate_threshold(_spread(features_of(inputs.real), NEIGHBOURS))
-    largest = max(2, min(2048, len(rows) // 2))
-    found = birthday.birthday(birthday.resampled(rows, inputs.seed), threshold, largest=largest)
-    unbounded = f"more than {found.estimate:,.0f}: half of the batches of {largest:,} samples hold no two alike"
-    yield Measurement(
-        name="support",
-        value=found.estimate,
-        better="higher",
-        details={"batch with a duplicate in half of all": found.batch_size},
-        notes=("an upper bound: one sample that comes often lowers it",) if found.bounded else (unbounded,),
-        protocol=inputs.protocol(threshold=threshold, largest=largest),
-    )
-
-
-def similarity_values(inputs: Inputs) -> Iterator[Measurement]:
-    """Similarity of pairs of generated images, beside that of real pairs where there are any."""
-    ours, known = inputs.generated, inputs.reference
-    assert ours.images is not None  # noqa: S101 - the plan kept them
-    found = similarity.pair_similarity(ours.images, seed=inputs.seed)
-    real = known.images if known is not None else None
-    reach = None if found.standard_error is None else NORMAL_95 * found.standard_error
-    few = f"computed as {found.name}: the images are too small for five scales"
-    yield Measurement(
-        name="ms_ssim",
-        value=found.value,
-        better="lower",
-        low=None if reach is None else found.value - reach,
-        high=None if reach is None else found.value + reach,
-        interval="" if reach is None else "standard error over pairs",
-        perfect=None if real is None else similarity.pair_similarity(real, seed=inputs.seed).value,
-        notes=() if found.name == "ms-ssim" else (few,),
-        protocol=inputs.protocol(pairs=found.pairs, measure=found.name),
-    )
-
-
-def copying_values(inputs: Inputs) -> Iterator[Measurement]:
-    """C_T and AuthPct, calibrated on held-out real samples."""
-    assert inputs.held_out is not None  # noqa: S101 - the plan has seen to it
-    held_out = features_of(inputs.held_out)
-    found = memorisation.copying(features_of(inputs.generated), features_of(inputs.real), held_out, seed=inputs.seed)
-    protocol = inputs.protocol(held_out_n=len(held_out))
-    closest = {} if found.c_t_closest is None else {"of the closest tenth": found.c_t_closest}
-    yield Measurement(
-        name="c_t", value=found.c_t, better="neither", perfect=0.0, details=closest, notes=(found.sentence,),
-        protocol=protocol,
-    )  # fmt: skip
-    yield Measurement(
-        name="authpct", value=found.authpct, better="neither", perfect=found.authpct_of_held_out, protocol=protocol
-    )

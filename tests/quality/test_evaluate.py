@@ -131,6 +131,9 @@ def test_a_saved_generator(tmp_path: Path, points: tuple[Path, Path], monkeypatc
     result = run(*asked, "--extractor", "identity", "--metrics", "fid", "--json")
     assert values(result)["frechet"] == pytest.approx(5 * 7**2 + 5, rel=0.1)  # a point seven away in each dimension
     assert "rank 0 of 5" in result.output
+    everything = values(run(*asked, "--extractor", "identity", "--metrics", "all", "--json"))
+    assert everything["latent_ratio"] == 0
+    assert everything["latent_jacobian"] == 0
 
 
 def test_a_run_directory_serves_as_samples(tmp_path: Path) -> None:
@@ -211,6 +214,7 @@ def test_several_processes_give_the_result_of_one(kind: str, request: pytest.Fix
         ([], "either GENERATED"),
         (["{fake}", "--reference", "{real}", "--metrics", "fid,foo"], "'foo' is unknown"),
         (["{fake}", "--reference", "{real}", "--metrics", "copying"], "held"),
+        (["{fake}", "--metrics", "sensitivity"], "a saved generator, not samples"),
         (["{fake}", "--reference", "{real}", "--n", "5000"], "holds 600 samples, fewer than the 5,000"),
         (["{fake}", "--reference", "{real}", "--device", "abacus"], "abacus"),
         (["{fake}", "--reference", "{real}", "--metrics", "is"], "logits"),
