@@ -144,7 +144,7 @@ def markdown(rows: Rows) -> str:
 
 def _cell(value: float, usual: float, deviation: float) -> str:
     text = f"{value:.4g}"
-    return f"**{text}**" if abs(value - usual) > CLEAR * max(deviation, 1e-9) else text
+    return f"**{text}**" if abs(value - usual) > CLEAR * max(deviation, 1e-6 * abs(usual)) else text
 
 
 def main() -> None:

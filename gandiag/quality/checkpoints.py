@@ -42,7 +42,7 @@ class GeneratorSource:
         Samples with index i to i + batch size are drawn from seed + i.
     """
 
-    labels = None
+    labels: torch.Tensor | None = None
 
     def __init__(
         self, generator: nn.Module, draw: Callable[[int], Any], n: int, device: torch.device, seed: int = 0

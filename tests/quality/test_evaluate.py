@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Reference features of a test stay with it."""
-    monkeypatch.setenv("GANDIAG_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 @pytest.fixture
 def points(tmp_path: Path) -> tuple[Path, Path]:
     """Generated and real points, 600 and 800 of them in five dimensions, a unit apart in each."""

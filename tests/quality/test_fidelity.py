@@ -30,25 +30,6 @@ BOTH = ["2048", "logits_unbiased"]
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of Inception-v3, with normalisation statistics that are not trivial."""
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        patch.setattr(published, "load_state_dict_from_url", lambda *_, **__: {})
-        patch.setattr(published.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
-        network = published.FeatureExtractorInceptionV3(INCEPTION, BOTH)
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.running_mean.normal_(0, 0.1)
-                module.running_var.uniform_(0.05, 0.1)
-                module.weight.uniform_(0.5, 1.5)
-                module.bias.normal_(0, 0.1)
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def original(weights: Path) -> nn.Module:
     """torch-fidelity's own extractor with these weights."""
     return published.FeatureExtractorInceptionV3(INCEPTION, BOTH, feature_extractor_weights_path=str(weights))
