@@ -4,14 +4,14 @@ The reference are MNIST's 60,000 training images, the generated samples every ot
 one thing done to them; the other half of the test images are held-out reals. Features are those of the MNIST classifier
 that ships with gandiag, and every row has the same number of samples.
 
-    python benchmarks/mnist_table.py --data FOLDER [--n 4000] [--reference-n 60000] [--write docs/quality.md]
+    python benchmarks/mnist_table.py --data FOLDER [--reference-n 60000] [--write docs/quality.md]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,12 @@ CLEAR = 4.0  # standard deviations from which a change is called one
 
 @dataclass(frozen=True)
 class Images:
-    """Test images (N, 1, 28, 28) uint8 and their digits (N,), in two halves that share none."""
+    """Test images (M, 1, 28, 28) uint8 and their digits (M,), in two halves that share none; n are drawn at a time."""
 
     seen: torch.Tensor
     digits: torch.Tensor
     held_out: torch.Tensor
+    n: int = N
 
 
 def read(folder: Path, reference_n: int) -> tuple[Images, torch.Tensor]:
@@ -52,20 +53,20 @@ def read(folder: Path, reference_n: int) -> tuple[Images, torch.Tensor]:
 
 
 def untouched(images: Images, random: torch.Generator) -> torch.Tensor:
-    """N images drawn without replacement."""
-    return images.seen[torch.randperm(len(images.seen), generator=random)[:N]]
+    """n images drawn without replacement."""
+    return images.seen[torch.randperm(len(images.seen), generator=random)[: images.n]]
 
 
 def without_nines(images: Images, random: torch.Generator) -> torch.Tensor:
     """The same, of the other nine digits."""
-    return untouched(Images(images.seen[images.digits != 9], images.digits, images.held_out), random)
+    return untouched(replace(images, seen=images.seen[images.digits != 9]), random)
 
 
 def with_duplicates(images: Images, random: torch.Generator) -> torch.Tensor:
     """One sample in a hundred is a copy of another one."""
-    chosen = untouched(images, random)
-    chosen[: N // 100] = chosen[N // 100 : N // 50]
-    return chosen[torch.randperm(N, generator=random)]
+    chosen, copies = untouched(images, random), images.n // 100
+    chosen[:copies] = chosen[copies : 2 * copies]
+    return chosen[torch.randperm(images.n, generator=random)]
 
 
 def with_noise(images: Images, random: torch.Generator) -> torch.Tensor:
@@ -85,9 +86,8 @@ def blurred(images: Images, random: torch.Generator) -> torch.Tensor:
 
 def copied(images: Images, random: torch.Generator, reference: torch.Tensor) -> torch.Tensor:
     """One sample in five is a training image."""
-    chosen = untouched(images, random)
-    picked = torch.randperm(len(reference), generator=random)[: N // 5]
-    chosen[: N // 5] = reference[picked]
+    chosen, copies = untouched(images, random), images.n // 5
+    chosen[:copies] = reference[torch.randperm(len(reference), generator=random)[:copies]]
     return chosen
 
 
@@ -102,10 +102,11 @@ def measured(images: Images, samples: torch.Tensor, reference: torch.Tensor) -> 
     }
 
 
-def table(folder: Path, reference_n: int) -> Rows:
+def table(folder: Path, reference_n: int, n: int = N, resamples: int = RESAMPLES) -> Rows:
     """Values by row and metric; the row "sd" holds how much an untouched set's values move by themselves."""
     images, reference = read(folder, reference_n)
-    plain = [measured(images, untouched(images, _random(i)), reference) for i in range(RESAMPLES)]
+    images = replace(images, n=n)
+    plain = [measured(images, untouched(images, _random(i)), reference) for i in range(resamples)]
     rows: Rows = {"test images": _means(plain), "sd": _deviations(plain)}
     changes: Mapping[str, Callable[[Images, torch.Generator], torch.Tensor]] = {
         "no nines": without_nines,
