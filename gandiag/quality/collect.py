@@ -92,7 +92,10 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
     start, stop = distributed.share(n, reading.batch_size) if reading.together else (0, n)
     pass_ = _Pass(reading, preprocessing, start, stride=max(1, -(-n // IMAGES_KEPT)))
     for batch in source.batches(reading.batch_size, start, stop):
-        pass_.take(batch)
+        try:
+            pass_.take(batch)
+        except ValueError as error:
+            raise ValueError(f"{source.name}: {error}") from error
     statistics, groups = pass_.moments(source.name)
     labels = source.labels
     return Collected(

@@ -157,11 +157,12 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     apart = plan.collect(unseen, real=True, tell=tell) if unseen else None
     if distributed.rank():
         return None
+    measurements, unmeasured = measure(plan, plan.inputs(fake, real, apart, source))
     return Evaluation(
         generated=fake.name,
         reference=real.name if real else "",
-        measurements=tuple(measure(fake, real, plan, apart, source)),
+        measurements=tuple(measurements),
         modes=modes_of(fake, real, plan.labeller) if plan.labeller else None,
-        notes=(*fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
+        notes=(*unmeasured, *fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
         seconds=time.monotonic() - started,
     )

@@ -16,7 +16,7 @@ from gandiag.quality.preprocessing import Preprocessing
 from gandiag.quality.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
     from gandiag.modes import Labeller
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gandiag.quality.protocol import Measurement
     from gandiag.quality.sources import Source
 
+    Compute = Callable[[Inputs], Iterable[Measurement]]
     Tell = Callable[[str, int, int], None]
 
 
@@ -40,6 +41,7 @@ class Plan:
     value_range: tuple[float, float] | None = None
     labeller: Labeller | None = None
     together: bool = True  # the processes of torch.distributed share the work
+    lenient: bool = False  # a metric that cannot be computed is left out with a note
 
     def preprocessing(self) -> Preprocessing | None:
         """What makes bytes of images; None where the extractor takes vectors."""
@@ -52,6 +54,30 @@ class Plan:
         """What the metrics need beside the moments."""
         wanted: frozenset[str] = frozenset().union(*(m.keep for m in self.metrics))
         return wanted - {GROUPS} if FEATURES in wanted else wanted  # features make groups, too
+
+    def values_by_source(self) -> dict[Compute, list[str]]:
+        """The names of the values that each computation is to give: some give several metrics at once."""
+        wanted: dict[Compute, list[str]] = {}
+        for metric in self.metrics:
+            wanted.setdefault(metric.compute, []).extend(metric.values(self.extractor))
+        return wanted
+
+    def inputs(
+        self,
+        generated: Collected,
+        real: Collected | None,
+        held_out: Collected | None = None,
+        source: Source | None = None,
+    ) -> Inputs:
+        """What the metrics are computed from."""
+        return Inputs(
+            generated=generated,
+            reference=real,
+            extractor=self.extractor,
+            held_out=held_out,
+            source=source,
+            seed=self.seed,
+        )
 
     def collect(
         self, source: Source, *, n: int | None = None, real: bool = False, tell: Tell | None = None
@@ -156,15 +182,18 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     compiled: bool = False,
     modes: Any = None,
     together: bool = True,
+    lenient: bool = False,
 ) -> Plan:
     """A plan from what a user gives; see `gandiag.quality.evaluate` for the arguments and for what is raised.
 
-    `given` says what there is beside generated samples, `together` whether processes share the work.
+    `given` says what there is beside generated samples, `together` whether processes share the work,
+    `lenient` whether a metric that cannot be computed is left out; it is where the metrics are not named.
     """
     made = make_extractor(extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled)
     return Plan(
         extractor=made,
         metrics=chosen(metrics, made, given),
+        lenient=lenient or metrics in (None, "all"),
         device=torch.device(device),
         batch_size=batch_size,
         n=n,
@@ -175,25 +204,23 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     )
 
 
-def measure(
-    generated: Collected,
-    known: Collected | None,
-    plan: Plan,
-    held_out: Collected | None = None,
-    source: Source | None = None,
-) -> list[Measurement]:
-    """The values of a plan's metrics, in the order of the plan.
+def measure(plan: Plan, inputs: Inputs) -> tuple[list[Measurement], list[str]]:
+    """The values of a plan's metrics, in the order of the plan, and notes on what a lenient plan could not compute.
 
     Raises
     ------
     ValueError
-        For sets that a metric cannot be computed from: too few samples, features of different sizes.
+        For sets that a metric cannot be computed from, unless the plan is lenient: too few samples, features of
+        different sizes.
     """
-    inputs = Inputs(
-        generated=generated, reference=known, extractor=plan.extractor, held_out=held_out, source=source, seed=plan.seed
-    )
-    values: list[Measurement] = []
-    wanted = [name for metric in plan.metrics for name in metric.values(plan.extractor)]
-    for compute in dict.fromkeys(metric.compute for metric in plan.metrics):
-        values += compute(inputs)
-    return sorted((m for m in values if m.name in wanted), key=lambda m: wanted.index(m.name))
+    found: list[Measurement] = []
+    notes = []
+    for compute, names in plan.values_by_source().items():
+        try:
+            found += [m for m in compute(inputs) if m.name in names]
+        except ValueError as error:
+            if not plan.lenient:
+                raise ValueError(f"{' and '.join(names)} cannot be measured: {error}") from error
+            notes.append(f"{' and '.join(names)} cannot be measured: {error}")
+    order = [name for metric in plan.metrics for name in metric.values(plan.extractor)]
+    return sorted(found, key=lambda m: order.index(m.name)), notes

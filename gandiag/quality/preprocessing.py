@@ -145,7 +145,7 @@ class Preprocessing:
     def _channels(self, pixels: torch.Tensor) -> torch.Tensor:
         if pixels.shape[1] in (2, 4):
             if not bool((pixels[:, -1] == 255).all()):
-                expected = f"expected {self.channels or '1 or 3'} channels"
+                expected = f"expected {self.channels or '1 or 3'}"
                 raise ValueError(f"images have {pixels.shape[1]} channels with transparent pixels, {expected}")
             pixels = pixels[:, :-1]
             self._counts["opaque_alpha_dropped"] += len(pixels)

@@ -118,6 +118,7 @@ class QualityProbe:
             value_range=quality.value_range,
             device=self._device,
             batch_size=quality.batch_size,
+            lenient=True,
             n=quality.n,
             seed=quality.seed,
             together=False,
@@ -218,7 +219,9 @@ class QualityProbe:
                     generated = self._collected(generated)
                 known = self._reference.collected()
                 self._refuse_another(reference_hash=known.content_hash)
-                measurements = measure(generated, known, self._plan)
+                measurements, unmeasured = measure(self._plan, self._plan.inputs(generated, known))
+            for note in unmeasured:
+                self._callback.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
             values = [m.to_dict() for m in measurements]
             self._callback.evaluated(step, values, time.monotonic() - started)
         except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training

@@ -199,6 +199,14 @@ def test_several_processes_give_the_result_of_one(kind: str, request: pytest.Fix
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+def test_what_cannot_be_measured_is_noted(points: tuple[Path, Path], tmp_path: Path) -> None:
+    """Where no metric was named, those that can be computed are; a note says which are not, and why."""
+    np.save(tmp_path / "few.npy", np.load(points[0])[:3])
+    result = run(tmp_path / "few.npy", "--reference", points[1], "--extractor", "identity", "--json")
+    assert set(values(result)) == {"frechet", "kernel_distance"}
+    assert any(note.startswith("precision and recall and density") for note in json.loads(result.stdout)["notes"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -213,7 +221,7 @@ def test_several_processes_give_the_result_of_one(kind: str, request: pytest.Fix
         (["{fake}", "--reference", "{real}", "--metrics", "is"], "logits"),
         (["--generator", "a:b", "--reference", "{real}"], "--n"),
         (["{nan}", "--reference", "{real}"], "finite"),
-        (["{few}", "--reference", "{real}"], "k"),
+        (["{few}", "--reference", "{real}", "--metrics", "recall"], "recall cannot be measured: "),
         (["{wide}", "--reference", "{real}"], "5 features per sample, 9 in"),
     ],
 )
