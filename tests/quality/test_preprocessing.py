@@ -110,7 +110,7 @@ def test_grey_is_repeated_and_opaque_alpha_dropped() -> None:
     assert torch.equal(prepare(alpha), alpha[:, :3])
     assert prepare.describe()["opaque_alpha_dropped"] == 4
     alpha[1, 3, 0, 0] = 254
-    with pytest.raises(ValueError, match=r"4 channels with transparent pixels, expected 3 channels"):
+    with pytest.raises(ValueError, match=r"4 channels with transparent pixels, expected 3"):
         prepare(alpha)
     grey = Preprocessing(channels=1)
     assert torch.equal(grey(BYTES.expand(-1, 3, -1, -1)), BYTES)
