@@ -145,8 +145,7 @@ def jacobian_sensitivity(
         for part in latents.detach().split(batch_size):
             entry = part.clone().requires_grad_()
             samples = run(entry)
-            for _ in range(probes):
-                squares.append(_pulled_back(samples, entry, rng) / part[0].numel())
+            squares += [_pulled_back(samples, entry, rng) / part[0].numel() for _ in range(probes)]
     found = torch.cat(squares)
     if not found.isfinite().all():
         raise ValueError("generator must have finite derivatives, found a NaN or an infinity")
