@@ -138,9 +138,10 @@ def jacobian_sensitivity(
     2.0
     """
     if probes < 1 or not len(latents) or not latents.is_floating_point():
-        found = f"{probes} and {latents.dtype} of shape {tuple(latents.shape)}"
-        raise ValueError(f"probes and floating point latents must be at least one each, found {found}")
-    rng, squares = torch.Generator().manual_seed(seed), []
+        text = f"{probes} and {latents.dtype} of shape {tuple(latents.shape)}"
+        raise ValueError(f"probes and floating point latents must be at least one each, found {text}")
+    rng = torch.Generator().manual_seed(seed)
+    squares: list[Tensor] = []
     with _unchanged(generator, latents.device) as run, torch.enable_grad():
         for part in latents.detach().split(batch_size):
             entry = part.clone().requires_grad_()
