@@ -21,6 +21,7 @@ BINS = 100  # Richardson & Weiss 2018
 ALPHA = 0.05  # as there
 WIDE = 1000  # dimensions above which a sixth of them, drawn at random, serve to cluster; as there
 ITERATIONS = 100  # of k-means, as there
+ROWS_PER_BIN = 256  # beyond, cells hardly change while the time grows; as in faiss
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +83,7 @@ class Bins:
     whiten
         Whether each dimension is centred and divided by its standard deviation in the reference.
     seed
-        Of k-means and of the choice of dimensions.
-    iterations
-        Of k-means at most; few give rougher cells, which are as valid.
+        Of k-means, of the choice of dimensions and of the 256 K rows that k-means sees of a larger reference.
 
     Raises
     ------
@@ -97,9 +96,7 @@ class Bins:
     2
     """
 
-    def __init__(
-        self, reference: Tensor, bins: int = BINS, *, whiten: bool = False, seed: int = 0, iterations: int = ITERATIONS
-    ) -> None:
+    def __init__(self, reference: Tensor, bins: int = BINS, *, whiten: bool = False, seed: int = 0) -> None:
         from sklearn.cluster import KMeans
 
         rows = checked_features(reference, "reference")
@@ -118,9 +115,10 @@ class Bins:
             self._centre, self._scale = rows.mean(dim=0), rows.std(dim=0)
             self._scale[self._scale == 0] = 1  # a constant dimension tells nothing either way
         rows = (rows - self._centre) / self._scale
-        if len(Distinct.of(rows).rows) < bins:
+        seen = rows[torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device)]
+        if len(Distinct.of(seen).rows) < bins:
             raise ValueError(f"reference must have at least as many different rows as bins, {bins}, found fewer")
-        found = KMeans(bins, n_init=1, max_iter=iterations, random_state=seed).fit(rows.float().cpu().numpy())
+        found = KMeans(bins, n_init=1, max_iter=ITERATIONS, random_state=seed).fit(seen.float().cpu().numpy())
         self._centres = torch.from_numpy(found.cluster_centers_).to(rows.device, rows.dtype)
         self.counts = self._histogram(rows)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2048  # rows of a block of distances: 16 MiB in float32
 EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
-UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to; coordinates are at most 1
+UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to
 
 
 def checked_features(features: Tensor, name: str, least: int = 1) -> Tensor:
@@ -93,8 +93,8 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
 class Grid:
     """Squared distances between two sets of rows, or within one, in blocks and with bounds on their error.
 
-    Coordinates are centred and scaled by a power of two so that none exceeds 1; `scale` times a squared distance of
-    the features is a squared distance here, without rounding.
+    Coordinates are centred, and very large or small ones scaled by a power of two: `scale` times a squared distance
+    of the features is a squared distance here, without rounding.
     """
 
     def __init__(self, x: Tensor, y: Tensor | None = None, block: int | None = None) -> None:
@@ -106,11 +106,12 @@ class Grid:
         self._centre.nan_to_num_(0, 0, 0)  # any centre is right, one in the middle makes bounds tight
         ends = [float(end) for rows in (*sets, self._centre) for end in rows.aminmax()]
         reach = 2 * max(abs(end) for end in ends)
-        self._unit = 2.0 ** -math.ceil(math.log2(reach)) if reach > 0 else 1.0
+        far = reach > 0 and not 2.0**-20 < reach < 2.0**20
+        self._unit = 2.0 ** min(126, -math.ceil(math.log2(reach))) if far else 1.0
         self.scale = self._unit**2
         self.dtype = torch.float32 if _trusted() else torch.float64
-        self._right = self._augmented(self.y, self.dtype)
-        self._left = None if y is None else _as_left(self._augmented(self.x, self.dtype), x.shape[1])
+        self._right = self._centred(self.y, self.dtype)
+        self._left = self._right if y is None else self._centred(self.x, self.dtype)
 
     def panels(self, start: int, stop: int, size: int | None = None) -> list[slice]:
         size = size or self.block
@@ -118,17 +119,19 @@ class Grid:
 
     def low(self, rows: slice, cols: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Lower bounds (R, C) and what to add for upper ones by row and by column: (R,) and (C,), float64."""
-        width = self.x.shape[1]
         if dtype is self.dtype:
-            left = _as_left(self._right[rows].clone(), width) if self._left is None else self._left[rows]
-            right = self._right[cols]
+            (left, row), (right, col) = (
+                (at[part], norms[part])
+                for (at, norms), part in zip((self._left, self._right), (rows, cols), strict=True)
+            )
         else:
-            left = _as_left(self._augmented(self.x[rows], dtype), width)
-            right = self._augmented(self.y[cols], dtype)
+            (left, row), (right, col) = self._centred(self.x[rows], dtype), self._centred(self.y[cols], dtype)
         with torch.autocast(left.device.type, enabled=False):
-            bounds = left @ right.T
-        factor = 2 * self._error(dtype) / (1 - self._error(dtype))
-        return bounds, left[:, width].double() * factor + UNDERFLOW, right[:, width + 1].double() * factor + UNDERFLOW
+            bounds = torch.addmm(left[:1, :1], left, right.T, beta=0, alpha=-2)
+        error = self._error(dtype)
+        bounds += (row * (1 - error)).to(dtype)[:, None]
+        bounds += (col * (1 - error)).to(dtype)
+        return bounds, row * (2 * error) + UNDERFLOW, col * (2 * error) + UNDERFLOW
 
     def exact(self, pairs: Pairs) -> Tensor:
         """Squared distances (P,) float64 by differences, each the same wherever and with whatever it is computed."""
@@ -144,46 +147,49 @@ class Grid:
         return Pairs(pairs.row, pairs.col, low, high)
 
     def _error(self, dtype: torch.dtype) -> float:
-        """Relative to |x|² + |y|²: D + 2 products and D squares summed in any order, and the rounding of each."""
-        return min(0.5, 1.1 * (3 * self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
+        """Relative to |x|² + |y|²: D products summed in any order, and a few roundings of each number."""
+        return min(0.5, 1.1 * (self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
 
-    def _augmented(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
-        """Coordinates with two more columns, 1 and the lowered squared norm, and zeros up to a multiple of 8."""
+    def _centred(self, rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Coordinates (n, D), zeros up to a multiple of 8 after them, and their squared norms (n,) float64."""
         n, width = rows.shape
-        found = torch.empty(n, -(-(width + 2) // 8) * 8, dtype=dtype, device=rows.device)
-        found[:, width + 2 :] = 0
+        found = torch.empty(n, -(-width // 8) * 8, dtype=dtype, device=rows.device)
+        found[:, width:] = 0
+        norms = torch.empty(n, dtype=torch.float64, device=rows.device)
         for start in range(0, n, BLOCK // 8):
-            part = found[start : start + BLOCK // 8]
-            chunk = rows[start : start + BLOCK // 8]
-            chunk = chunk.to(torch.promote_types(chunk.dtype, dtype))  # or differences would be rounded before
-            torch.sub(chunk, self._centre, out=part[:, :width])
-            part[:, :width] *= self._unit
-            part[:, width + 1] = part[:, :width].square().sum(dim=1) * (1 - self._error(dtype))
-        found[:, width] = 1
-        return found
+            part = slice(start, start + BLOCK // 8)
+            chunk = rows[part].to(torch.promote_types(self._centre.dtype, dtype))  # or it would be rounded before
+            chunk = chunk if self._unit == 1 else chunk * self._unit
+            torch.sub(chunk, self._centre * self._unit, out=found[part, :width])
+            norms[part] = torch.linalg.vector_norm(found[part], dim=1, dtype=torch.float64)
+        return found, norms.square_()
 
 
 def squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
-    """Squared Euclidean distances (P,) float64 between x[row] and y[col], summed in one fixed order."""
-    width = x.shape[1]
+    """Squared Euclidean distances (P,) float64 between x[row] and y[col], summed in one fixed order.
+
+    Halves are added to each other until one column is left, which leaves no order to the device.
+    """
+    width, few = x.shape[1], 16
     found = torch.empty(len(row), dtype=torch.float64, device=x.device)
     step = max(1, (256 if x.is_cuda else 1) * EXACT_CELLS // width)
-    for start in range(0, len(row), step):
-        part = slice(start, start + step)
-        terms = (x[row[part]].double() - y[col[part]]).square_()
-        while terms.shape[1] > 1:  # halves are added, so that no order is left to the device
-            half = (terms.shape[1] + 1) // 2
-            terms[:, : terms.shape[1] - half] += terms[:, half:]
-            terms = terms[:, :half]
-        found[part] = terms[:, 0]
+    for start in range(0, len(row), 256 * step):
+        stop = min(start + 256 * step, len(row))
+        narrow = []
+        for at in range(start, stop, step):
+            terms = x.index_select(0, row[at : at + step]).double()
+            terms -= y.index_select(0, col[at : at + step]).double()
+            narrow.append(_halved(terms.square_(), few))
+        found[start:stop] = _halved(torch.cat(narrow), 1)[:, 0]
     return found
 
 
-def _as_left(augmented: Tensor, width: int) -> Tensor:
-    """The factor from the left, in place: coordinates times -2 and the two columns after them exchanged."""
-    augmented[:, :width] *= -2
-    augmented[:, [width, width + 1]] = augmented[:, [width + 1, width]]
-    return augmented
+def _halved(terms: Tensor, until: int) -> Tensor:
+    while terms.shape[1] > until:
+        half = (terms.shape[1] + 1) // 2
+        terms[:, : terms.shape[1] - half] += terms[:, half:]
+        terms = terms[:, :half]
+    return terms
 
 
 def _keys(features: Tensor) -> Tensor:

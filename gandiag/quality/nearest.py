@@ -25,13 +25,16 @@ def kth_neighbours(points: Distinct, ks: Sequence[int], block: int | None = None
     """
     grid = Grid(points.rows, block=block)
     n = len(points.rows)
-    panels = grid.panels(0, n, grid.block // 4 or 1)  # low ones, as half of each block on the diagonal is wasted
     pool = _Pool(grid, max(ks), points.weights)
-    for panel in panels:
-        pool.search(panel, panel)
-    for rows in panels:
-        for cols in grid.panels(rows.stop, n):
-            pool.search(rows, cols)
+    panels = grid.panels(0, n)
+    fine = [grid.panels(panel.start, panel.stop, grid.block // 4 or 1) for panel in panels]
+    for rows in (rows for parts in fine for rows in parts):  # half of a block on the diagonal is wasted: small ones
+        pool.search(rows, rows)
+    for panel, parts in zip(panels, fine, strict=True):
+        for rows in parts[:-1]:
+            pool.search(rows, slice(rows.stop, panel.stop))
+        for cols in grid.panels(panel.stop, n):
+            pool.search(panel, cols)
     pool.drop_hopeless()
     return torch.stack([pool.kth(k) for k in ks]) / grid.scale
 

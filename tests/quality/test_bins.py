@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from gandiag.quality.bins import Bins, ndb
 
@@ -123,13 +124,14 @@ def _idx(name: str) -> torch.Tensor:
 
 @pytest.mark.slow
 def test_mnist_gives_the_published_numbers() -> None:
-    """Raw pixels, K = 100, 45,000 to fit, 10,000 to compare, |z| > 4; five iterations of k-means instead of 100.
+    """Raw pixels, K = 100, 45,000 as reference, of which k-means sees 25,600, 10,000 to compare, |z| > 4.
 
     Held-out images 0 and JS 0.0014, test images 4 and 0.0041, held-out ones without the nines 11 and 0.016.
     """
     images, labels = _idx("train-images-idx3-ubyte.gz"), _idx("train-labels-idx1-ubyte.gz")
-    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))
-    cells = Bins(images[order[:45_000]], 100, iterations=5)
+    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(1))
+    with threadpool_limits(1):  # k-means waits for its own threads where cores are shared
+        cells = Bins(images[order[:45_000]], 100, seed=1)
     held_out, digits = images[order[45_000:]], labels[order[45_000:]]
     found = [
         cells.compare(queries[:10_000], z_threshold=4)
