@@ -49,8 +49,8 @@ class Callback:
     Parameters
     ----------
     run_dir : where to record: a folder, or any fsspec path such as s3://bucket/run
-    modes : evaluate generated batches against labelled modes: a preset of `gandiag.modes`, "digits", a
-        `Mixture` or a `Classifier`
+    modes : evaluate generated batches against labelled modes: a preset of `gandiag.modes`, "digits", "mnist",
+        "stacked_mnist", a `Mixture` or a `Classifier`
     loss_family : minimax, non-saturating, lsgan, hinge, wgan, wgan-gp, relativistic or other
     hyperparameters : anything JSON-like to keep with the run
     detectors : the detectors to judge with, by default all

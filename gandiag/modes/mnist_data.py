@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.idx import read_idx
 from gandiag.modes.mnist import CLASSES, SIDE
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def load(folder: Path) -> Data:
 
     Raises ValueError when one is missing, damaged, or does not fit the others.
     """
-    images, digits, test_images, test_digits = (read_idx(folder, name) for name in FILES)
+    images, digits, test_images, test_digits = (_read(folder, name) for name in FILES)
     for pictures, labels, part in ((images, digits, "training"), (test_images, test_digits, "test")):
         if pictures.shape != (len(labels), SIDE, SIDE):
             found = f"images {pictures.shape} and labels {labels.shape}"
@@ -44,21 +43,11 @@ def load(folder: Path) -> Data:
     return Data((images, digits), (test_images, test_digits))
 
 
-def read_idx(folder: Path, name: str) -> Bytes:
-    """One IDX file of bytes, `name` or `name`.gz; its shape is that of its header.
-
-    Raises ValueError when it is missing or damaged.
-    """
-    plain, packed = folder / name, folder / f"{name}.gz"
-    try:
-        raw = plain.read_bytes() if plain.is_file() else gzip.decompress(packed.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"no {name} or {name}.gz in {folder}") from None
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{packed} cannot be unpacked: {error}") from error
-    dimensions = raw[3] if len(raw) > 3 and raw[:3] == b"\0\0\x08" else 0
-    start = 4 + 4 * dimensions
-    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
-    if not dimensions or len(raw) - start != math.prod(shape):
-        raise ValueError(f"{name} in {folder} is no whole IDX file of bytes: {len(raw)} bytes, first {raw[:4].hex()}")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+def _read(folder: Path, name: str) -> Bytes:
+    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+    if not found:
+        raise ValueError(f"no {name} or {name}.gz in {folder}")
+    values = read_idx(found[0])
+    if values.dtype != np.uint8:
+        raise ValueError(f"{found[0]} must hold bytes, found {values.dtype}")
+    return values.astype(np.uint8, copy=False)

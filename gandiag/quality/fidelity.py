@@ -23,6 +23,8 @@ INCEPTION = "inception-v3-compat"
 TAPS = {"MaxPool_1": "64", "MaxPool_2": "192", "Mixed_6e": "768", "AvgPool": "2048"}
 """Stages of Inception-v3 behind which torch-fidelity takes features."""
 
+CACHED = 8  # images at a time on a CPU, whose caches hold the maps of so many: 1.2 times as fast as 64
+
 WIDTHS = {"logits_unbiased": 1008, "logits": 1008, "fc2": 4096, "fc2_relu": 4096}
 """Features per image of layers whose name does not say it."""
 
@@ -100,6 +102,10 @@ class FastInception(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Features (B, D) and, from layer 2048 on, unbiased logits (B, 1008) of images (B, 3, H, W) uint8."""
+        parts = images.split(CACHED if images.device.type == "cpu" else len(images))
+        return tuple(torch.cat(values) for values in zip(*(self._of(part) for part in parts), strict=True))
+
+    def _of(self, images: Tensor) -> tuple[Tensor, ...]:
         pixels = (tf1_bilinear(images.float(), self.side) - 128) / 128
         maps = self.trunk(pixels.contiguous(memory_format=torch.channels_last))
         features = nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1)

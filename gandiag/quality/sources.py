@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.quality import idx
+from gandiag import idx
 from gandiag.quality.arrays import ArraySource, DatasetSource
 from gandiag.quality.images import SUFFIXES, FolderSource
 from gandiag.quality.reading import SourceError

@@ -1,0 +1,62 @@
+"""One pass over a set keeps what the metrics need of it, and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gandiag.quality.plan import planned
+from gandiag.quality.sources import open_source
+
+PEAK = """
+import resource, sys, torch
+from gandiag.quality.plan import planned
+
+class Stream:
+    name, labels = "stream", None
+    def __len__(self): return int(sys.argv[1])
+    def content_hash(self): return ""
+    def batches(self, size, start=0, stop=None):
+        random = torch.Generator().manual_seed(0)
+        for first in range(start, len(self) if stop is None else stop, size):
+            yield torch.randn(size, 1024, generator=random)
+
+torch.set_num_threads(1)
+planned(extractor="identity", metrics="fid").collect(Stream())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_of_a_frechet_distance_does_not_grow_with_n() -> None:
+    """Features of the larger set would take 98 MB more."""
+    peaks = []
+    for n in (1280, 25_600):
+        done = subprocess.run([sys.executable, "-c", PEAK, str(n)], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout) * 1024)
+    assert peaks[1] - peaks[0] < 20e6
+
+
+def test_features_are_kept_only_for_metrics_that_need_them() -> None:
+    """Moments are always there; their parts only for an interval without features."""
+    points = open_source(torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)))
+    alone = planned(extractor="identity", metrics="fid").collect(points)
+    together = planned(extractor="identity", metrics="fid,recall").collect(points)
+    assert alone.features is None
+    assert len(alone.groups) == 10
+    assert together.features is not None
+    assert together.groups == ()
+    torch.testing.assert_close(alone.statistics.covariance, together.statistics.covariance)
+
+
+def test_images_are_kept_evenly_over_the_set() -> None:
+    """A folder that is sorted by class does not leave the last classes out."""
+    pixels = torch.arange(2000).div(8, rounding_mode="floor").to(torch.uint8)
+    images = pixels[:, None, None, None].expand(2000, 1, 28, 28)
+    kept = planned(extractor="mnist", metrics="ms_ssim").collect(open_source(images)).images
+    assert kept is not None
+    assert len(kept) == 500
+    assert torch.equal(kept[:, 0, 0, 0], pixels[::4])
