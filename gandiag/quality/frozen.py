@@ -42,6 +42,7 @@ def forked_rng(device: torch.device, seed: int | None = None) -> Iterator[None]:
     torch's states are those of the CPU and of the one device.
     """
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - whatever the loop uses
+    apple = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             if seed is not None:
@@ -50,6 +51,8 @@ def forked_rng(device: torch.device, seed: int | None = None) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(legacy)  # noqa: NPY002
+            if apple is not None:
+                torch.mps.set_rng_state(apple)
 
 
 def _seed(device: torch.device, seed: int) -> None:
@@ -58,6 +61,8 @@ def _seed(device: torch.device, seed: int) -> None:
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Network
     from gandiag.quality.collect import Collected
 
-MAX_FAILURES = 3  # evaluations that failed; then no other is tried
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
 TOO_LARGE = (
     "the inputs of the generator are too large to keep {n:,} of them; pass inputs=, a function of n, or lower n="
@@ -116,7 +115,7 @@ class QualityProbe:
             metrics=quality.metrics,
             extractor_weights=quality.weights,
             value_range=quality.value_range,
-            device=self._device,
+            device="cpu" if self._device.type == "mps" else self._device,  # Apple's GPUs have no float64
             batch_size=quality.batch_size,
             lenient=True,
             n=quality.n,
@@ -135,7 +134,7 @@ class QualityProbe:
         if not self._beside:
             self._reference.collected()  # now: it must not wait for a moment between two steps
         self._thread: threading.Thread | None = None
-        self._failures = 0
+        self._given_up = False
         self._trains = False  # G was seen in training mode; some never are
         self._due = callback.completed_steps // quality.every * quality.every + quality.every
 
@@ -143,33 +142,40 @@ class QualityProbe:
         """After a forward pass of G: keep what it was given, unless that is the loop's own look at some samples."""
         self._trains = self._trains or module.training
         batch = first_tensor(output) if module.training or not self._trains else None
-        if self._pool is not None and self._failures < MAX_FAILURES and batch is not None:
+        if self._pool is not None and not self._given_up and batch is not None:
             self._pool.keep(arguments, kwargs, len(batch))
 
     def after_step(self, step: int) -> None:
-        """Evaluate when it is time."""
-        if step < self._due or self._failures >= MAX_FAILURES:
-            return
-        if self._pool is not None and not self._pool.full:
-            if self._pool.too_large:
-                self._failures = MAX_FAILURES
-                raise ValueError(TOO_LARGE.format(n=self._quality.n))
+        """Evaluate when it is time; what fails is a fault on record, and the next evaluation is tried all the same."""
+        if step < self._due or self._given_up or not self._has_inputs(step):
             return
         self._due = step // self._quality.every * self._quality.every + self._quality.every
         if self._thread is not None and self._thread.is_alive():
-            self._callback.faults.add("quality", POSTPONED.format(step=step), step)
+            self._fault(POSTPONED.format(step=step), step)
             return
         try:
             with _stream(self._stream):
                 samples = self._samples()
                 generated = samples if self._beside else self._collected(samples)
-        except Exception:
-            self._failures += 1
-            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
+            self._fault(error, step)
+            return
         self._thread = threading.Thread(
             target=self._evaluate, args=(step, generated), name="gandiag quality", daemon=True
         )
         self._thread.start()
+
+    def _has_inputs(self, step: int) -> bool:
+        """Whether there is something to give to G."""
+        if self._pool is None or self._pool.full:
+            return True
+        if self._pool.too_large:
+            self._given_up = True
+            self._fault(TOO_LARGE.format(n=self._quality.n), step)
+        return False
+
+    def _fault(self, error: Exception | str, step: int) -> None:
+        self._callback.faults.add("quality", error, step)
 
     def _refuse_another(self, **now: Any) -> None:
         """Raise a ProtocolError when the run that is continued was measured in another way."""
@@ -224,9 +230,8 @@ class QualityProbe:
                 self._callback.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
             values = [m.to_dict() for m in measurements]
             self._callback.evaluated(step, values, time.monotonic() - started)
-        except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
-            self._failures += 1
-            self._callback.faults.add("quality", error, step)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(error, step)
 
 
 def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:

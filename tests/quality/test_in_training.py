@@ -161,6 +161,23 @@ def test_a_generator_that_makes_nan_is_a_fault_on_record(tiny: Callable[..., Tin
     assert any("quality" in sentence and "finite" in sentence for sentence in gandiag.diagnose(run).missing)
 
 
+def test_an_evaluation_after_one_that_failed_is_tried(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
+    """However often it failed before."""
+    gan = tiny()
+    average = copy.deepcopy(gan.generator)
+    with torch.no_grad():
+        average[-1].bias.fill_(float("nan"))
+    quality = points(average=average)
+    with gandiag.attach(gan.generator, gan.discriminator, tmp_path / "run", quality=quality) as callback:
+        gan.train(26, callback)
+        with torch.no_grad():
+            average[-1].bias.fill_(0)
+        gan.train(6, callback)
+    run = Run.open(tmp_path / "run")
+    assert run.series("quality/frechet").index.tolist() == [30]
+    assert next(fault["count"] for fault in run.meta["faults"] if fault["where"] == "quality") == 5
+
+
 def test_inputs_that_give_too_little_are_a_fault(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
     """A function of n that ignores n is told of."""
     run = watched(tiny(), tmp_path / "run", inputs=lambda _: torch.randn(3, 4))
