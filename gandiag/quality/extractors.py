@@ -187,7 +187,7 @@ def exact(device: torch.device) -> Iterator[None]:
         if is_precise(device):
             yield
             return
-        with _full_precision():
+        with full_precision():
             yield
 
 
@@ -200,7 +200,7 @@ def is_precise(device: torch.device) -> bool:
 
 
 @contextmanager
-def _full_precision() -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """Convolutions and products in float32 itself, by the first of torch's ways of saying so that the caller uses.
 
     torch refuses to read a setting that was made in another way; each way is restored as it was read.

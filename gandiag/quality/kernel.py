@@ -105,14 +105,11 @@ def kernel_distance(
             f"subset_size must lie in [2, {min(len(x), len(y))}], the smaller number of samples, found {subset_size}"
         )
     rng = np.random.RandomState(seed)
-    ours, theirs = (x.new_empty(subset_size, x.shape[1]) for _ in range(2))  # memory taken anew costs a tenth more time
-    values = []
-    for _ in range(subsets):
-        for z, rows in ((x, ours), (y, theirs)):
-            drawn = torch.from_numpy(rng.choice(len(z), subset_size, replace=False)).to(x.device)
-            torch.index_select(z, 0, drawn, out=rows)
-        values.append(_unbiased(ours, theirs))
-    found = torch.stack(values).cpu().numpy()
+    drawn = [[torch.from_numpy(rng.choice(len(z), subset_size, replace=False)) for z in (x, y)] for _ in range(subsets)]
+    mine, theirs = (torch.stack(indices).to(x.device) for indices in zip(*drawn, strict=True))
+    pairs = len(x) ** 2 + len(y) ** 2 + len(x) * len(y)
+    each = _from_all_pairs if pairs < 2 * subsets * subset_size**2 else _one_by_one
+    found = each(x, y, mine, theirs).cpu().numpy()
     return KernelDistance(float(found.mean()), float(found.std()), subsets, subset_size)
 
 
@@ -186,6 +183,41 @@ def cmmd(generated: Tensor, reference: Tensor) -> float:
         raise ValueError(f"cmmd needs samples on both sides, found {len(x)} and {len(y)}")
     within = sum((_within(z, _gaussian) + len(z)) / len(z) ** 2 for z in (x, y))  # the diagonal is 1
     return CMMD_SCALE * float(within - 2 * _between(x, y, _gaussian) / (len(x) * len(y)))
+
+
+def _one_by_one(x: Tensor, y: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
+    """Unbiased squared MMD (S,) of subsets with the rows (S, size) of x and y."""
+    ours, others = (x.new_empty(mine.shape[1], x.shape[1]) for _ in range(2))  # memory taken anew costs a tenth more
+    values = []
+    for of_x, of_y in zip(mine, theirs, strict=True):
+        torch.index_select(x, 0, of_x, out=ours)
+        torch.index_select(y, 0, of_y, out=others)
+        values.append(_unbiased(ours, others))
+    return torch.stack(values)
+
+
+def _from_all_pairs(x: Tensor, y: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
+    """The same from the kernel of all pairs: with few samples the subsets share most of theirs."""
+    size = mine.shape[1]
+    p, q = (torch.zeros(len(z), len(i), dtype=torch.float64, device=x.device) for z, i in ((x, mine), (y, theirs)))
+    for chosen, indices in ((p, mine), (q, theirs)):
+        chosen.scatter_(0, indices.T, 1.0)
+    within = [
+        _summed(z, z, chosen, chosen) - (_diagonal(z)[:, None] * chosen).sum(dim=0) for z, chosen in ((x, p), (y, q))
+    ]
+    return (within[0] + within[1]) / (size * (size - 1)) - 2 * _summed(x, y, p, q) / size**2
+
+
+def _summed(x: Tensor, y: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """Sum of KID's kernel over the chosen rows of x and of y (S,), which are ones in p (N, S) and q (M, S)."""
+    rows = max(1, ENTRIES // len(y))
+    parts = zip(x.split(rows), p.split(rows), strict=True)
+    return torch.stack([(chosen * (_polynomial(part, y).double() @ q)).sum(dim=0) for part, chosen in parts]).sum(dim=0)
+
+
+def _diagonal(x: Tensor) -> Tensor:
+    """KID's kernel of each row with itself (N,) float64."""
+    return (x.double().square().sum(dim=1) / x.shape[1] + 1).pow_(3)
 
 
 def _checked_pair(generated: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -173,6 +173,7 @@ WAYS = (
 PRECISION_PROGRAM = """
 import os, sys, torch
 from gandiag.quality.adapters import ModuleExtractor
+from gandiag.quality.extractors import full_precision
 backends = torch.backends
 
 def read(what):
@@ -198,16 +199,38 @@ class Looking(torch.nn.Module):
         assert True not in old, old
         return samples
 
+def exactly(found, points):
+    with full_precision(), torch.no_grad():
+        return found._module(points)
+
 for way in sys.argv[1:]:
     child = os.fork()  # torch mixes the ways up, so each has its process
     if not child:
         exec(way)
         before = settings()
-        ModuleExtractor(Looking(), takes="vectors")(torch.zeros(2, 2))
+        with full_precision():
+            Looking()(torch.zeros(2, 2))
+        assert settings() == before, (way, before, settings())
+        points = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+        found = ModuleExtractor(torch.nn.Linear(64, 64), takes="vectors")
+        assert torch.equal(found(points).features, exactly(found, points)), way
         assert settings() == before, (way, before, settings())
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, way
 """
+
+
+def test_settings_that_threads_share_are_left_alone_where_they_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU nothing is written: an extractor may run beside a training."""
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a setting was written")
+
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", forbidden)
+    monkeypatch.setattr("gandiag.quality.extractors.full_precision", forbidden)
+    found = extractor("digits")
+    assert found.passive
+    found(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

@@ -13,7 +13,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 from torchmetrics.image.kid import poly_mmd
 
 from gandiag.quality import kernel
-from gandiag.quality.kernel import block_kernel_distance, cmmd, kernel_distance
+from gandiag.quality.kernel import _one_by_one, block_kernel_distance, cmmd, kernel_distance
 
 
 def features(n: int, d: int = 64, seed: int = 0) -> torch.Tensor:
@@ -188,3 +188,16 @@ def test_bad_input_is_named() -> None:
         cmmd(x, x[:0])
     with pytest.raises(TypeError, match="generated must be a tensor of floating numbers, found int64"):
         kernel_distance(np.zeros((3, 2), dtype=np.int64), x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_both_ways_to_the_subsets_give_the_same(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the kernel of all pairs, or subset by subset: that is a matter of time alone."""
+    random = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 12, generator=random, dtype=dtype) for n in (150, 190))
+    few = kernel_distance(x, y, subsets=9, subset_size=100)
+    monkeypatch.setattr("gandiag.quality.kernel._from_all_pairs", _one_by_one)
+    same = kernel_distance(x, y, subsets=9, subset_size=100)
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-6
+    assert few.value == pytest.approx(same.value, abs=tolerance)
+    assert few.standard_deviation == pytest.approx(same.standard_deviation, abs=tolerance)
