@@ -328,7 +328,8 @@ class Callback:
 
     def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
         """Record the quality values of a step, from a thread that may wait."""
-        self._worker.put(self._worker.evaluated, step, measurements, seconds)
+        if not self._worker.put(self._worker.evaluated, step, measurements, seconds):
+            self.faults.add("quality", "the background thread died, quality values are not recorded", step)
 
     @property
     def leads(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 
 from gandiag.quality import distributed, jackknife
+from gandiag.quality.frechet import Reference
 from gandiag.quality.moments import Moments
 
 if TYPE_CHECKING:
@@ -64,6 +66,11 @@ class Collected:
     seen: torch.Tensor | None = None
     content_hash: str = ""
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def frechet(self) -> Reference:
+        """These moments as what distances are measured from: factored once for all evaluations."""
+        return Reference(self.statistics)
 
 
 @dataclass(frozen=True, kw_only=True)

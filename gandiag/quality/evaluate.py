@@ -89,12 +89,13 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     seed: int = 0,
     compiled: bool = False,
     skip_corrupt: bool = False,
+    together: bool = True,
     tell: Tell | None = None,
 ) -> Evaluation | None:
     """Measure the quality of generated samples, computed on a device, each value with its protocol.
 
-    Within `torch.distributed` each process reads a share of the samples; the first one computes the metrics, the
-    others get None.
+    Within `torch.distributed` all processes must call this: each reads a share of the samples, the first one computes
+    the metrics, the others get None. With `together=False` one process evaluates alone.
 
     Parameters
     ----------
@@ -127,6 +128,8 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         Compile the extractor first.
     skip_corrupt
         Leave out images that cannot be read, and note how many.
+    together
+        Whether the processes of `torch.distributed` share the work.
     tell
         Called with a set's name, the samples read since, and their total.
 
@@ -148,6 +151,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     plan = planned(
         extractor=extractor, metrics=metrics, given=given, extractor_weights=extractor_weights, checksum=checksum,
         device=device, batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled, modes=modes,
+        together=together,
     )  # fmt: skip
     source = open_source(generated, skip_corrupt=skip_corrupt)
     known = None if reference is None else Reference(reference, plan, tell, skip_corrupt=skip_corrupt)
@@ -155,7 +159,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     fake = plan.collect(source, n=n, tell=tell)
     real = known.collected() if known else None
     apart = plan.collect(unseen, real=True, tell=tell) if unseen else None
-    if distributed.rank():
+    if together and distributed.rank():
         return None
     measurements, unmeasured = measure(plan, plan.inputs(fake, real, apart, source))
     return Evaluation(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from gandiag.quality.collect import Collected
 
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
+ABANDONED = "the last evaluation was not waited for any longer than {seconds:.0f} s; its values are lost"
+CLOSING_SECONDS = 120.0  # for the evaluation in progress when recording stops
 TOO_LARGE = (
     "the inputs of the generator are too large to keep {n:,} of them; pass inputs=, a function of n, or lower n="
 )
@@ -186,9 +188,11 @@ class QualityProbe:
             )
 
     def close(self) -> None:
-        """Wait for the evaluation in progress."""
+        """Wait for the evaluation in progress, though not for ever: the loop may have crashed."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSING_SECONDS)
+            if self._thread.is_alive():
+                self._fault(ABANDONED.format(seconds=CLOSING_SECONDS), self._callback.completed_steps)
 
     def _samples(self) -> torch.Tensor:
         """n samples of the generator as it is now; images as bytes, which is what extractors take."""

@@ -73,7 +73,7 @@ def features_of(collected: Collected) -> torch.Tensor:
 def frechet_values(inputs: Inputs) -> Iterator[Measurement]:
     """Fréchet distance with its interval, its finite-sample bias, and the value without that."""
     generated, real = inputs.generated, inputs.real
-    reference = frechet.Reference(real.statistics)
+    reference = real.frechet
     if generated.features is not None:
         found = frechet.frechet_distance_from_features(generated.features, reference)
     else:

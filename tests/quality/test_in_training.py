@@ -198,6 +198,23 @@ def test_an_evaluation_that_takes_too_long_is_not_waited_for(tiny: Callable[...,
     assert any("left out" in fault["message"] for fault in run.meta["faults"])
 
 
+def test_closing_does_not_wait_for_ever(
+    tiny: Callable[..., TinyGAN], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that crashed must end; what is lost is on record."""
+
+    class Endless(IdentityExtractor):
+        def __call__(self, samples: torch.Tensor) -> Features:
+            time.sleep(2)
+            return super().__call__(samples)
+
+    monkeypatch.setattr("gandiag.quality.training.CLOSING_SECONDS", 0.1)
+    run = watched(tiny(), tmp_path / "run", extractor=Endless())
+    assert run.series("quality/frechet").empty
+    assert run.meta["status"] == "closed"
+    assert any("not waited for" in fault["message"] or fault["count"] > 1 for fault in run.meta["faults"])
+
+
 def test_a_resumed_run_refuses_another_protocol(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
     """Values of one run are measured alike; the sentence names what differs."""
     gan = tiny()
