@@ -108,7 +108,10 @@ def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
 @click.argument("generated", required=False)
 @click.option("--reference", help="Real samples, or a file of their mean and covariance.")
 @click.option("--held-out", help="Real samples that G never saw, for the metric copying.")
-@click.option("--metrics", help="Names separated by commas, or all; by default those that the extractor serves.")
+@click.option(
+    "--metrics",
+    help="Names separated by commas, from those below; or all. By default the first seven.",
+)
 @click.option(
     "--extractor",
     default="inception-v3-compat",
@@ -136,6 +139,9 @@ def evaluate(as_json: bool, **options: Any) -> None:
 
     GENERATED and the reference are folders of images, .npz, .npy or IDX files, or a run directory. Under torchrun
     each process takes a share of the samples, and one prints.
+
+    Metrics: fid, is, kid, precision, recall, density, coverage; vendi, ndb, support, ms_ssim, copying (needs
+    --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
     """
     from gandiag.quality.command import Checkpoint, print_evaluation, run_evaluate
 

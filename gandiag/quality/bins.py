@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gandiag.modes.statistics import jensen_shannon
-from gandiag.quality.distances import Distinct, checked_features, checked_pair
+from gandiag.quality.distances import Distinct, checked_pair, checked_rows
 from gandiag.quality.nearest import nearest
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Bins:
     def __init__(self, reference: Tensor, bins: int = BINS, *, whiten: bool = False, seed: int = 0) -> None:
         from sklearn.cluster import KMeans
 
-        rows = checked_features(reference, "reference")
+        rows = checked_rows(reference, "reference")
         width = rows.shape[1]
         if not 2 <= bins <= len(rows):
             raise ValueError(
@@ -141,7 +141,7 @@ class Bins:
         """
         from scipy.special import ndtri
 
-        rows = checked_features(generated, "generated")
+        rows = checked_rows(generated, "generated")
         checked_pair(rows, self._reference)
         if not 0 < alpha < 1 or (z_threshold is not None and not 0 < z_threshold < math.inf):
             raise ValueError(f"alpha must lie in (0, 1) and z_threshold be positive, found {alpha} and {z_threshold}")

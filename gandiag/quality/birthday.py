@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.distances import Distinct, checked_features
+from gandiag.quality.distances import Distinct, checked_rows
 from gandiag.quality.nearest import kth_neighbours
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def duplicate_threshold(reference: Tensor, quantile: float = QUANTILE) -> float:
     """
     if not 0 < quantile < 1:
         raise ValueError(f"quantile must lie in (0, 1), found {quantile}")
-    distinct = Distinct.of(checked_features(reference, "reference", 2))
+    distinct = Distinct.of(checked_rows(reference, "reference", 2))
     squared = kth_neighbours(distinct, (1,))[0][distinct.inverse].sort().values
     return math.sqrt(float(squared[int(quantile * (len(squared) - 1))]))
 
@@ -145,7 +145,7 @@ def resampled(features: Tensor, seed: int) -> Callable[[int], Tensor]:
     seed
         Of the choice.
     """
-    rows = checked_features(features, "features", 2)
+    rows = checked_rows(features, "features", 2)
     rng = torch.Generator().manual_seed(seed)
 
     def sample(size: int) -> Tensor:
@@ -168,7 +168,7 @@ def expected_batch(support: float) -> float:
 
 
 def _has_duplicate(sample: Callable[[int], Tensor], size: int, threshold: float) -> bool:
-    batch = checked_features(sample(size), "the batch from sample", 1)
+    batch = checked_rows(sample(size), "the batch from sample", 1)
     if len(batch) != size:
         raise ValueError(f"sample must return as many samples as it is asked for, {size}, found {len(batch)}")
     distinct = Distinct.of(batch)

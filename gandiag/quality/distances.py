@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.quality.moments import checked_features
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,23 +25,12 @@ EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
 UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to
 
 
-def checked_features(features: Tensor, name: str, least: int = 1) -> Tensor:
-    """Features (N, D) detached, each row finite, N at least `least`; ValueError or TypeError in one sentence."""
-    if not isinstance(features, torch.Tensor):
-        raise TypeError(f"{name} must be a torch tensor of features (N, D), found {type(features).__name__}")
-    if features.ndim != 2 or not features.is_floating_point():
-        found = f"{features.dtype} of shape {tuple(features.shape)}"
-        raise ValueError(f"{name} must be floating point features of shape (N, D), found {found}")
-    if len(features) < least or not features.shape[1]:
-        wanted = f"at least {least} rows and one column"
-        raise ValueError(f"{name} must have {wanted}, found shape {tuple(features.shape)}")
-    features = features.detach()
-    unusable = 0
-    if not features.sum(dim=1).isfinite().all():  # a finite row may overflow here
-        unusable = int((~features.isfinite().all(dim=1)).sum())
-    if unusable:
-        raise ValueError(f"{name} must be finite, found {unusable} of {len(features)} rows with a NaN or an infinity")
-    return features
+def checked_rows(features: Tensor, name: str, least: int = 1) -> Tensor:
+    """As `checked_features`, and at least so many rows; ValueError or TypeError in one sentence."""
+    found = checked_features(features, name)
+    if len(found) < least:
+        raise ValueError(f"{name} must have at least {least} rows, found shape {tuple(found.shape)}")
+    return found
 
 
 def checked_pair(generated: Tensor, reference: Tensor, names: tuple[str, str] = ("generated", "reference")) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.quality.distances import Distinct, checked_features, checked_pair
+from gandiag.quality.distances import Distinct, checked_pair, checked_rows
 from gandiag.quality.nearest import kth_neighbours, nearest
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
         When the features are not finite, differ in D, or are too few for the cells.
     """
     near, held = (
-        checked_features(given, name, FEWEST + 1) for given, name in ((generated, "generated"), (held_out, "held_out"))
+        checked_rows(given, name, FEWEST + 1) for given, name in ((generated, "generated"), (held_out, "held_out"))
     )
-    real = checked_features(train, "train", 2)
+    real = checked_rows(train, "train", 2)
     checked_pair(near, real, ("generated", "train"))
     checked_pair(held, real, ("held_out", "train"))
     if not 1 <= cells <= len(real):

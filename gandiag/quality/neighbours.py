@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gandiag.quality.distances import Distinct, checked_features
+from gandiag.quality.distances import Distinct, checked_rows
 from gandiag.quality.nearest import Tally, kth_neighbours
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Neighbourhood:
     def __init__(
         self, features: Tensor, k: int | tuple[int, ...], *, name: str = "features", block: int | None = None
     ) -> None:
-        self.features = checked_features(features, name)
+        self.features = checked_rows(features, name)
         self.name = name
         self.ks = tuple(sorted({k} if isinstance(k, int) else set(k)))
         self.distinct = Distinct.of(self.features)
@@ -223,4 +223,4 @@ def _near(features: Tensor | Neighbourhood, name: str, ks: tuple[int, ...], bloc
 def _distinct(generated: Tensor | Neighbourhood) -> Distinct:
     if isinstance(generated, Neighbourhood):
         return generated.distinct
-    return Distinct.of(checked_features(generated, "generated"))
+    return Distinct.of(checked_rows(generated, "generated"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gandiag.quality.distances import checked_features
+from gandiag.quality.distances import checked_rows
 
 TOLERANCE = 1e-6  # of symmetry and of the unit diagonal, what a kernel computed in float32 can miss
 
@@ -29,7 +29,7 @@ def vendi_score(features: torch.Tensor) -> float:
     >>> round(vendi_score(torch.eye(5).repeat(3, 1)), 6)
     5.0
     """
-    rows = checked_features(features, "features").double()
+    rows = checked_rows(features, "features").double()
     largest = rows.abs().amax(dim=1, keepdim=True)  # divided by first, as a square could overflow
     empty = int((largest == 0).sum())
     if empty:
@@ -55,7 +55,7 @@ def vendi_of_kernel(kernel: torch.Tensor) -> float:
     >>> round(vendi_of_kernel(torch.tensor([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])), 4)
     2.1573
     """
-    matrix = checked_features(kernel, "kernel").double()
+    matrix = checked_rows(kernel, "kernel").double()
     n = len(matrix)
     if matrix.shape != (n, n):
         raise ValueError(f"kernel must be square, found shape {tuple(matrix.shape)}")

@@ -94,7 +94,12 @@ def test_many_dimensions_are_clustered_on_a_sixth_of_them() -> None:
         (torch.ones(5, 2), torch.rand(5, 2), 6, "bins must be at least 2 and at most .* 5, found 6"),
         (torch.ones(5, 2), torch.ones(5, 2), 2, "at least as many different rows as bins, 2"),
         (torch.ones(5, 3), torch.rand(5, 2), 2, "same number of dimensions, found 3 and 2"),
-        (torch.full((5, 2), torch.nan), torch.rand(5, 2), 2, "generated must be finite, found 5 of 5"),
+        (
+            torch.full((5, 2), torch.nan),
+            torch.rand(5, 2),
+            2,
+            "generated must be finite, found NaN or infinity in 5 of 5 rows",
+        ),
     ],
 )
 def test_bad_input_is_named(generated: torch.Tensor, reference: torch.Tensor, bins: int, message: str) -> None:

@@ -168,7 +168,7 @@ def test_unusable_features_are_named() -> None:
     for message, made, options in (
         ("generated must have at least 21 rows", gaussian(20, 3), {}),
         ("generated and train must have the same number of dimensions, found 3 and 16", gaussian(30, 3, 1, 3), {}),
-        ("found 30 of 30 rows", gaussian(30, 3) / 0, {}),
+        ("found NaN or infinity in 30 of 30 rows", gaussian(30, 3) / 0, {}),
         ("cells must be at least 1 and no more than the 50 rows of train, found 51", held_out, {"cells": 51}),
     ):
         with pytest.raises(ValueError, match=message):

@@ -61,7 +61,7 @@ def test_a_collapsed_set_scores_less_than_a_diverse_one() -> None:
         (torch.tensor([[1.0, 0.5], [0.2, 1.0]]), "kernel must be symmetric"),
         (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), "ones on the diagonal, found 1 to 2"),
         (torch.tensor([[1.0, 3.0], [3.0, 1.0]]), "positive semi-definite, found an eigenvalue of -1"),
-        (torch.tensor([[1.0, math.nan], [math.nan, 1.0]]), "found 2 of 2 rows with a NaN"),
+        (torch.tensor([[1.0, math.nan], [math.nan, 1.0]]), "found NaN or infinity in 2 of 2 rows"),
     ],
 )
 def test_a_matrix_that_is_no_kernel_is_refused(kernel: torch.Tensor, message: str) -> None:
