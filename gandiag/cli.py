@@ -124,9 +124,8 @@ def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
 @click.option("--n", type=click.IntRange(min=2), help="Generated samples to use, by default all.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--device", help="cuda, cuda:1, cpu, mps; by default CUDA when there is one.")
-@click.option(
-    "--value-range", type=float, nargs=2, help="Values of a black and a white pixel, where they are no bytes."
-)
+@click.option("--value-range", type=float, nargs=2, help="Black and white of generated images that are no bytes.")
+@click.option("--reference-range", type=float, nargs=2, help="The same of real images.")
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
 @click.option("--generator", "factory", metavar="MODULE:FUNCTION", help="Makes the generator of a checkpoint.")
 @click.option("--weights", help="The checkpoint: a file of the generator's weights.")

@@ -84,6 +84,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     batch_size: int = 64,
     device: torch.device | str = "cpu",
     value_range: tuple[float, float] | None = None,
+    reference_range: tuple[float, float] | None = None,
     extractor_weights: str | PathLike[str] | None = None,
     checksum: str | None = None,
     seed: int = 0,
@@ -118,8 +119,9 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         Samples per batch.
     device
         Where to compute.
-    value_range
-        Values of a black and a white pixel; decided by the first batch when None.
+    value_range, reference_range
+        Values of a black and a white pixel in the generated and in the real samples; each decided by its first batch
+        when None.
     extractor_weights, checksum
         A file of the extractor's weights and its SHA-256.
     seed
@@ -150,7 +152,8 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     given = frozenset(name for name, is_there in there.items() if is_there)
     plan = planned(
         extractor=extractor, metrics=metrics, given=given, extractor_weights=extractor_weights, checksum=checksum,
-        device=device, batch_size=batch_size, n=n, seed=seed, value_range=value_range, compiled=compiled, modes=modes,
+        device=device, batch_size=batch_size, n=n, seed=seed, value_range=value_range,
+        reference_range=reference_range, compiled=compiled, modes=modes,
         together=together,
     )  # fmt: skip
     source = open_source(generated, skip_corrupt=skip_corrupt)

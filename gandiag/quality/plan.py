@@ -39,15 +39,16 @@ class Plan:
     n: int | None = None
     seed: int = 0
     value_range: tuple[float, float] | None = None
+    reference_range: tuple[float, float] | None = None
     labeller: Labeller | None = None
     together: bool = True  # the processes of torch.distributed share the work
     lenient: bool = False  # a metric that cannot be computed is left out with a note
 
-    def preprocessing(self) -> Preprocessing | None:
+    def preprocessing(self, *, real: bool = False) -> Preprocessing | None:
         """What makes bytes of images; None where the extractor takes vectors."""
         if self.extractor.takes == "vectors":
             return None
-        return Preprocessing(self.value_range, self.extractor.channels)
+        return Preprocessing(self.reference_range if real else self.value_range, self.extractor.channels)
 
     @property
     def keep(self) -> frozenset[str]:
@@ -100,12 +101,16 @@ class Plan:
             tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
         )
         with torch.inference_mode():
-            return collect(source, total, reading, self._agreed_preprocessing(source))
+            return collect(source, total, reading, self._agreed_preprocessing(source, real=real))
 
-    def _agreed_preprocessing(self, source: Source) -> Preprocessing | None:
+    def _agreed_preprocessing(self, source: Source, *, real: bool) -> Preprocessing | None:
         """As `preprocessing`; processes that work together all take the range that the first samples decide."""
-        preprocessing = self.preprocessing()
-        if preprocessing is None or self.value_range is not None or not (self.together and distributed.active()):
+        preprocessing = self.preprocessing(real=real)
+        if (
+            preprocessing is None
+            or preprocessing.value_range is not None
+            or not (self.together and distributed.active())
+        ):
             return preprocessing
         if distributed.rank() == 0:
             preprocessing(next(source.batches(self.batch_size)))
@@ -152,7 +157,7 @@ class Reference:
             facts = {
                 "content": self._source.content_hash(),
                 "extractor": [plan.extractor.name, plan.extractor.hash, plan.extractor.resize],
-                "range": plan.value_range,
+                "range": plan.reference_range,
                 "keep": sorted(plan.keep - {GROUPS}),
                 "labels": plan.labeller.name if plan.labeller else "",
             }
@@ -179,6 +184,7 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     n: int | None = None,
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
+    reference_range: tuple[float, float] | None = None,
     compiled: bool = False,
     modes: Any = None,
     together: bool = True,
@@ -199,6 +205,7 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
         n=n,
         seed=seed,
         value_range=value_range,
+        reference_range=reference_range,
         labeller=None if modes is None else labeller_of(modes),
         together=together,
     )

@@ -71,8 +71,9 @@ class Quality:
         positional inputs, a dictionary for named ones. It is called with the same random state each time.
     training_mode
         Evaluate the copy in training mode, as for a G whose batch statistics are part of it.
-    value_range
-        The values of G's images, (-1, 1) for instance; decided by the first batch when None.
+    value_range, reference_range
+        The values of G's images, (-1, 1) for instance, and of the reference's; each decided by its first batch when
+        None.
     batch_size
         Samples per batch.
     seed
@@ -90,6 +91,7 @@ class Quality:
     inputs: Callable[[int], Any] | None = None
     training_mode: bool = False
     value_range: tuple[float, float] | None = None
+    reference_range: tuple[float, float] | None = None
     batch_size: int = 64
     seed: int = 0
 
@@ -117,6 +119,7 @@ class QualityProbe:
             metrics=quality.metrics,
             extractor_weights=quality.weights,
             value_range=quality.value_range,
+            reference_range=quality.reference_range,
             device="cpu" if self._device.type == "mps" else self._device,  # Apple's GPUs have no float64
             batch_size=quality.batch_size,
             lenient=True,

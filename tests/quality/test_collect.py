@@ -8,11 +8,13 @@ import sys
 import pytest
 import torch
 
+from gandiag.quality import evaluate
 from gandiag.quality.plan import planned
 from gandiag.quality.sources import open_source
 
 PEAK = """
 import resource, sys, torch
+from gandiag.quality import evaluate
 from gandiag.quality.plan import planned
 
 class Stream:
@@ -60,3 +62,14 @@ def test_images_are_kept_evenly_over_the_set() -> None:
     assert kept is not None
     assert len(kept) == 500
     assert torch.equal(kept[:, 0, 0, 0], pixels[::4])
+
+
+def test_real_samples_have_a_range_of_their_own() -> None:
+    """A generator in [-1, 1] beside real images in [0, 1]: the same images are the same."""
+    pixels = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    generated, real = pixels.float() / 127.5 - 1, pixels.float() / 255
+    for options in ({"value_range": (-1, 1)}, {"value_range": (-1, 1), "reference_range": (0, 1)}, {}):
+        found = evaluate(generated, real, extractor="mnist", metrics="fid,recall", **options)
+        assert found is not None
+        assert abs(found["frechet"].value) < 1e-9
+        assert found["recall"].value == 1
