@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -51,19 +52,22 @@ def test_files_are_read_as_they_were_written(folder: Path) -> None:
     assert np.array_equal(data.test[1], labels[700:])
 
 
+gzipped = partial(gzip.compress, mtime=0)  # the same bytes in every process
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, r"no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz in"),
         (b"", "is no IDX file: it begins with 706c6169"),
-        (gzip.compress(idx(np.zeros(700, np.uint8)))[:-9], "cannot be read as an IDX file"),
-        (gzip.compress(idx(np.zeros(700, np.uint8))[:-1]), "holds 699 bytes of data, its header says 700"),
-        (gzip.compress(b"\x89PNG" + bytes(50)), "is no IDX file: it begins with 89504e47"),
-        (gzip.compress(b"\0\0\x08\xff"), "its header says"),
-        (gzip.compress(b"\0\0"), "is no IDX file: it begins with 0000"),
-        (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0"), "must hold bytes, found float32"),
-        (gzip.compress(idx(np.zeros(9, np.uint8))), r"images \(700, 28, 28\) and labels \(9,\)"),
-        (gzip.compress(idx(np.zeros(700, np.uint8))), r"must have labels 0 to 9, found \[0\]"),
+        (gzipped(idx(np.zeros(700, np.uint8)))[:-9], "cannot be read as an IDX file"),
+        (gzipped(idx(np.zeros(700, np.uint8))[:-1]), "holds 699 bytes of data, its header says 700"),
+        (gzipped(b"\x89PNG" + bytes(50)), "is no IDX file: it begins with 89504e47"),
+        (gzipped(b"\0\0\x08\xff"), "its header says"),
+        (gzipped(b"\0\0"), "is no IDX file: it begins with 0000"),
+        (gzipped(b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0"), "must hold bytes, found float32"),
+        (gzipped(idx(np.zeros(9, np.uint8))), r"images \(700, 28, 28\) and labels \(9,\)"),
+        (gzipped(idx(np.zeros(700, np.uint8))), r"must have labels 0 to 9, found \[0\]"),
     ],
 )
 def test_missing_and_damaged_files_are_named(

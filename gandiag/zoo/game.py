@@ -1,0 +1,92 @@
+"""The game of a GAN: two players, and what each of them minimises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+if TYPE_CHECKING:
+    from gandiag.zoo.recipe import Recipe
+
+
+class Game:
+    """A generator, a discriminator, their data and their losses.
+
+    A kind of GAN that is more than a choice of parts (a conditional one, one with an encoder) overrides what it
+    changes, and its recipes name it as their `game`. How the players move is not said here: see `dynamics`.
+
+    Attributes that events change in the middle of a training: `data`, `dynamics`, `constraint`, and the optimizers.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.data = recipe.data()
+        self.dynamics = recipe.dynamics
+        self.constraint = recipe.constraint
+        self.progress = 0.0  # share of the training that is over
+        self.generator, self.discriminator = self.networks()
+        self.optimizer_g = recipe.generator_optimizer(self.generator.parameters())
+        self.optimizer_d = recipe.discriminator_optimizer(self.discriminator.parameters())
+        self.average = (
+            AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+            if recipe.average is not None
+            else None
+        )
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        """G and D, with fresh weights."""
+        seen = self.data.shape
+        for change in self.recipe.inputs:
+            seen = change.shape(seen)
+        return self.recipe.generator(self.recipe.latent, self.data.shape), self.recipe.discriminator(seen)
+
+    def watched(self) -> tuple[Any, Any]:
+        """What is given to `gandiag.attach`: the generator and the discriminator, or dictionaries of several."""
+        return self.generator, self.discriminator
+
+    def latents(self, n: int) -> Tensor:
+        """(n, latent) numbers of a standard normal distribution."""
+        return torch.randn(n, self.recipe.latent)
+
+    def fake(self, labels: Tensor) -> Tensor:
+        """Generated samples, as many as labels; what the labels are matters to conditional GANs only."""
+        samples: Tensor = self.generator(self.latents(len(labels)))
+        return samples
+
+    def judge(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """D's outputs on samples (B, ...), after what the recipe does to D's inputs."""
+        for change in self.recipe.inputs:
+            samples = change(samples, self.progress)
+        outputs: Tensor = self.discriminator(samples)
+        return outputs
+
+    def discriminator_loss(self, *, detach: bool = True) -> Tensor:
+        """What D minimises, on a fresh batch; unless `detach` is off, no gradient reaches G."""
+        real, labels = self.data.batch(self.recipe.batch)
+        fake = self.fake(labels)
+        if detach:
+            fake = fake.detach()
+        loss = self.recipe.loss.discriminator(self.judge(real, labels), self.judge(fake, labels))
+        for penalty in self.recipe.penalties:
+            loss = loss + penalty(self, real, fake, labels)
+        return loss
+
+    def generator_loss(self) -> Tensor:
+        """What G minimises, on a fresh batch."""
+        real, labels = self.data.batch(self.recipe.batch)
+        on_fake = self.judge(self.fake(labels), labels)
+        on_real = self.judge(real, labels) if self.recipe.loss.relativistic else on_fake
+        return self.recipe.loss.generator(on_real, on_fake)
+
+    def moved_discriminator(self) -> None:
+        """Called after each update of D: keeps D where it is constrained to be."""
+        if self.constraint is not None:
+            self.constraint(self.discriminator)
+
+    def moved_generator(self) -> None:
+        """Called after each update of G: keeps the moving average of its weights."""
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
