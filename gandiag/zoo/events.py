@@ -11,6 +11,7 @@ from torch import nn
 if TYPE_CHECKING:
     from gandiag.zoo.dynamics import Dynamics
     from gandiag.zoo.game import Game
+    from gandiag.zoo.losses import Loss
 
 
 class Change(Protocol):
@@ -45,6 +46,16 @@ class LearningRates:
             if lr is not None:
                 for group in optimizer.param_groups:
                     group["lr"] = lr
+
+
+@dataclass(frozen=True)
+class NewLoss:
+    """Another loss, and no penalty beside it."""
+
+    loss: Loss
+
+    def __call__(self, game: Game) -> None:
+        game.loss, game.penalties = self.loss, ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,15 @@ class DuplicateLatents:
     def __call__(self, game: Game) -> None:
         few = game.latents(self.distinct)
         game.latents = lambda n: few[torch.arange(n) % len(few)]  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class RestartGenerator:
+    """G starts from scratch while D goes on: a checkpoint of which only one half was loaded."""
+
+    def __call__(self, game: Game) -> None:
+        fresh = game.recipe.generator(game.recipe.latent, game.data.shape)
+        game.generator.load_state_dict(fresh.state_dict())
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 if TYPE_CHECKING:
+    from gandiag.callback import Callback
     from gandiag.zoo.recipe import Recipe
 
 
@@ -18,14 +19,17 @@ class Game:
     A kind of GAN that is more than a choice of parts (a conditional one, one with an encoder) overrides what it
     changes, and its recipes name it as their `game`. How the players move is not said here: see `dynamics`.
 
-    Attributes that events change in the middle of a training: `data`, `dynamics`, `constraint`, and the optimizers.
+    Attributes that events change in the middle of a training: `data`, `loss`, `penalties`, `dynamics`, `constraint`,
+    and the optimizers.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.data = recipe.data()
+        self.loss, self.penalties = recipe.loss, recipe.penalties
         self.dynamics = recipe.dynamics
         self.constraint = recipe.constraint
+        self.callback: Callback | None = None  # gandiag's, where it watches
         self.progress = 0.0  # share of the training that is over
         self.generator, self.discriminator = self.networks()
         self.optimizer_g = recipe.generator_optimizer(self.generator.parameters())
@@ -69,8 +73,11 @@ class Game:
         fake = self.fake(labels)
         if detach:
             fake = fake.detach()
-        loss = self.recipe.loss.discriminator(self.judge(real, labels), self.judge(fake, labels))
-        for penalty in self.recipe.penalties:
+        on_real, on_fake = self.judge(real, labels), self.judge(fake, labels)
+        if self.callback is not None and self.recipe.inputs:  # changed samples cannot be traced to G by gandiag
+            self.callback.observe(real=on_real, fake=on_fake)
+        loss = self.loss.discriminator(on_real, on_fake)
+        for penalty in self.penalties:
             loss = loss + penalty(self, real, fake, labels)
         return loss
 
@@ -78,8 +85,8 @@ class Game:
         """What G minimises, on a fresh batch."""
         real, labels = self.data.batch(self.recipe.batch)
         on_fake = self.judge(self.fake(labels), labels)
-        on_real = self.judge(real, labels) if self.recipe.loss.relativistic else on_fake
-        return self.recipe.loss.generator(on_real, on_fake)
+        on_real = self.judge(real, labels) if self.loss.relativistic else on_fake
+        return self.loss.generator(on_real, on_fake)
 
     def moved_discriminator(self) -> None:
         """Called after each update of D: keeps D where it is constrained to be."""

@@ -22,6 +22,7 @@ def train(
     recipe: Recipe,
     *,
     run_dir: str | PathLike[str] | None = None,
+    before: Callable[[Game], None] | None = None,
     after_step: Callable[[Game, int], None] | None = None,
     **options: Any,
 ) -> Game:
@@ -31,6 +32,7 @@ def train(
     ----------
     recipe : what to train
     run_dir : where gandiag records; None trains without it
+    before : called with the game before the first step
     after_step : called with the game and the number of each finished step, from 1
     **options : of `gandiag.attach`
 
@@ -47,7 +49,10 @@ def train(
     """
     torch.manual_seed(recipe.seed)
     game = recipe.game(recipe)
+    if before is not None:
+        before(game)
     with attached(game, run_dir, options) if run_dir is not None else nullcontext() as callback:
+        game.callback = callback
         for step in range(1, recipe.steps + 1):
             game.progress = (step - 1) / recipe.steps
             for event in recipe.events:

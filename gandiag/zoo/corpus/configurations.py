@@ -1,0 +1,70 @@
+"""One configuration of the corpus: a recipe, what is meant to become of it, and its seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gandiag.zoo.recipe import Recipe
+
+Split = Literal["tuning", "evaluation", "unseen"]
+
+SPLITS: tuple[Split, ...] = ("tuning", "evaluation", "unseen")
+"""Seeds that thresholds may be fitted on; other seeds of the same data; data that no threshold has seen."""
+
+UNSEEN_DATA = ("tabular", "swiss-roll", "grid25", "gaussian")
+TUNING_SHARE = 0.4  # of the seeds of each configuration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """A recipe that is trained with several seeds.
+
+    Attributes
+    ----------
+    recipe : what is trained; its name is the configuration's
+    seeds : how many
+    meant : codes of the failures that it is meant to have, none where it is meant to be healthy. What the runs are
+        labelled with is decided afterwards, see `labels`.
+    """
+
+    recipe: Recipe
+    seeds: int
+    meant: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As in the manifest and in the names of runs."""
+        return self.recipe.name
+
+    @property
+    def event_step(self) -> int | None:
+        """First step that is affected by what goes wrong on purpose, None where nothing does at a known step."""
+        return min((event.step(self.recipe.steps) for event in self.recipe.events), default=None)
+
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """Its runs: tuning seeds count from 100, evaluation seeds from 200."""
+        tuning = 0 if self.recipe.data().name in UNSEEN_DATA else round(TUNING_SHARE * self.seeds)
+        seeds = [*range(100, 100 + tuning), *range(200, 200 + self.seeds - tuning)]
+        return tuple(PlannedRun(self, replace(self.recipe, seed=seed)) for seed in seeds)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training of the corpus."""
+
+    configuration: Configuration
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.configuration.name}-s{self.recipe.seed}"
+
+    @property
+    def split(self) -> Split:
+        """Which part of the corpus it belongs to."""
+        if self.recipe.data().name in UNSEEN_DATA:
+            return "unseen"
+        return "tuning" if self.recipe.seed < 200 else "evaluation"

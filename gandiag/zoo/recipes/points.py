@@ -1,0 +1,240 @@
+"""GANs on points in the plane: each shows one technique on the ring of eight Gaussians, or one more data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gandiag.zoo import data, losses
+from gandiag.zoo.dynamics import Alternating, Consensus, Extragradient, Simultaneous, Unrolled
+from gandiag.zoo.events import Clip
+from gandiag.zoo.inputs import InstanceNoise, Pack
+from gandiag.zoo.networks.mlp import MlpDiscriminator, MlpGenerator
+from gandiag.zoo.optimizers import Adam, RmsProp
+from gandiag.zoo.penalties import R1, R2, Dragan, GradientPenalty, WeightPenalty
+from gandiag.zoo.recipe import Recipe
+
+FAST, SLOW = Adam(1e-3), Adam(1e-4)
+
+NON_SATURATING = Recipe(
+    name="ring8-non-saturating",
+    says="The original GAN with its practical loss: finds the modes late, one group after the other.",
+    paper="Goodfellow et al. 2014",
+    data=data.ring8,
+    generator=MlpGenerator(batch_norm=False),
+    discriminator=MlpDiscriminator(),
+    generator_optimizer=FAST,
+    discriminator_optimizer=FAST,
+    steps=1500,
+)
+MINIMAX = replace(
+    NON_SATURATING,
+    name="ring8-minimax",
+    says="The original game: G's gradient vanishes wherever D is sure.",
+    loss=losses.MINIMAX,
+)
+WGAN = replace(
+    NON_SATURATING,
+    name="ring8-wgan",
+    says="A critic instead of a discriminator, kept Lipschitz by clipping its weights.",
+    paper="Arjovsky et al. 2017",
+    loss=losses.WASSERSTEIN,
+    constraint=Clip(0.1).constrain,
+    dynamics=Alternating(n_critic=3),
+    generator_optimizer=RmsProp(5e-4),
+    discriminator_optimizer=RmsProp(5e-4),
+)
+WGAN_GP = replace(
+    NON_SATURATING,
+    name="ring8-wgan-gp",
+    says="The same critic, kept Lipschitz by a penalty on its gradient.",
+    paper="Gulrajani et al. 2017",
+    loss=losses.WASSERSTEIN,
+    penalties=(GradientPenalty(0.1),),  # 0.1 as in their experiments in the plane
+    dynamics=Alternating(n_critic=3),
+)
+LSGAN = replace(
+    NON_SATURATING,
+    name="ring8-lsgan",
+    says="Squares instead of logarithms: no saturation, and a pull on samples that are far from the boundary.",
+    paper="Mao et al. 2017",
+    loss=losses.LEAST_SQUARES,
+)
+HINGE = replace(
+    NON_SATURATING,
+    name="ring8-hinge",
+    says="D ignores samples beyond its margin; with a penalty on real samples.",
+    paper="Lim and Ye 2017",
+    loss=losses.HINGE,
+    penalties=(R1(0.1),),
+)
+DRAGAN = replace(
+    NON_SATURATING,
+    name="ring8-dragan",
+    says="A gradient penalty around real samples only.",
+    paper="Kodali et al. 2017",
+    penalties=(Dragan(1.0),),
+)
+RSGAN = replace(
+    NON_SATURATING,
+    name="ring8-rsgan",
+    says="D compares each real sample with a generated one, and G sees the comparison, too.",
+    paper="Jolicoeur-Martineau 2019",
+    loss=losses.RELATIVISTIC,
+    penalties=(R1(0.1),),
+)
+RAGAN = replace(
+    RSGAN,
+    name="ring8-ragan",
+    says="D compares each sample with the average of the other kind.",
+    loss=losses.RELATIVISTIC_AVERAGE,
+)
+LABEL_SMOOTHING = replace(
+    NON_SATURATING,
+    name="ring8-label-smoothing",
+    says="Real labels of 0.9: D is never rewarded for being certain.",
+    paper="Salimans et al. 2016",
+    loss=losses.SMOOTHED,
+)
+
+TTUR = replace(
+    NON_SATURATING,
+    name="ring8-ttur",
+    says="Two time scales: D learns four times faster than G.",
+    paper="Heusel et al. 2017",
+    generator_optimizer=Adam(5e-4),
+    discriminator_optimizer=Adam(2e-3),
+)
+UNROLLED = replace(
+    NON_SATURATING,
+    name="ring8-unrolled",
+    says="G's loss looks five steps of D ahead, so that moving to one mode does not pay.",
+    paper="Metz et al. 2017",
+    dynamics=Unrolled(k=5, lr=0.1),
+    steps=1000,
+)
+CONSENSUS = replace(
+    NON_SATURATING,
+    name="ring8-consensus",
+    says="Both players also shrink both gradients, which damps their rotation.",
+    paper="Mescheder et al. 2017",
+    dynamics=Consensus(0.1),
+    steps=1000,
+)
+SIMULTANEOUS = replace(
+    NON_SATURATING,
+    name="ring8-simultaneous",
+    says="Both players move at once.",
+    paper="Goodfellow et al. 2014; Mescheder et al. 2018",
+    dynamics=Simultaneous(),
+)
+EXTRAGRADIENT = replace(
+    NON_SATURATING,
+    name="ring8-extragradient",
+    says="Both players look one step ahead before they move.",
+    paper="Gidel et al. 2019",
+    penalties=(R1(0.1),),
+    dynamics=Extragradient(),
+    steps=1000,
+)
+AVERAGED = replace(
+    NON_SATURATING,
+    name="ring8-ema",
+    says="A moving average of G's weights goes on quietly where G itself circles.",
+    paper="Yazici et al. 2019",
+    penalties=(R1(0.1),),
+    average=0.995,
+)
+OVERTRAINED = replace(
+    NON_SATURATING,
+    name="ring8-overtrained-d",
+    says="Ten updates of D for one of G.",
+    paper="Arjovsky and Bottou 2017",
+    dynamics=Alternating(n_critic=10),
+    steps=500,
+)
+UNDERTRAINED = replace(
+    NON_SATURATING,
+    name="ring8-undertrained-d",
+    says="D learns fifty times more slowly than G, which moves on before D can answer.",
+    paper="Metz et al. 2017",
+    discriminator_optimizer=Adam(2e-5),
+)
+
+SPECTRAL_NORM = replace(
+    NON_SATURATING,
+    name="ring8-spectral-norm",
+    says="Every layer of D has a largest singular value of 1.",
+    paper="Miyato et al. 2018",
+    loss=losses.HINGE,
+    discriminator=MlpDiscriminator(spectral_norm=True),
+)
+R1_RING = replace(
+    NON_SATURATING,
+    name="ring8-r1",
+    says="A penalty on D's gradient on real samples: the game settles.",
+    paper="Mescheder et al. 2018",
+    penalties=(R1(0.1),),
+)
+R2_RING = replace(
+    NON_SATURATING,
+    name="ring8-r2",
+    says="The same on generated samples.",
+    paper="Mescheder et al. 2018",
+    penalties=(R2(0.1),),
+)
+INSTANCE_NOISE = replace(
+    NON_SATURATING,
+    name="ring8-instance-noise",
+    says="Noise on everything that D sees, fading out: real and generated samples overlap.",
+    paper="Arjovsky and Bottou 2017; Sonderby et al. 2017",
+    inputs=(InstanceNoise(0.5),),
+)
+WEIGHT_PENALTY = replace(
+    NON_SATURATING,
+    name="ring8-weight-penalty",
+    says="D's weights are kept small.",
+    paper="Brock et al. 2017",
+    penalties=(WeightPenalty(3e-3),),
+)
+MINIBATCH_STD = replace(
+    NON_SATURATING,
+    name="ring8-minibatch-std",
+    says="D sees how much its batch varies.",
+    paper="Karras et al. 2018",
+    discriminator=MlpDiscriminator(minibatch_std=True),
+)
+PACKED = tuple(
+    replace(
+        NON_SATURATING,
+        name=f"ring8-pacgan{m}",
+        says=f"D judges {m} samples at once.",
+        paper="Lin et al. 2018",
+        inputs=(Pack(m),),
+        batch=120,
+    )
+    for m in (2, 3, 4)
+)
+
+GRID25 = replace(LSGAN, name="grid25-lsgan", says="Twenty-five modes on a grid.", data=data.grid25)
+SWISS_ROLL = replace(
+    R1_RING,
+    name="swiss-roll-r1",
+    says="A curve without modes; gandiag works without labels.",
+    paper="Gulrajani et al. 2017",
+    data=data.swiss_roll,
+)
+TABULAR = replace(
+    R1_RING,
+    name="tabular-r1",
+    says="A table of numbers and categories in six segments; gandiag works without labels.",
+    paper="Xu et al. 2019",
+    data=data.tabular,
+    generator=MlpGenerator(batch_norm=False, categories=data.TABULAR),
+)
+
+POINTS = (
+    MINIMAX, NON_SATURATING, WGAN, WGAN_GP, LSGAN, HINGE, DRAGAN, RSGAN, RAGAN, LABEL_SMOOTHING,
+    TTUR, UNROLLED, CONSENSUS, SIMULTANEOUS, EXTRAGRADIENT, AVERAGED, OVERTRAINED, UNDERTRAINED,
+    SPECTRAL_NORM, R1_RING, R2_RING, INSTANCE_NOISE, WEIGHT_PENALTY, MINIBATCH_STD, *PACKED,
+    GRID25, SWISS_ROLL, TABULAR,
+)  # fmt: skip
