@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +77,13 @@ class GradientLog:
                 f"{network}/kernels": np.array([w.ndim > 1 for w in weights.values()], dtype=bool),
                 f"{network}/sizes": np.array([w.numel() for w in weights.values()], dtype=np.int64),
             }
-            for column, field in enumerate(("mean_abs", "norm", "zeros", "nonfinite")):
-                content[f"{network}/{field}"] = table[:, :, column]
+            sizes = content[f"{network}/sizes"]
+            content |= {
+                f"{network}/mean_abs": table[:, :, 0] / sizes,
+                f"{network}/norm": table[:, :, 1],
+                f"{network}/zeros": 1 - table[:, :, 2] / sizes,
+                f"{network}/nonfinite": sizes - table[:, :, 3],
+            }
         with open(path, "wb") as file:  # noqa: PTH123 - savez would append .npz to a path
             np.savez_compressed(file, **content)  # type: ignore[arg-type]
 
@@ -93,11 +99,11 @@ def _named(network: Network) -> dict[str, Tensor]:
 
 
 def _summary(weight: Tensor) -> Tensor:
-    """Mean absolute value, L2 norm, share of zeros and number of non-finite values of a weight's gradient, (4,)."""
+    """Of a weight's gradient: L1 norm, L2 norm, how many numbers are not zero, and how many are finite, (4,)."""
     gradient = weight.grad
     if gradient is None:
-        return torch.tensor([float("nan"), float("nan"), float("nan"), 0.0], device=weight.device)
-    values = gradient.detach().float()
-    norm = torch.linalg.vector_norm(values)
-    sound = values.numel() - torch.isfinite(values).count_nonzero()
-    return torch.stack([values.abs().mean(), norm, (values == 0).float().mean(), sound.float()])
+        return torch.tensor([nan, nan, nan, weight.numel()], device=weight.device)
+    values = gradient.detach().float().flatten()
+    norms = values.norm(p=1), values.norm()
+    counts = values.count_nonzero(), values.isfinite().count_nonzero()
+    return torch.stack([*norms, *(n.float() for n in counts)])

@@ -14,7 +14,7 @@ from gandiag.zoo.bench.baselines import BASELINES
 from gandiag.zoo.bench.evidence import Evidence, NotRecordedError, read_gradients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from gandiag.findings import Diagnosis
     from gandiag.run import Run
@@ -109,7 +109,7 @@ def judge_all(corpus: Corpus, *, processes: int, quiet: bool) -> tuple[Judged, .
     return tuple(judged[entry.name] for entry in corpus.entries)
 
 
-def _judgements(corpus: Corpus, processes: int) -> Iterator[Judged]:
+def _judgements(corpus: Corpus, processes: int) -> Generator[Judged, None, None]:
     """Judgements as they come."""
     processes = min(processes, len(corpus.entries) // RUNS_PER_PROCESS)
     if processes < 2:

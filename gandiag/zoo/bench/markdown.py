@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gandiag.zoo.bench.bench import Bench, Part
+    from gandiag.zoo.bench.scores import Score
 
 README_HEADER = (
     "detector",
@@ -32,8 +33,8 @@ README_HEADER = (
 READING = """\
 A run counts as *found* when an alarm at failure severity still held after the labelled onset, or ended at most 5 % of
 the run's length before it. A baseline is held to the failures that it claims to see. Onset delays are those of the
-onset that a finding states; intervals are Wilson's, 95 %. Partial failures, between healthy and failing, count in
-neither column.
+onset that a finding states, in brackets where there are warnings only; intervals are Wilson's, 95 %. Partial failures,
+between healthy and failing, count in no column but their own.
 """
 
 
@@ -43,11 +44,20 @@ def readme_table(bench: Bench) -> str:
     rows: list[Sequence[str]] = []
     for score in part.scores:
         name = f"`{score.watcher.name}`" if score.watcher.ours else full_name(score.watcher)
-        rows.append((name, found(score.found), at_most(score.false_alarms), delays(score.delays)))
+        rows.append((name, _found(score), at_most(score.false_alarms), delays(score)))
     unseen = [code for code in bench.no_detector if part.labels[code]]
     ours = sum(s.watcher.ours for s in part.scores)
     rows[ours:ours] = [(f"`{c}`", f"no detector ({part.labels[c]} runs)", NOTHING, NOTHING) for c in unseen]
     return _table(README_HEADER, rows)
+
+
+def _found(score: Score) -> str:
+    if score.judged_none:
+        return "not recorded"
+    if not score.found.n:
+        return "no such run"
+    warned = score.found_warning.hits
+    return found(score.found) + (f"; {warned} with warnings" if warned > score.found.hits else "")
 
 
 def to_markdown(bench: Bench) -> str:
@@ -76,12 +86,11 @@ def _scores(part: Part) -> str:
     rows = [
         (
             full_name(s.watcher), found(s.found), found(s.found_warning), found(s.found_any_failing),
-            found(s.precision) if s.precision.n else NOTHING,
-            found(s.precision_any_failing) if s.precision_any_failing.n else NOTHING,
+            found(s.precision), found(s.precision_any_failing),
             at_most(s.false_alarms), at_most(s.false_alarms_warning),
             f"{per_100k(s)} ({1e5 * s.false_alarm_steps.low:.2g}–{1e5 * s.false_alarm_steps.high:.2g})"
             if s.false_alarm_steps.n else NOTHING,
-            delays(s.delays), str(s.delays.early), count(s.partial), count(s.not_assessed),
+            delays(s), str(s.delays.early), count(s.partial), count(s.not_assessed),
         )
         for s in part.scores
     ]  # fmt: skip

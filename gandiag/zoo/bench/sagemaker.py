@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from gandiag.zoo.bench.evidence import NETWORKS
 from gandiag.zoo.bench.firsts import earliest, first, first_look
 
@@ -32,7 +34,7 @@ class VanishingGradient:
     threshold: float = 1e-7
 
     def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, (g.mean_abs < self.threshold).any(axis=1)) for g in evidence.networks())
+        return earliest(first_look(g, np.any(g.mean_abs < self.threshold, axis=1)) for g in evidence.networks())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class ExplodingTensor:
     claims: ClassVar[tuple[str, ...]] = ("non-finite",)
 
     def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, (g.nonfinite > 0).any(axis=1)) for g in evidence.networks())
+        return earliest(first_look(g, np.any(g.nonfinite > 0, axis=1)) for g in evidence.networks())
 
 
 @dataclass(frozen=True, kw_only=True)

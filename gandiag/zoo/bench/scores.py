@@ -6,7 +6,7 @@ A detector is scored on the failure that it is named after, a baseline on those 
   it. The first such alarm is the one whose onset is compared with the label's; both are onsets as stated, not the
   step at which somebody watching would have been told.
 - Missed: a labelled run without one; that the detector could not judge the run is no excuse.
-- False alarm: a healthy run with an alarm at failure severity.
+- False alarm: a healthy run with an alarm at failure severity, of those healthy runs that the detector could judge.
 - Precision: of the healthy and failing runs with an alarm at failure severity, the share that is labelled with the
   failure. It depends on how many of the corpus's runs have that failure.
 
@@ -55,7 +55,8 @@ class Score:
     false_alarm_steps : of all steps of healthy runs, those at which an alarm at failure severity began
     precision, precision_any_failing : of runs with an alarm at failure severity, those labelled with what it claims,
         and those labelled with any failure
-    delays : from the label's onset to the alarm's
+    delays, delays_warning : from the label's onset to the alarm's, of alarms at failure severity, and at warning or
+        above
     partial, partial_warning : partial runs with an alarm
     not_assessed, crashed : runs that it could not judge, or on which it broke, of any status
     missed, false_alarmed : the runs by name
@@ -71,12 +72,18 @@ class Score:
     precision: Share
     precision_any_failing: Share
     delays: Delays
+    delays_warning: Delays
     partial: Share
     partial_warning: Share
     not_assessed: Share
     crashed: Share
     missed: tuple[str, ...]
     false_alarmed: tuple[str, ...]
+
+    @property
+    def judged_none(self) -> bool:
+        """Whether no run recorded what it needs."""
+        return 0 < self.not_assessed.n == self.not_assessed.hits
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy."""
@@ -97,7 +104,8 @@ def score(watcher: Watcher, runs: Sequence[Judged]) -> Score:
     """A watcher's record on these runs."""
     labelled = [r for r in runs if r.entry.status == "failing" and r.entry.onset(watcher.claims) is not None]
     failing = [r for r in runs if r.entry.status == "failing"]
-    healthy = [r for r in runs if r.entry.status == "healthy"]
+    unjudged = {r.entry.name for r in runs if watcher.name in r.not_assessed | r.crashed}
+    healthy = [r for r in runs if r.entry.status == "healthy" and r.entry.name not in unjudged]
     partial = [r for r in runs if r.entry.status == "partial"]
     alarmed = [r for r in (*failing, *healthy) if alarms(r, watcher)]
     missed = tuple(r.entry.name for r in labelled if detection(r, watcher, watcher.claims) is None)
@@ -111,7 +119,8 @@ def score(watcher: Watcher, runs: Sequence[Judged]) -> Score:
         false_alarm_steps=Share(sum(len(alarms(r, watcher)) for r in healthy), sum(r.entry.steps for r in healthy)),
         precision=Share.of(r.entry.onset(watcher.claims) is not None for r in alarmed),
         precision_any_failing=Share.of(r.entry.status == "failing" for r in alarmed),
-        delays=_delays(watcher, labelled),
+        delays=_delays(watcher, labelled, "failure"),
+        delays_warning=_delays(watcher, labelled, "warning"),
         partial=Share.of(bool(alarms(r, watcher)) for r in partial),
         partial_warning=Share.of(bool(alarms(r, watcher, "warning")) for r in partial),
         not_assessed=Share.of(watcher.name in r.not_assessed for r in runs),
@@ -138,10 +147,10 @@ def _codes(run: Judged) -> tuple[str, ...]:
     return tuple(label.code for label in run.entry.failures)
 
 
-def _delays(watcher: Watcher, labelled: Sequence[Judged]) -> Delays:
+def _delays(watcher: Watcher, labelled: Sequence[Judged], bar: str) -> Delays:
     steps, shares, early = [], [], 0
     for run in labelled:
-        found, onset = detection(run, watcher, watcher.claims), run.entry.onset(watcher.claims)
+        found, onset = detection(run, watcher, watcher.claims, bar), run.entry.onset(watcher.claims)
         if found is None or onset is None:
             continue
         delay = found.onset_step - onset

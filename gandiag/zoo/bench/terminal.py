@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gandiag.zoo.bench.bench import HELD_OUT, VERDICTS
 from gandiag.zoo.bench.corpus import SPLITS, STATUSES
-from gandiag.zoo.bench.words import NOTHING, count, delays, names, per_100k, percent, short
+from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 12
 FOUND = (
-    "found: runs labelled with the failure in which it was found at failure severity (any: at warning or above), "
-    "with 95 % Wilson intervals. precision: of the runs in which it was found, those that are labelled with it. "
-    "onset: steps from the label's onset to the stated one, median / 90th percentile. A baseline is held to the "
-    "failures that it claims to see."
+    "found: of the runs labelled with the failure, those in which it was found at failure severity (any: at warning "
+    "or above). false alarms: of the healthy runs, those with an alarm. Intervals are Wilson's. precision: of the "
+    "healthy and failing runs with an alarm, those that are labelled with the failure. onset: from the label's onset "
+    "to the stated one, in brackets of warnings only; early: stated more than 5 % of the run before the label. A "
+    "baseline is held to the failures that it claims to see. n/a: no run recorded what it reads."
 )
 
 
@@ -42,7 +43,10 @@ def print_bench(bench: Bench, console: Console) -> None:
     console.print(Padding(FOUND, (0, 0, 0, 1)), style="dim")
     _title(console, "Each split: found, and healthy runs with a false alarm")
     console.print(split_table(bench))
-    _title(console, f"Cross-talk on {HELD_OUT} runs: percent of the runs of a row with an alarm at failure severity")
+    _title(
+        console,
+        f"Cross-talk on {HELD_OUT} runs: percent of a row's runs in which each detector, by number, sees a failure",
+    )
     console.print(cross_talk_table(bench, held_out))
     _title(console, f"Verdict of the whole diagnosis, {HELD_OUT} runs")
     console.print(verdict_table(held_out))
@@ -59,8 +63,8 @@ def _title(console: Console, text: str) -> None:
     console.print(f"[bold]{escape(text)}[/bold]")
 
 
-def _table(*columns: str, title: str = "") -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", title=title or None)
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 else "right", no_wrap=True)
     return table
@@ -78,18 +82,34 @@ def corpus_table(bench: Bench) -> Table:
 def score_table(part: Part) -> Table:
     """Recall, false alarms, precision and onset."""
     table = _table(
-        "", "found", "any", "false alarms", "any", "per 100k\nsteps", "precision", "onset, steps\nmedian / p90"
+        "",
+        "found",
+        "95 %",
+        "any",
+        "false\nalarms",
+        "95 %",
+        "any",
+        "per 100k\nsteps",
+        "preci-\nsion",
+        "onset, steps\nmedian / p90",
+        "early",
     )
     for score in _in_families(part.scores, table):
+        if score.judged_none:
+            table.add_row(f" {score.watcher.name}", "n/a")
+            continue
         table.add_row(
             f" {score.watcher.name}",
-            short(score.found),
-            count(score.found_warning),
-            short(score.false_alarms),
-            str(score.false_alarms_warning.hits) if score.false_alarms.n else NOTHING,
+            count(score.found),
+            interval(score.found),
+            str(score.found_warning.hits) if score.found.n else "",
+            count(score.false_alarms),
+            interval(score.false_alarms),
+            str(score.false_alarms_warning.hits) if score.false_alarms.n else "",
             per_100k(score),
             count(score.precision),
-            delays(score.delays),
+            delays(score),
+            str(score.delays.early or ""),
         )
     return table
 
@@ -110,7 +130,7 @@ def cross_talk_table(bench: Bench, part: Part) -> Table:
     table = _table("labelled", "runs", *(str(i) for i in range(1, len(detectors) + 1)))
     for i, label in enumerate((*part.labels, "healthy")):
         shares = [part.cross_talk[name][label] for name in detectors]
-        cells = [percent(share.value) if share.n else NOTHING for share in shares]
+        cells = [(percent(share.value) if share.hits else "·") if share.n else "" for share in shares]
         cells = [f"[bold]{c}[/bold]" if detectors[j] == label else c for j, c in enumerate(cells)]
         number = f"{i + 1:>2}" if label in detectors else "  "
         note = " (no detector)" if label in bench.no_detector else ""
@@ -120,19 +140,21 @@ def cross_talk_table(bench: Bench, part: Part) -> Table:
 
 def verdict_table(part: Part) -> Table:
     """Status against verdict."""
-    table = _table("", "runs", *VERDICTS)
+    table = _table("", "runs", *(heading for verdict in VERDICTS for heading in (verdict, "95 %")))
     for status in STATUSES:
         if part.runs[status]:
             shares = [part.verdict_share(status, verdict) for verdict in VERDICTS]
-            table.add_row(f" {status}", str(part.runs[status]), *(short(share) for share in shares))
+            cells = [cell for share in shares for cell in (count(share), interval(share))]
+            table.add_row(f" {status}", str(part.runs[status]), *cells)
     return table
 
 
 def partial_table(part: Part) -> Table:
-    """Who raised an alarm on runs that half fail."""
-    table = _table("", "alarm at failure severity", "any")
-    for score in _in_families(part.scores, table):
-        table.add_row(f" {score.watcher.name}", short(score.partial), count(score.partial_warning))
+    """Who raised an alarm on runs that half fail, and on how many."""
+    table = _table("", "at failure severity", "95 %", "any")
+    for score in _in_families([s for s in part.scores if s.partial_warning.hits], table):
+        cells = (count(score.partial), interval(score.partial), str(score.partial_warning.hits))
+        table.add_row(f" {score.watcher.name}", *cells)
     return table
 
 

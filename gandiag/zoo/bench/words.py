@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gandiag.zoo.bench.scores import Score, Watcher
-    from gandiag.zoo.bench.shares import Delays, Share
+    from gandiag.zoo.bench.shares import Share
 
 NOTHING = "–"
 SEED = re.compile(r"^(.*)-s(\d+)$")
@@ -31,14 +31,14 @@ def count(share: Share) -> str:
     return f"{share.hits}/{share.n}" if share.n else NOTHING
 
 
-def short(share: Share) -> str:
-    """Hits, runs and interval: "28/30 79-98 %"."""
-    return f"{count(share)} {percent(share.low)}–{percent(share.high)} %" if share.n else NOTHING
+def interval(share: Share) -> str:
+    """The interval alone, in percent: "79-98"."""
+    return f"{percent(share.low)}–{percent(share.high)}" if share.n else ""
 
 
 def found(share: Share) -> str:
     """Hits, runs and interval in words: "28 of 30 (79-98 %)"."""
-    return f"{share.hits} of {share.n} ({percent(share.low)}–{percent(share.high)} %)" if share.n else "no such run"
+    return f"{share.hits} of {share.n} ({interval(share)} %)" if share.n else NOTHING
 
 
 def at_most(share: Share) -> str:
@@ -52,12 +52,14 @@ def steps(delay: float) -> str:
     """A delay in steps, with its sign: "+12", "−30"."""
     if delay != delay:  # noqa: PLR0124 - NaN
         return NOTHING
-    return f"{round(delay):+,}".replace("-", "−")
+    return f"{round(delay):+,}".replace("-", "−") if round(delay) else "0"
 
 
-def delays(values: Delays) -> str:
-    """Median and 90th percentile: "+12 / +80"."""
-    return f"{steps(values.median)} / {steps(values.p90)}" if values.steps else NOTHING
+def delays(score: Score) -> str:
+    """Median and 90th percentile: "+12 / +80"; in brackets where all that was found are warnings."""
+    values = score.delays if score.delays.steps else score.delays_warning
+    text = f"{steps(values.median)} / {steps(values.p90)}" if values.steps else NOTHING
+    return f"({text})" if values.steps and not score.delays.steps else text
 
 
 def per_100k(score: Score) -> str:
