@@ -93,7 +93,7 @@ class DiscriminatorLossVariance:
 
     def __call__(self, evidence: Evidence) -> int | None:
         loss, steps = evidence.signal("loss/discriminator"), evidence.run.last_step
-        early = loss.loc[steps // 20 : steps // 4].var()
+        early = loss.loc[steps // 20 + 1 : steps // 4].var()
         late = loss.rolling(max(2, steps // 10)).var().loc[steps // 4 + steps // 10 :]
         return first(late > self.factor * early)
 
