@@ -1,0 +1,1 @@
+"""The recipes of the zoo, by what they show."""
