@@ -9,7 +9,9 @@ import torch
 from gandiag.zoo.game import Game
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from gandiag.zoo.networks.memory import Memory
 
 
 class MemoryGame(Game):
@@ -20,16 +22,13 @@ class MemoryGame(Game):
     information.
     """
 
-    def networks(self) -> tuple[nn.Module, nn.Module]:
-        _, discriminator = super().networks()
-        size: int = discriminator.keys.shape[2]  # type: ignore[union-attr, assignment]
-        return self.recipe.generator(self.recipe.latent + size, self.data.shape), discriminator
+    discriminator: Memory
 
     def latents(self, n: int) -> Tensor:
-        return torch.cat([super().latents(n), self.discriminator.recall(n)], dim=1)  # type: ignore[operator]
+        return torch.cat([super().latents(n), self.discriminator.recall(n)], dim=1)
 
     def moved_discriminator(self) -> None:
         super().moved_discriminator()
         real, labels = self.data.batch(self.recipe.batch)
         for samples, kind in ((real, True), (self.fake(labels), False)):
-            self.discriminator.remember(self.seen(samples), real=kind)  # type: ignore[operator]
+            self.discriminator.remember(self.seen(samples), real=kind)

@@ -9,6 +9,8 @@ from gandiag.zoo.game import Game
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gandiag.zoo.networks.growing import Growing
+
 
 class Progressive(Game):
     """Images of half the side for the first 40 % of the training, a fade to full side over the next 20 %.
@@ -16,6 +18,8 @@ class Progressive(Game):
     Before they have grown, D looks at all images at half the side, so that G can make no others.
     """
 
+    generator: Growing
+    discriminator: Growing
     start, fully = 0.4, 0.6
 
     @property
@@ -25,8 +29,8 @@ class Progressive(Game):
 
     def grow(self) -> None:
         """Bring both networks to where they should be by now."""
-        self.generator.fade(self.alpha)  # type: ignore[operator]
-        self.discriminator.fade(self.alpha)  # type: ignore[operator]
+        self.generator.fade(self.alpha)
+        self.discriminator.fade(self.alpha)
 
     def discriminator_loss(self, *, detach: bool = True) -> Tensor:
         self.grow()

@@ -12,8 +12,9 @@ from gandiag.zoo.games.conditional import Conditional
 from gandiag.zoo.networks.stacked import Encoder
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from gandiag.zoo.networks.stacked import Stack
     from gandiag.zoo.recipe import Recipe
 
 
@@ -26,6 +27,9 @@ class Stacked(Conditional):
     loss are left out. Samples come from the whole stack.
     """
 
+    generator: Stack
+    discriminator: nn.ModuleDict
+
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         self.encoder = Encoder(prod(self.data.shape))
@@ -33,15 +37,15 @@ class Stacked(Conditional):
 
     def watched(self) -> tuple[Any, Any]:
         generators = {"image": self.generator.image, "features": self.generator.features}
-        return generators, dict(self.discriminator.items())  # type: ignore[operator]
+        return generators, dict(self.discriminator.items())
 
     def judge(self, samples: Tensor, labels: Tensor) -> Tensor:
-        outputs: Tensor = self.discriminator["image"](self.seen(samples))  # type: ignore[index]
+        outputs: Tensor = self.discriminator["image"](self.seen(samples))
         return outputs
 
     def judge_features(self, features: Tensor) -> Tensor:
         """The other discriminator's outputs on features (B, 32)."""
-        outputs: Tensor = self.discriminator["features"](features)  # type: ignore[index]
+        outputs: Tensor = self.discriminator["features"](features)
         return outputs
 
     def levels(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

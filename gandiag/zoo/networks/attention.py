@@ -31,7 +31,8 @@ class SelfAttention(nn.Module):
     def attention(self, features: Tensor) -> Tensor:
         """How much each position (row) looks at each other one (column): (B, H W, H W), rows sum to 1."""
         key, query = self.key(features).flatten(2), self.query(features).flatten(2)
-        return (query.transpose(1, 2) @ key).softmax(dim=2)
+        weights: Tensor = (query.transpose(1, 2) @ key).softmax(dim=2)
+        return weights
 
     def forward(self, features: Tensor) -> Tensor:
         value = self.value(features).flatten(2)

@@ -1,4 +1,4 @@
-"""DCGAN: convolutions with strides only, batch normalisation, no pooling, no hidden linear layer (Radford et al. 2016)."""
+"""DCGAN: strided convolutions, batch normalisation, no pooling, no hidden linear layer (Radford et al. 2016)."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ class DcganDiscriminator:
 
 def initialised(layer: nn.Module) -> nn.Module:
     """The layer with weights from N(0, 0.02), or N(1, 0.02) for the gain of a normalisation, and biases 0."""
-    nn.init.normal_(layer.weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
-    nn.init.zeros_(layer.bias)
+    weight, bias = layer.parameters()
+    nn.init.normal_(weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
+    nn.init.zeros_(bias)
     return layer

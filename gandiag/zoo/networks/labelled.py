@@ -90,7 +90,7 @@ class ClassifyingDiscriminator:
 
 @dataclass(frozen=True)
 class FeatureDiscriminator:
-    """A discriminator that also shows its last features: (judgement (B, 1), features (B, width)) (Larsen et al. 2016)."""
+    """A discriminator that shows its last features: (judgement (B, 1), features (B, width)) (Larsen et al. 2016)."""
 
     width: int = 128
     depth: int = 2

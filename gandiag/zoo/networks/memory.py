@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from gandiag.zoo.networks.labelled import parts
+from gandiag.zoo.networks.mlp import MlpGenerator
 
 if TYPE_CHECKING:
-    from gandiag.zoo.networks.plans import Shape
+    from gandiag.zoo.networks.plans import GeneratorPlan, Shape
+
+SIZE = 32  # length of a key
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,23 @@ class MemoryDiscriminator:
     width: int = 128
     depth: int = 2
     slots: int = 256
-    size: int = 32
+    size: int = SIZE
     sharpness: float = 10.0
 
     def __call__(self, shape: Shape) -> nn.Module:
         body, _ = parts(shape, self.width, self.depth)
         return Memory(nn.Sequential(body, nn.Linear(self.width, self.size)), self.slots, self.size, self.sharpness)
+
+
+@dataclass(frozen=True)
+class RecallingGenerator:
+    """Any generator, with a remembered key of length `size` beside its latent."""
+
+    plan: GeneratorPlan = field(default_factory=MlpGenerator)
+    size: int = SIZE
+
+    def __call__(self, latent: int, shape: Shape) -> nn.Module:
+        return self.plan(latent + self.size, shape)
 
 
 class Memory(nn.Module):
@@ -59,7 +73,8 @@ class Memory(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         generated, real = (self.sharpness * self.query(samples) @ self.keys.transpose(1, 2)).logsumexp(dim=2)
-        return (real - generated).unsqueeze(1)
+        logits: Tensor = (real - generated).unsqueeze(1)
+        return logits
 
     @torch.no_grad()
     def remember(self, samples: Tensor, *, real: bool, rate: float = 0.1) -> None:

@@ -25,7 +25,7 @@ from gandiag.zoo.networks.labelled import (
     FeatureDiscriminator,
     ProjectionDiscriminator,
 )
-from gandiag.zoo.networks.memory import MemoryDiscriminator
+from gandiag.zoo.networks.memory import MemoryDiscriminator, RecallingGenerator
 from gandiag.zoo.networks.mlp import MlpDiscriminator, MlpGenerator
 from gandiag.zoo.networks.stacked import StackedDiscriminators, StackedGenerator
 from gandiag.zoo.optimizers import Adam
@@ -52,7 +52,10 @@ DCGAN_MNIST = replace(
     data=mnist,
     generator=DcganGenerator(width=16),
     discriminator=DcganDiscriminator(width=16),
-    steps=1500,
+    batch=32,
+    generator_optimizer=Adam(5e-4),
+    discriminator_optimizer=Adam(5e-4),
+    steps=1000,
 )
 DCGAN_STACKED_MNIST = replace(
     DCGAN_MNIST,
@@ -66,8 +69,8 @@ SAGAN = Recipe(
     says="Attention lets each part of an image depend on all others; spectral normalisation keeps both players calm.",
     paper="Zhang et al. 2019 (SAGAN)",
     data=digits,
-    generator=SaganGenerator(),
-    discriminator=SaganDiscriminator(),
+    generator=SaganGenerator(width=16),
+    discriminator=SaganDiscriminator(width=16),
     latent=32,
     batch=64,
     loss=HINGE,
@@ -149,6 +152,7 @@ MEMORY = replace(
     name="memory-digits",
     says="D keeps keys of what it has seen, and G draws from them: clusters of the data need no room in G's latent.",
     paper="Kim et al. 2018 (MemoryGAN)",
+    generator=RecallingGenerator(),
     discriminator=MemoryDiscriminator(),
     game=MemoryGame,
 )
