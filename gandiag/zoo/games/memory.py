@@ -27,6 +27,7 @@ class MemoryGame(Game):
     def latents(self, n: int) -> Tensor:
         return torch.cat([super().latents(n), self.discriminator.recall(n)], dim=1)
 
+    @torch.no_grad()
     def moved_discriminator(self) -> None:
         super().moved_discriminator()
         real, labels = self.data.batch(self.recipe.batch)

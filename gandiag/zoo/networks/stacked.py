@@ -72,4 +72,5 @@ class Encoder(nn.Module):
             adam.zero_grad()
             cross_entropy(self.classify(self.features(images)), labels).backward()
             adam.step()
+        adam.zero_grad()
         self.requires_grad_(requires_grad=False)

@@ -72,11 +72,11 @@ SAGAN = Recipe(
     generator=SaganGenerator(width=16),
     discriminator=SaganDiscriminator(width=16),
     latent=32,
-    batch=64,
+    batch=32,
     loss=HINGE,
     generator_optimizer=Adam(1e-4, (0.0, 0.9)),
     discriminator_optimizer=Adam(4e-4, (0.0, 0.9)),
-    steps=1500,
+    steps=1200,
 )
 MLP = Recipe(
     name="mlp-digits",
@@ -132,6 +132,7 @@ STACKED = replace(
     generator=StackedGenerator(),
     discriminator=StackedDiscriminators(),
     game=Stacked,
+    steps=2000,
 )
 PROGRESSIVE = Recipe(
     name="progressive-digits",
