@@ -55,8 +55,8 @@ class AdaptiveAugmentation(Game):
 def augment(images: Tensor, p: float) -> Tensor:
     """Images (B, C, S, S) in [-1, 1], each changed in each way with probability p; differentiable.
 
-    Shift by up to one pixel in both directions (an eighth of the side for larger images), contrast between half and
-    full, and a hole of a quarter of the side. An image that is not changed is the same bit by bit.
+    Shift by up to an eighth of the side, contrast between half and full, and a hole of a quarter of the side. An image
+    that is not changed stays the same bit by bit.
     """
     for change in (shift, contrast, hole):
         chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < p
@@ -66,14 +66,14 @@ def augment(images: Tensor, p: float) -> Tensor:
 
 def shift(images: Tensor) -> Tensor:
     """Each image moved by up to an eighth of its side; what comes in is background, -1."""
-    side = images.shape[-1]
+    n, colours, side, _ = images.shape
     most = max(1, side // 8)
-    across, down = torch.randint(2 * most + 1, (2, len(images), 1), device=images.device)
+    across, down = torch.randint(2 * most + 1, (2, n, 1), device=images.device)
     here = torch.arange(side, device=images.device)
-    padded = pad(images, [most] * 4, value=-1.0)
-    return padded[
-        torch.arange(len(images))[:, None, None], :, (down + here)[:, :, None], (across + here)[:, None]
-    ].movedim(-1, 1)
+    rows, columns = (down + here)[:, None, :, None], (across + here)[:, None, None, :]
+    image, channel = torch.arange(n)[:, None, None, None], torch.arange(colours)[:, None, None]
+    moved: Tensor = pad(images, [most] * 4, value=-1.0)[image, channel, rows, columns]
+    return moved
 
 
 def contrast(images: Tensor) -> Tensor:
