@@ -61,11 +61,15 @@ class Game:
         return samples
 
     def judge(self, samples: Tensor, labels: Tensor) -> Tensor:
-        """D's outputs on samples (B, ...), after what the recipe does to D's inputs."""
+        """D's outputs on samples (B, ...)."""
+        outputs: Tensor = self.discriminator(self.seen(samples))
+        return outputs
+
+    def seen(self, samples: Tensor) -> Tensor:
+        """What D gets to see of samples: what the recipe's inputs make of them."""
         for change in self.recipe.inputs:
             samples = change(samples, self.progress)
-        outputs: Tensor = self.discriminator(samples)
-        return outputs
+        return samples
 
     def discriminator_loss(self, *, detach: bool = True) -> Tensor:
         """What D minimises, on a fresh batch; unless `detach` is off, no gradient reaches G."""

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Every recipe of the zoo, in one tuple."""
 
 from __future__ import annotations
@@ -7,3 +8,6 @@ from gandiag.zoo.recipes.digits import DIGITS
 from gandiag.zoo.recipes.points import POINTS
 
 RECIPES = (*POINTS, *ANALYTIC, *DIGITS)
+=======
+"""The recipes of the zoo, by what they show."""
+>>>>>>> arch
