@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
 from gandiag.zoo.data import Data, dirac
-from gandiag.zoo.game import Game
 from gandiag.zoo.networks.analytic import LinearDiscriminator, PointGenerator
 from gandiag.zoo.optimizers import Sgd
 from gandiag.zoo.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gandiag.zoo.game import Game
 
 
 class Points:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import nn
 
-from gandiag.zoo.networks.plans import DiscriminatorPlan, GeneratorPlan, Shape
+if TYPE_CHECKING:
+    from gandiag.zoo.networks.plans import DiscriminatorPlan, GeneratorPlan, Shape
 
 SPREAD = 0.02
 
