@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.zoo.reproduce.dirac import DiracRow, reproduce_dirac
-from gandiag.zoo.reproduce.pacgan import PAPER, REDUCED, PacganTable, reproduce_pacgan
+from gandiag.zoo.reproduce.pacgan import REDUCED, PacganTable, reproduce_pacgan
 from gandiag.zoo.reproduce.tables import Table, dirac_tables, json_ready, pacgan_table
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ def run_reproduce(
     steps: int | None = None,
     as_json: bool = False,
     out: str | PathLike[str] | None = None,
-    paper: bool = False,
     processes: int = 2,
 ) -> Reproduction:
     """Make published tables again and print them.
@@ -61,7 +60,6 @@ def run_reproduce(
     steps : generator updates of a PacGAN trial, by default those of the budget
     as_json : print JSON instead of tables
     out : a Markdown file to write the tables to as well
-    paper : whether PacGAN is trained as in the paper, which takes days, and not with a reduced budget
     processes : trainings at a time
 
     Raises
@@ -76,9 +74,7 @@ def run_reproduce(
         if value < 1:
             raise ValueError(f"{name} must be at least 1, found {value}")
     chosen = which or DEFAULT
-    budget = PAPER if paper else REDUCED
-    if steps is not None:
-        budget = replace(budget, steps=steps)
+    budget = REDUCED if steps is None else replace(REDUCED, steps=steps)
     with _progress(quiet=as_json) as told:
         dirac = reproduce_dirac(trials, told("Dirac-GAN")) if "dirac" in chosen else None
         ring, grid = (

@@ -137,7 +137,8 @@ def radius_by_step(method: Method, way: str, seed: int = 0) -> NDArray[np.float6
         points.append([w.item() for w in weights])
 
     train(method.recipe(way, seed), after_step=note)
-    return np.hypot(*np.array([[1.0, -1.0], *points]).T)
+    radii: NDArray[np.float64] = np.hypot(*np.array([[1.0, -1.0], *points]).T)
+    return radii
 
 
 def envelope(radii: NDArray[np.float64], *, noisy: bool = False) -> float:
