@@ -31,7 +31,7 @@ class Event:
 
     def step(self, steps: int) -> int:
         """The first step that it affects, from 1."""
-        return int(self.at * steps) + 1
+        return int(self.at * steps + 1e-9) + 1  # 0.29 * 100 is a little below 29
 
 
 @dataclass(frozen=True)
