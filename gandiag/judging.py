@@ -56,8 +56,8 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
     out = {f.code for f in findings} | {n.code for n in not_assessed} | {e.code for e in errors}
     findings.sort(key=lambda f: (f.onset_step, f.last_step))
     clean = tuple(d.code for d in detectors if d.code not in out)
-    skipped = {n.code for n in not_assessed}
-    decided = not errors and not blind(run) and not any(all(code in skipped for code in group) for group in ESSENTIAL)
+    looked_for = {d.code for d in detectors} - {n.code for n in not_assessed}
+    decided = not errors and not blind(run) and all(looked_for.intersection(group) for group in ESSENTIAL)
     return Diagnosis(
         verdict=_verdict(findings, decided=decided),
         decided=decided,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.zoo.corpus.configurations import Configuration, PlannedRun
+    from gandiag.zoo.game import Game
 
 SCHEMA = "gandiag-corpus/1"
 LABEL, TRUTH, GRADIENTS = "label.json", "truth.parquet", "gradients.npz"
@@ -67,7 +68,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     """Train one run into `folder/runs`, write its ground truth and then its label; the seconds that it took."""
     import torch
 
-    from gandiag.zoo.bench.gradient_log import GradientLog
+    from gandiag.zoo.gradient_log import GradientLog
     from gandiag.zoo.corpus.labels import label
     from gandiag.zoo.training import train
     from gandiag.zoo.truth import Referee
@@ -79,10 +80,10 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     referee = Referee(run.recipe.steps)
     logs: list[GradientLog] = []
 
-    def after_building(game: Any) -> None:
+    def log_gradients(game: Game) -> None:
         logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
 
-    train(run.recipe, run_dir=target, before=after_building, after_step=referee)
+    train(run.recipe, run_dir=target, before=log_gradients, after_step=referee, detectors=())  # judged by nobody yet
     for log in logs:
         log.close()
         log.save(target / GRADIENTS)

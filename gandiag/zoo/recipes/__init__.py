@@ -1,13 +1,10 @@
-<<<<<<< HEAD
 """Every recipe of the zoo, in one tuple."""
 
 from __future__ import annotations
 
 from gandiag.zoo.recipes.analytic import ANALYTIC
+from gandiag.zoo.recipes.architectures import ARCHITECTURES
 from gandiag.zoo.recipes.digits import DIGITS
 from gandiag.zoo.recipes.points import POINTS
 
-RECIPES = (*POINTS, *ANALYTIC, *DIGITS)
-=======
-"""The recipes of the zoo, by what they show."""
->>>>>>> arch
+RECIPES = (*POINTS, *ANALYTIC, *DIGITS, *ARCHITECTURES)
