@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gandiag import __version__
+from gandiag.exits import EXIT_FAILING, EXIT_UNDECIDED, JSON, print_json, refuse
+from gandiag.zoo.command import demo, zoo
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Severity
     from gandiag.run import Run
 
-EXIT_FAILING, EXIT_UNREADABLE, EXIT_UNDECIDED = 1, 2, 3
 RUN_DIR = click.argument("run_dir", metavar="RUN_DIR")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,32 +24,8 @@ def main() -> None:
     """Tells what is going wrong in a GAN training run, while it trains and afterwards."""
 
 
-@main.command(epilog="Example: gandiag demo --recipe collapsing --out /tmp/demo")
-@click.option("--recipe", "recipes", multiple=True, help="healthy or collapsing; both by default.")
-@click.option("--steps", type=click.IntRange(min=1), help="Generator updates per run.")
-@click.option("--seed", default=0, show_default=True, help="Seed of data order, weights and latents.")
-@click.option("--out", default="gandiag-demo", show_default=True, help="Where the runs and reports go.")
-@click.option("--modes/--no-modes", default=True, help="Whether the digits classifier labels the samples.")
-@JSON
-def demo(recipes: tuple[str, ...], steps: int | None, seed: int, out: str, modes: bool, as_json: bool) -> None:
-    """Train a GAN that works and one that collapses, diagnose both.
-
-    Both learn scikit-learn's real 8x8 digits on the CPU; the second one's learning rates go wrong on purpose.
-    """
-    from gandiag.demo import RECIPES, run_demo
-    from gandiag.run import RunError
-
-    known = {recipe.name: recipe for recipe in RECIPES}
-    for name in recipes:
-        if name not in known:
-            _refuse(f"--recipe: expected {' or '.join(known)}, found {name!r}")
-    chosen = [known[name] for name in dict.fromkeys(recipes or known)]
-    try:
-        results = run_demo(chosen, steps=steps, seed=seed, out=out, modes=modes, quiet=as_json)
-    except RunError as error:
-        _refuse(f"{error} (--out names another place)")
-    if as_json:
-        _print_json(results)
+main.add_command(demo)
+main.add_command(zoo)
 
 
 @main.command(epilog="Example: gandiag report runs/dcgan")
@@ -73,7 +48,7 @@ def diagnose(run_dir: str, as_json: bool) -> None:
     """Say what went wrong in a run, when, and what to try."""
     run, diagnosis = _judged(run_dir)
     if as_json:
-        _print_json(diagnosis.to_dict())
+        print_json(diagnosis.to_dict())
     else:
         from gandiag.terminal import print_diagnosis
 
@@ -97,7 +72,7 @@ def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
     failed = diagnosis.failed(fail_on)
     code = EXIT_FAILING if failed else 0 if diagnosis.decided else EXIT_UNDECIDED
     if as_json:
-        _print_json({"exit_code": code, **diagnosis.to_dict()})
+        print_json({"exit_code": code, **diagnosis.to_dict()})
     else:
         for line in _check_lines(diagnosis, code):
             click.echo(line)
@@ -150,11 +125,11 @@ def evaluate(as_json: bool, **options: Any) -> None:
     try:
         found = run_evaluate(generated, checkpoint, device, options, quiet=as_json)
     except (ValueError, TypeError, OSError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     if found is None:
         return
     if as_json:
-        _print_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         print_evaluation(found)
 
@@ -167,7 +142,7 @@ def explain(code: str) -> None:
 
     detector = next((d for d in DETECTORS if d.code == code), None)
     if detector is None:
-        _refuse(f"no failure is called {code!r}; known are {', '.join(d.code for d in DETECTORS)}")
+        refuse(f"no failure is called {code!r}; known are {', '.join(d.code for d in DETECTORS)}")
     from gandiag.terminal import print_explanation
 
     print_explanation(detector)
@@ -182,7 +157,7 @@ def detectors(as_json: bool) -> None:
     from gandiag.detectors import DETECTORS
 
     if as_json:
-        _print_json([{"code": d.code, "needs": d.needs, "thresholds": asdict(d)} for d in DETECTORS])  # type: ignore[call-overload]
+        print_json([{"code": d.code, "needs": d.needs, "thresholds": asdict(d)} for d in DETECTORS])  # type: ignore[call-overload]
     else:
         from gandiag.terminal import print_detectors
 
@@ -204,7 +179,7 @@ def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
         for name, content in contents.items():
             target.write(content, name)
     except OSError as error:
-        _refuse(f"{folder}: cannot be written: {error.strerror or error}")
+        refuse(f"{folder}: cannot be written: {error.strerror or error}")
     return [f"{folder.rstrip('/')}/{name}" for name in contents]
 
 
@@ -215,9 +190,9 @@ def _judged(run_dir: str) -> tuple[Run, Diagnosis]:
     try:
         run = Run.open(run_dir)
     except RunError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{run_dir}: cannot be read: {error.strerror or error}")
+        refuse(f"{run_dir}: cannot be read: {error.strerror or error}")
     return run, diagnose(run)
 
 
@@ -232,18 +207,6 @@ def _check_lines(diagnosis: Diagnosis, code: int) -> list[str]:
         lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
         lines += [f"  missing: {sentence}" for sentence in diagnosis.missing]
     return lines
-
-
-def _print_json(content: Any) -> None:
-    from gandiag.findings import json_ready
-
-    click.echo(json.dumps(json_ready(content), indent=1))
-
-
-def _refuse(message: str) -> NoReturn:
-    """End with one sentence on stderr and exit code 2."""
-    click.echo(f"gandiag: {message}", err=True)
-    sys.exit(EXIT_UNREADABLE)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,13 @@ class Data:
         """Of one sample."""
         return tuple(self.samples.shape[1:])
 
+    @property
+    def known_truth(self) -> Labeller:
+        """The truth of data that have one; raises ValueError for others."""
+        if self.truth is None:
+            raise ValueError(f"the data {self.name} have no modes to tell apart")
+        return self.truth
+
     def batch(self, n: int) -> tuple[Tensor, Tensor]:
         """n samples and their labels, drawn with replacement."""
         rows = torch.randint(len(self.samples), (n,))

@@ -95,8 +95,8 @@ def verdicts(game: Game, generated: torch.Tensor) -> dict[str, float]:
 
 def coverage(samples: NDArray[np.float64], data: Data) -> dict[str, float]:
     """`lost`, `effective`, `near` and `within` of `Referee`, for finite samples (n, ...) and data that have modes."""
-    assert data.truth is not None
-    prior = np.asarray(data.truth.prior)
+    truth = data.known_truth
+    prior = np.asarray(truth.prior)
     labels, near = _assigned(samples, data)
     counts = np.bincount(labels, minlength=len(prior))
     shares = counts / counts.sum()
@@ -118,14 +118,13 @@ def coverage(samples: NDArray[np.float64], data: Data) -> dict[str, float]:
 
 def _assigned(samples: Floats, data: Data) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The nearest mode of each sample, and whether it plainly belongs there."""
-    truth = data.truth
+    truth = data.known_truth
     if isinstance(truth, Mixture):
         _, labels = truth.distance(samples)
         offsets = np.linalg.norm(truth.centres[:, None] - truth.centres, axis=2)
         np.fill_diagonal(offsets, np.inf)
         quarter = offsets.min(axis=1) / 4
         return labels, np.linalg.norm(samples - truth.centres[labels], axis=1) < quarter[labels]
-    assert truth is not None
     some = torch.from_numpy(samples[:1000]).flatten(1)
     nearest = torch.cdist(some, data.samples[:REFERENCE].flatten(1).double()).amin(dim=1)
     return truth.label(samples), (nearest < 1.5 * _usual_distance(data)).numpy()

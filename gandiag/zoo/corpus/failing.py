@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gandiag.zoo import losses
 from gandiag.zoo.corpus.configurations import Configuration
@@ -23,8 +24,10 @@ from gandiag.zoo.events import (
     at,
 )
 from gandiag.zoo.optimizers import Adam
-from gandiag.zoo.recipe import Recipe
 from gandiag.zoo.recipes import analytic, digits, points
+
+if TYPE_CHECKING:
+    from gandiag.zoo.recipe import Recipe
 
 SEEDS = 5
 EARLY = 0.4  # of the training, when faults are injected

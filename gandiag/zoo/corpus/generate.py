@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gandiag import __version__
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from gandiag.zoo.corpus.configurations import Configuration, PlannedRun
@@ -68,8 +68,8 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     """Train one run into `folder/runs`, write its ground truth and then its label; the seconds that it took."""
     import torch
 
-    from gandiag.zoo.gradient_log import GradientLog
     from gandiag.zoo.corpus.labels import label
+    from gandiag.zoo.gradient_log import GradientLog
     from gandiag.zoo.training import train
     from gandiag.zoo.truth import Referee
 
@@ -94,7 +94,14 @@ def make_run(run: PlannedRun, folder: Path) -> float:
 
 def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quiet: bool) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)

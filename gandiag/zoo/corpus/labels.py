@@ -75,7 +75,7 @@ def label(run: PlannedRun, truth: pd.DataFrame) -> Label:
     steps, event = run.recipe.steps, run.configuration.event_step
     found: dict[str, Failure] = {}
     for code in run.configuration.meant:
-        if (failure := _meant(code, truth, steps, event)) is not None:
+        if (failure := _meant(code, truth, event)) is not None:
             found[code] = failure
     for code, onset in _seen(truth, steps, event).items():
         found.setdefault(code, Failure(code, onset, "ground truth"))
@@ -119,7 +119,7 @@ def _hopping(truth: pd.DataFrame, earliest: int) -> int | None:
     return onset if len(tops) > 4 and (tops[1:] != tops[:-1]).mean() > 0.5 else None
 
 
-def _meant(code: str, truth: pd.DataFrame, steps: int, event: int | None) -> Failure | None:
+def _meant(code: str, truth: pd.DataFrame, event: int | None) -> Failure | None:
     """The failure that a configuration was made for, if ground truth does not contradict it."""
     earliest = event or 0
     confirm: dict[str, Callable[[], int | None]] = {

@@ -55,3 +55,6 @@ DIGITS_WGAN_GP = replace(
 )
 
 DIGITS = (HEALTHY, COLLAPSING, DIGITS_R1, DIGITS_WGAN_GP)
+
+DEMO = (replace(HEALTHY, name="healthy"), replace(COLLAPSING, name="collapsing"))
+"""The two runs of `gandiag demo`."""
