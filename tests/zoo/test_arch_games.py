@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
-from torch.nn.functional import cross_entropy, softplus
+from torch.nn.functional import cross_entropy, mse_loss, softplus
 
 from gandiag.zoo.games.vae_gan import divergence
 from gandiag.zoo.inputs import Pack
 from gandiag.zoo.recipes.architectures import ACGAN, CONDITIONAL, MODE_SEEKING, STACKED, VAE_GAN
+from gandiag.zoo.training import train
 
 
 def start(recipe, **changes):
@@ -91,6 +92,17 @@ def test_reconstruction_is_measured_in_ds_features():
     with_it.backward()
     assert all(w.grad is not None for w in game.generator.parameters())
     assert all(w.grad is None for w in game.encoder.parameters())
+
+
+@pytest.mark.slow
+def test_a_decoded_code_is_like_its_sample():
+    """After a short training, reconstructions are nearer to their samples in D's features than other samples of G."""
+    game = train(replace(VAE_GAN, steps=300))
+    real, labels = game.data.batch(500)
+    with torch.no_grad():
+        samples = (real, game.generator(game.encode(real)[0]), game.fake(labels))
+        wanted, reconstructed, other = (game.discriminator(batch)[1] for batch in samples)
+    assert mse_loss(reconstructed, wanted) < 0.7 * mse_loss(other, wanted)
 
 
 def test_stacked_levels_have_a_discriminator_each_and_the_encoder_stays():

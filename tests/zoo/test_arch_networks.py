@@ -41,10 +41,13 @@ def test_a_dcgan_has_strides_instead_of_pooling_and_no_linear_layer(shape, stage
 
 
 @pytest.mark.parametrize("shape", [(7,), (1, 7, 7), (1, 8, 6), (1, 4, 4)])
-def test_a_dcgan_of_an_impossible_side_is_refused(shape):
+@pytest.mark.parametrize(
+    "plan", [DcganGenerator(), SaganGenerator(), GrowingGenerator()], ids=lambda p: type(p).__name__
+)
+def test_an_impossible_side_is_refused(plan, shape):
     """The message says which shapes will do."""
     with pytest.raises(ValueError, match="square images whose side is even and above 4"):
-        DcganGenerator()(16, shape)
+        plan(16, shape)
 
 
 def test_attention_starts_as_identity_and_its_rows_are_weights():

@@ -48,7 +48,7 @@ class SaganGenerator:
     width: int = 32
 
     def __call__(self, latent: int, shape: Shape) -> nn.Module:
-        start, *larger = sides(shape[1])
+        start, *larger = sides(shape)
         size = self.width * 2 ** len(larger)
         layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]
         layers += [spectral_norm(nn.ConvTranspose2d(latent, size, start)), nn.BatchNorm2d(size), nn.ReLU()]
@@ -67,7 +67,7 @@ class SaganDiscriminator:
     width: int = 32
 
     def __call__(self, shape: Shape) -> nn.Module:
-        start, *larger = sides(shape[1])
+        start, *larger = sides(shape)
         size = self.width
         layers: list[nn.Module] = [spectral_norm(nn.Conv2d(shape[0], size, 3, padding=1)), nn.LeakyReLU(0.1)]
         layers += [SelfAttention(size)]

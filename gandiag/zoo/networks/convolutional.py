@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from gandiag.zoo.networks.plans import Shape
 
 
-def sides(side: int) -> list[int]:
-    """Heights of the feature maps from G's first to the image: halved down to an odd number or 4.
+def sides(shape: Shape) -> list[int]:
+    """Heights of the feature maps from G's first to the image (C, S, S): halved down to an odd number or 4.
 
-    >>> sides(8), sides(28)
+    >>> sides((1, 8, 8)), sides((3, 28, 28))
     ([4, 8], [7, 14, 28])
     """
-    found = [side]
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] % 2 or shape[1] <= 4:
+        raise ValueError(f"convolutional networks take square images whose side is even and above 4, found {shape}")
+    found = [shape[1]]
     while found[0] % 2 == 0 and found[0] > 4:
         found.insert(0, found[0] // 2)
     return found
@@ -31,9 +33,7 @@ def channels(shape: Shape, width: int) -> list[int]:
     >>> channels((1, 28, 28), 16)
     [32, 16, 1]
     """
-    if len(shape) != 3 or shape[1] != shape[2] or len(sides(shape[1])) < 2:
-        raise ValueError(f"a DCGAN makes square images whose side is even and above 4, (C, S, S), found {shape}")
-    stages = len(sides(shape[1])) - 1
+    stages = len(sides(shape)) - 1
     return [*[width * 2**stage for stage in reversed(range(stages))], shape[0]]
 
 
@@ -54,7 +54,7 @@ class DcganGenerator:
         sizes = [latent, *channels(shape, self.width)]
         layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]
         for number, (before, after) in enumerate(pairwise(sizes)):
-            arguments = (4, 2, 1) if number else (sides(shape[1])[0], 1, 0)
+            arguments = (4, 2, 1) if number else (sides(shape)[0], 1, 0)
             layer = initialised(nn.ConvTranspose2d(before, after, *arguments))
             layers += [spectral_norm(layer) if self.spectral_norm else layer]
             layers += [initialised(nn.BatchNorm2d(after)), nn.ReLU()] if number < len(sizes) - 2 else [nn.Tanh()]
@@ -82,7 +82,7 @@ class DcganDiscriminator:
             layers += [spectral_norm(layer) if self.spectral_norm else layer]
             layers += [initialised(nn.BatchNorm2d(after))] * (number > 0 and not self.spectral_norm)
             layers += [nn.LeakyReLU(0.2)]
-        last = initialised(nn.Conv2d(sizes[-1], 1, sides(shape[1])[0]))
+        last = initialised(nn.Conv2d(sizes[-1], 1, sides(shape)[0]))
         return nn.Sequential(*layers, spectral_norm(last) if self.spectral_norm else last, nn.Flatten())
 
 

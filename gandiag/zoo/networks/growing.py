@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gandiag.zoo.networks.convolutional import sides
 from gandiag.zoo.networks.mlp import MinibatchStd
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Grower(Growing):
     def __init__(self, latent: int, shape: Shape, width: int) -> None:
         super().__init__()
         self.low = nn.Sequential(
-            nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, 2 * width, shape[1] // 2), *_rectified()
+            nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, 2 * width, sides(shape)[-2]), *_rectified()
         )
         self.high = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(2 * width, width, 3, padding=1), *_rectified())
         self.low_image = nn.Sequential(nn.Conv2d(2 * width, shape[0], 1), nn.Tanh())
@@ -85,7 +86,7 @@ class Shrinker(Growing):
         self.high = nn.Sequential(nn.Conv2d(width, 2 * width, 3, padding=1), nn.LeakyReLU(0.2), nn.AvgPool2d(2))
         self.low = nn.Sequential(
             *[MinibatchStd(), nn.Conv2d(2 * width + 1, 2 * width, 3, padding=1), nn.LeakyReLU(0.2)],
-            *[nn.Conv2d(2 * width, 1, shape[1] // 2), nn.Flatten()],
+            *[nn.Conv2d(2 * width, 1, sides(shape)[-2]), nn.Flatten()],
         )
 
     def forward(self, images: Tensor) -> Tensor:
