@@ -90,7 +90,11 @@ def test_a_run_that_could_not_be_judged_counts_as_missed():
 def test_precision_tells_the_right_failure_from_any_failure():
     """Alarms on a collapsed, an oscillating and a healthy run: right once of three, on a failing run twice."""
     alarm = {"mode_collapse": [("failure", 600, 1000)]}
-    runs = [judged("a", ("mode-collapse", 500), **alarm), judged("b", ("oscillation", 1), **alarm), judged("c", **alarm)]
+    runs = [
+        judged("a", ("mode-collapse", 500), **alarm),
+        judged("b", ("oscillation", 1), **alarm),
+        judged("c", **alarm),
+    ]
     result = score(COLLAPSE, runs)
     assert (result.precision, result.precision_any_failing) == (Share(1, 3), Share(2, 3))
     assert result.found_any_failing == Share(2, 2)
