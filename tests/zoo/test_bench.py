@@ -75,7 +75,7 @@ def test_tables_fit_100_columns(bench):
     assert "…" not in text.getvalue()
     assert any(line.split()[:2] == ["mode-collapse", "2/3"] for line in lines)
     assert " mode-collapse missed (1): hidden-s1" in lines
-    assert " dead-layer: no detector, 1 labelled runs" in lines
+    assert " dead-layer: no detector (1 run)" in lines
 
 
 def test_tables_of_a_large_corpus_fit_100_columns():
@@ -103,7 +103,7 @@ def test_the_readme_table_has_a_row_for_each_detector_and_baseline(bench):
     found, false, _ = rows["`mode-collapse`"]
     assert (found, false) == ("2 of 3 (21–94 %)", "1 of 6 (3.0–56 %)")
     assert rows["`exploding-gradients`"] == ["no such run", "0 of 6 (≤ 39 %)", "–"]
-    assert rows["`dead-layer`"][0] == "no detector (1 runs)"
+    assert rows["`dead-layer`"][0] == "no detector (1 run)"
     assert rows["SageMaker: VanishingGradient"][0] == "not recorded"
     assert rows["SageMaker: LossNotDecreasing"][1] == "6 of 6 (61–100 %)"
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gandiag.zoo.bench.bench import HELD_OUT, VERDICTS
 from gandiag.zoo.bench.corpus import SPLITS, STATUSES
-from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent
+from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,7 +164,7 @@ def no_detector_lines(bench: Bench, part: Part) -> Iterator[str]:
     """Labelled failures that nothing looks for."""
     for code in bench.no_detector:
         if part.labels[code]:
-            yield f" {code}: no detector, {part.labels[code]} labelled runs"
+            yield f" {code}: no detector ({runs(part.labels[code])})"
 
 
 def name_lines(part: Part) -> Iterator[str]:
@@ -172,10 +172,10 @@ def name_lines(part: Part) -> Iterator[str]:
     anything = False
     for score in part.scores:
         if score.watcher.ours:
-            for what, runs in (("missed", score.missed), ("false alarm", score.false_alarmed)):
-                if runs:
+            for what, named in (("missed", score.missed), ("false alarm", score.false_alarmed)):
+                if named:
                     anything = True
-                    yield f" [bold]{score.watcher.name}[/bold] {what} ({len(runs)}): {names(runs, MOST_NAMES)}"
+                    yield f" [bold]{score.watcher.name}[/bold] {what} ({len(named)}): {names(named, MOST_NAMES)}"
     if not anything:
         yield " no detector missed a run or gave a false alarm"
     for what in ("not_assessed", "crashed"):
