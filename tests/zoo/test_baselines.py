@@ -17,7 +17,13 @@ from gandiag.zoo.bench.loss_alarms import (
     GeneratorLossRising,
     GradientNormOverHundred,
 )
-from gandiag.zoo.bench.sagemaker import ExplodingTensor, LossNotDecreasing, VanishingGradient, WeightUpdateRatio
+from gandiag.zoo.bench.sagemaker import (
+    ExplodingTensor,
+    LossNotDecreasing,
+    VanishingGradient,
+    VanishingKernelGradient,
+    WeightUpdateRatio,
+)
 
 STEPS = 1000
 
@@ -29,12 +35,12 @@ def evidence(gradients=None, **columns):
     return Evidence(Run(scalars=frame), gradients or {})
 
 
-def gradients(*, mean_abs=1.0, norms=(1.0, 1.0), zeros=0.0, nonfinite=0.0, at=2):
+def gradients(*, mean_abs=1.0, kernel=1.0, norms=(1.0, 1.0), zeros=0.0, nonfinite=0.0, at=2):
     """Two networks with two kernels and a bias, three records; the given values in record `at` of D."""
     sound = {"mean_abs": np.ones((3, 3)), "norm": np.ones((3, 3))}
     sound |= {name: np.zeros((3, 3)) for name in ("zeros", "nonfinite")}
     bad = {name: values.copy() for name, values in sound.items()}
-    bad["mean_abs"][at, 1] = mean_abs
+    bad["mean_abs"][at] = 1.0, mean_abs, kernel
     bad["norm"][at] = norms[0], 1e-12, norms[1]
     bad["zeros"][at] = zeros
     bad["nonfinite"][at, 2] = nonfinite
@@ -107,6 +113,7 @@ def test_a_gradient_norm_over_a_hundred_is_one_step_over_it():
     ("rule", "crosses", "just_not"),
     [
         (VanishingGradient(), {"mean_abs": 9.9e-8}, {"mean_abs": 1e-7}),
+        (VanishingKernelGradient(), {"kernel": 9.9e-8}, {"mean_abs": 9.9e-8}),
         (ExplodingTensor(), {"nonfinite": 1.0}, {"nonfinite": 0.0}),
         (Vanish(), {"norms": (9.9e-5, 0.1)}, {"norms": (1e-4, 1.0)}),
         (Vanish(), {"norms": (9.9e-5, 0.1)}, {"norms": (9.9e-5, 0.0989)}),

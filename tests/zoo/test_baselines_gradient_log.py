@@ -103,7 +103,7 @@ def test_a_file_that_is_not_there_holds_nothing_and_a_damaged_one_is_refused(tmp
     """With its name."""
     assert read_gradients(tmp_path / "gradients.npz") == {}
     (tmp_path / "gradients.npz").write_bytes(b"no such format")
-    with pytest.raises(RunError, match="gradients.npz: holds no gradients"):
+    with pytest.raises(RunError, match=r"gradients\.npz: holds no gradients"):
         read_gradients(tmp_path / "gradients.npz")
 
 

@@ -48,7 +48,7 @@ def test_entries_are_read_with_their_labels(tmp_path):
 def test_a_damaged_entry_is_refused_by_its_place(tmp_path, changes, says):
     """The message names the manifest and what is wrong."""
     write_manifest(tmp_path, [{**row("a-s1"), **changes}])
-    with pytest.raises(RunError, match="manifest.json") as error:
+    with pytest.raises(RunError, match=r"manifest\.json") as error:
         read_corpus(tmp_path)
     assert says in str(error.value)
 

@@ -18,7 +18,13 @@ from gandiag.zoo.bench.loss_alarms import (
     GeneratorLossRising,
     GradientNormOverHundred,
 )
-from gandiag.zoo.bench.sagemaker import ExplodingTensor, LossNotDecreasing, VanishingGradient, WeightUpdateRatio
+from gandiag.zoo.bench.sagemaker import (
+    ExplodingTensor,
+    LossNotDecreasing,
+    VanishingGradient,
+    VanishingKernelGradient,
+    WeightUpdateRatio,
+)
 
 if TYPE_CHECKING:
     from gandiag.zoo.bench.evidence import Evidence
@@ -43,6 +49,7 @@ BASELINES: tuple[Baseline, ...] = (
     DiscriminatorLossVariance(),
     GradientNormOverHundred(),
     VanishingGradient(),
+    VanishingKernelGradient(),
     ExplodingTensor(),
     WeightUpdateRatio(),
     LossNotDecreasing(),

@@ -115,6 +115,8 @@ def run_bench(
     from gandiag.zoo.bench.markdown import to_markdown
 
     content = read_corpus(corpus)
+    if markdown is not None and not Path(markdown).absolute().parent.is_dir():
+        raise RunError(f"{markdown}: cannot be written: there is no such folder")
     judged = judge_all(content, processes=processes, quiet=as_json)
     bench = scored(str(corpus), judged)
     if markdown is not None:

@@ -16,6 +16,8 @@ from gandiag.zoo.bench.words import (
     names,
     per_100k,
     percent,
+    rate,
+    runs,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def readme_table(bench: Bench) -> str:
         rows.append((name, _found(score), at_most(score.false_alarms), delays(score)))
     unseen = [code for code in bench.no_detector if part.labels[code]]
     ours = sum(s.watcher.ours for s in part.scores)
-    rows[ours:ours] = [(f"`{c}`", f"no detector ({part.labels[c]} runs)", NOTHING, NOTHING) for c in unseen]
+    rows[ours:ours] = [(f"`{c}`", f"no detector ({runs(part.labels[c])})", NOTHING, NOTHING) for c in unseen]
     return _table(README_HEADER, rows)
 
 
@@ -88,7 +90,7 @@ def _scores(part: Part) -> str:
             full_name(s.watcher), found(s.found), found(s.found_warning), found(s.found_any_failing),
             found(s.precision), found(s.precision_any_failing),
             at_most(s.false_alarms), at_most(s.false_alarms_warning),
-            f"{per_100k(s)} ({1e5 * s.false_alarm_steps.low:.2g}–{1e5 * s.false_alarm_steps.high:.2g})"
+            f"{per_100k(s)} ({rate(s.false_alarm_steps.low)}–{rate(s.false_alarm_steps.high)})"
             if s.false_alarm_steps.n else NOTHING,
             delays(s), str(s.delays.early), count(s.partial), count(s.not_assessed),
         )

@@ -38,6 +38,24 @@ class VanishingGradient:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VanishingKernelGradient:
+    """The mean absolute gradient of some kernel is below 1e-7, once: `VanishingGradient` spared the biases.
+
+    Debugger has no such rule; this is what is left of it when it does not trip over batch normalisation.
+    """
+
+    name: ClassVar[str] = "vanishing, kernels only"
+    family: ClassVar[str] = FAMILY
+    claims: ClassVar[tuple[str, ...]] = ("vanishing-gradients", "dead-layer")
+
+    threshold: float = 1e-7
+
+    def __call__(self, evidence: Evidence) -> int | None:
+        networks = evidence.networks()
+        return earliest(first_look(g, np.any(g.mean_abs[:, g.kernels] < self.threshold, axis=1)) for g in networks)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplodingTensor:
     """A gradient is NaN or infinite, once (only_nan is off by default)."""
 

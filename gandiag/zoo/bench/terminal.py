@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gandiag.zoo.bench.bench import HELD_OUT, VERDICTS
 from gandiag.zoo.bench.corpus import SPLITS, STATUSES
-from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent
+from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ def print_bench(bench: Bench, console: Console) -> None:
     for line in no_detector_lines(bench, held_out):
         console.print(f"[yellow]{line}[/yellow]")
     console.print(Padding(FOUND, (0, 0, 0, 1)), style="dim")
-    _title(console, "Each split: found, and healthy runs with a false alarm")
+    _title(console, "Each split: found, and healthy runs with a false alarm; of those held out, any failing run found")
     console.print(split_table(bench))
     _title(
         console,
@@ -91,7 +91,7 @@ def score_table(part: Part) -> Table:
         "any",
         "per 100k\nsteps",
         "preci-\nsion",
-        "onset, steps\nmedian / p90",
+        "onset, steps\nmedian/p90",
         "early",
     )
     for score in _in_families(part.scores, table):
@@ -108,19 +108,21 @@ def score_table(part: Part) -> Table:
             str(score.false_alarms_warning.hits) if score.false_alarms.n else "",
             per_100k(score),
             count(score.precision),
-            delays(score),
+            delays(score).replace(" / ", "/"),
             str(score.delays.early or ""),
         )
     return table
 
 
 def split_table(bench: Bench) -> Table:
-    """Recall and false alarms of each split."""
-    table = _table("", *(f"{split}\n{what}" for split in SPLITS for what in ("found", "false")))
+    """Recall and false alarms of each split, and alarms on any run that fails."""
+    headings = [f"{split}\n{what}" for split in SPLITS for what in ("found", "false")]
+    table = _table("", *headings, "any failing\nrun")
     by_name = {split: {s.watcher.name: s for s in bench.parts[split].scores} for split in SPLITS}
     for score in _in_families(bench.parts[HELD_OUT].scores, table):
         cells = [by_name[split][score.watcher.name] for split in SPLITS]
-        table.add_row(f" {score.watcher.name}", *(count(c) for s in cells for c in (s.found, s.false_alarms)))
+        shares = [share for s in cells for share in (s.found, s.false_alarms)]
+        table.add_row(f" {score.watcher.name}", *map(count, (*shares, score.found_any_failing)))
     return table
 
 
@@ -162,7 +164,7 @@ def no_detector_lines(bench: Bench, part: Part) -> Iterator[str]:
     """Labelled failures that nothing looks for."""
     for code in bench.no_detector:
         if part.labels[code]:
-            yield f" {code}: no detector, {part.labels[code]} labelled runs"
+            yield f" {code}: no detector ({runs(part.labels[code])})"
 
 
 def name_lines(part: Part) -> Iterator[str]:
@@ -170,10 +172,10 @@ def name_lines(part: Part) -> Iterator[str]:
     anything = False
     for score in part.scores:
         if score.watcher.ours:
-            for what, runs in (("missed", score.missed), ("false alarm", score.false_alarmed)):
-                if runs:
+            for what, named in (("missed", score.missed), ("false alarm", score.false_alarmed)):
+                if named:
                     anything = True
-                    yield f" [bold]{score.watcher.name}[/bold] {what} ({len(runs)}): {names(runs, MOST_NAMES)}"
+                    yield f" [bold]{score.watcher.name}[/bold] {what} ({len(named)}): {names(named, MOST_NAMES)}"
     if not anything:
         yield " no detector missed a run or gave a false alarm"
     for what in ("not_assessed", "crashed"):

@@ -64,8 +64,21 @@ def delays(score: Score) -> str:
 
 def per_100k(score: Score) -> str:
     """Alarms on healthy runs per 100,000 of their steps."""
-    share = score.false_alarm_steps
-    return f"{1e5 * share.value:.2g}" if share.n else NOTHING
+    return rate(score.false_alarm_steps.value) if score.false_alarm_steps.n else NOTHING
+
+
+def rate(share: float) -> str:
+    """A share of steps, per 100,000: two digits, or the whole number.
+
+    >>> rate(0.0), rate(2.3e-6), rate(0.002)
+    ('0', '0.23', '200')
+    """
+    return f"{1e5 * share:.2g}" if share < 1e-4 else f"{1e5 * share:,.0f}"
+
+
+def runs(n: int) -> str:
+    """A number of runs: "1 run", "12 runs"."""
+    return f"{n} run" if n == 1 else f"{n} runs"
 
 
 def full_name(watcher: Watcher) -> str:
@@ -73,13 +86,13 @@ def full_name(watcher: Watcher) -> str:
     return watcher.name if watcher.ours else f"{watcher.family}: {watcher.name}"
 
 
-def names(runs: Iterable[str], most: int | None = None) -> str:
+def names(named: Iterable[str], most: int | None = None) -> str:
     """Names of runs, seeds of one configuration together; beyond `most` runs only how many more.
 
     >>> names(["ring8-r1-s101", "ring8-r1-s102", "dirac"])
     'ring8-r1-s101 s102, dirac'
     """
-    every = list(runs)
+    every = list(named)
     shown = every if most is None else every[:most]
     groups: dict[str, list[str]] = {}
     for name in shown:
