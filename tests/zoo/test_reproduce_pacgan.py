@@ -11,17 +11,13 @@ import torch
 from torch import nn
 
 from gandiag.zoo.networks.mlp import Maxout
+from gandiag.zoo.reproduce.budgets import PACKS, PAPER, REDUCED, Budget, deviations
 from gandiag.zoo.reproduce.command import run_reproduce
 from gandiag.zoo.reproduce.pacgan import (
-    PACKS,
-    PAPER,
-    REDUCED,
-    Budget,
     PacganTable,
     Trial,
     _compare,
     _row,
-    deviations,
     pack_recipe,
     reproduce_pacgan,
     target_data,

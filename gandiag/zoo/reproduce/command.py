@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gandiag.zoo.reproduce.budgets import REDUCED
 from gandiag.zoo.reproduce.dirac import DiracRow, reproduce_dirac
-from gandiag.zoo.reproduce.pacgan import REDUCED, PacganTable, reproduce_pacgan
+from gandiag.zoo.reproduce.pacgan import PacganTable, reproduce_pacgan
 from gandiag.zoo.reproduce.tables import Table, dirac_tables, json_ready, pacgan_table
 
 if TYPE_CHECKING:
