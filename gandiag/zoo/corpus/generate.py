@@ -125,16 +125,17 @@ def _manifest(configurations: Sequence[Configuration], runs: Sequence[PlannedRun
     """What the corpus holds; it has all that the bench needs beside the runs."""
     import torch
 
+    from gandiag.zoo.description import describe
+
     described = [
         {
             "name": c.name,
-            "says": c.recipe.says,
             "data": c.recipe.data().name,
             "loss": c.recipe.loss.name,
             "steps": c.recipe.steps,
             "meant": list(c.meant),
             "event_step": c.event_step,
-            "recipe": repr(c.recipe),
+            "recipe": describe(c.recipe),
         }
         for c in configurations
     ]
