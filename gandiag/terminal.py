@@ -29,6 +29,11 @@ COLOURS = {
 }
 
 
+def wide_console() -> Console:
+    """For tables that lose figures below 100 columns: a narrower terminal, or a file, gets lines of 100."""
+    return Console(width=max(Console().width, 100))
+
+
 def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in causal order, and what was not assessed."""
     console = Console()

@@ -59,9 +59,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([described(recipe) for recipe in RECIPES])
     else:
-        from rich.console import Console
+        from gandiag.terminal import wide_console
 
-        Console().print(recipe_table(RECIPES))
+        wide_console().print(recipe_table(RECIPES))
 
 
 @zoo.command(epilog="Example: gandiag zoo train ring8-wgan-gp --seed 1")
@@ -114,9 +114,9 @@ def corpus(out: str, processes: int, only: tuple[str, ...], listing: bool, as_js
     if as_json:
         print_json([c.name for c in chosen] if listing else manifest)
     else:
-        from rich.console import Console
+        from gandiag.terminal import wide_console
 
-        Console().print(corpus_table(chosen, None if listing else manifest["runs"]))
+        wide_console().print(corpus_table(chosen, None if listing else manifest["runs"]))
 
 
 @zoo.command(epilog="Example: gandiag zoo bench runs/corpus --markdown bench.md")
@@ -138,11 +138,10 @@ def bench(corpus: str, processes: int, markdown: str | None, as_json: bool) -> N
     if as_json:
         print_json(found.to_dict())
     else:
-        from rich.console import Console
-
+        from gandiag.terminal import wide_console
         from gandiag.zoo.bench.terminal import print_bench
 
-        print_bench(found, Console())
+        print_bench(found, wide_console())
 
 
 @zoo.command(epilog="Example: gandiag zoo reproduce dirac")

@@ -78,12 +78,21 @@ class Game:
         if detach:
             fake = fake.detach()
         on_real, on_fake = self.judge(real, labels), self.judge(fake, labels)
-        if self.callback is not None and self.recipe.inputs:  # changed samples cannot be traced to G by gandiag
-            self.callback.observe(real=on_real, fake=on_fake)
+        self.judged(on_real, on_fake)
         loss = self.loss.discriminator(on_real, on_fake)
         for penalty in self.penalties:
             loss = loss + penalty(self, real, fake, labels)
         return loss
+
+    def judged(self, on_real: Tensor, on_fake: Tensor) -> None:
+        """Called with D's outputs in its own step; tells gandiag, which cannot trace changed samples to G."""
+        if self.callback is not None and self.changes_inputs:
+            self.callback.observe(real=on_real, fake=on_fake)
+
+    @property
+    def changes_inputs(self) -> bool:
+        """Whether D sees anything else than samples."""
+        return bool(self.recipe.inputs)
 
     def generator_loss(self) -> Tensor:
         """What G minimises, on a fresh batch."""

@@ -30,6 +30,7 @@ def recipe_table(recipes: Sequence[Recipe]) -> Table:
     """Name, what it shows, and where it comes from."""
     table = Table("recipe", "what it shows", "paper", "steps", box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = True
+    table.columns[2].max_width = 30
     table.columns[3].justify = "right"
     for recipe in recipes:
         table.add_row(recipe.name, recipe.says, recipe.paper, f"{recipe.steps:,}")
@@ -40,7 +41,8 @@ def corpus_table(configurations: Sequence[Configuration], runs: Sequence[Mapping
     """What each configuration is meant to be, and what became of its runs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("configuration", "meant to be", "steps", "runs", *(("labelled",) if runs is not None else ())):
-        table.add_column(name, justify="right" if name in ("steps", "runs") else "left")
+        number = name in ("steps", "runs")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "labelled")
     for configuration in configurations:
         meant = ", ".join(configuration.meant) or "healthy"
         row = [configuration.name, meant, f"{configuration.recipe.steps:,}", str(configuration.seeds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.zoo.bench.bench import HELD_OUT, PARTS, VERDICTS
@@ -64,7 +65,13 @@ def _found(score: Score) -> str:
 
 def to_markdown(bench: Bench) -> str:
     """All tables, and the runs by name."""
-    parts = [f"# Bench of {bench.corpus}\n", _corpus(bench), READING, f"## {HELD_OUT}\n", readme_table(bench)]
+    parts = [
+        f"# Bench of `{Path(bench.corpus).name}`\n",
+        _corpus(bench),
+        READING,
+        f"## {HELD_OUT}\n",
+        readme_table(bench),
+    ]
     for part in bench.parts.values():
         if sum(part.runs.values()):
             parts += [f"## Details: {part.name}\n", _scores(part), _verdicts(part), _cross_talk(part), _names(part)]

@@ -60,7 +60,7 @@ def make_corpus(
     missing = [run for run in planned if not (folder / "runs" / run.name / LABEL).exists()]
     _train_all(missing, folder, processes, quiet=quiet)
     manifest = _manifest(configurations, planned, folder)
-    _write_json(folder / "manifest.json", manifest)
+    _write(folder / "manifest.json", manifest_text(manifest))
     return manifest
 
 
@@ -88,7 +88,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
         log.close()
         log.save(target / GRADIENTS)
     referee.table.to_parquet(target / TRUTH)
-    _write_json(target / LABEL, label(run, referee.table).to_dict())
+    _write(target / LABEL, json.dumps(label(run, referee.table).to_dict(), indent=1) + "\n")
     return time.perf_counter() - started
 
 
@@ -172,8 +172,15 @@ def _same_version(folder: Path) -> None:
         raise ValueError(f"{folder} holds a corpus of schema {manifest.get('schema')!r}, this makes {SCHEMA!r}")
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """JSON with a line per configuration and per run."""
+    lines = {key: ",\n  ".join(map(json.dumps, manifest[key])) for key in ("configurations", "runs")}
+    head = f'"schema": {json.dumps(manifest["schema"])},\n "versions": {json.dumps(manifest["versions"])}'
+    return f'{{{head},\n "configurations": [\n  {lines["configurations"]}],\n "runs": [\n  {lines["runs"]}]}}\n'
+
+
+def _write(path: Path, content: str) -> None:
     """Under a temporary name first: what is there is complete."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.write_text(content)
     temporary.replace(path)

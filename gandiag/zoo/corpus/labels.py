@@ -80,7 +80,7 @@ def label(run: PlannedRun, truth: pd.DataFrame) -> Label:
     for code, onset in _seen(truth, steps, event).items():
         found.setdefault(code, Failure(code, onset, "ground truth"))
     failures = tuple(sorted(found.values(), key=lambda f: f.onset_step))
-    figures = {name: round(float(value), 4) for name, value in truth.iloc[-1].items() if np.isfinite(value)}
+    figures = {str(name): round(float(value), 4) for name, value in truth.iloc[-1].items() if np.isfinite(value)}
     return Label(_status(run, truth, failures), failures, figures)
 
 

@@ -26,13 +26,13 @@ class AuxiliaryClassifier(Conditional):
             fake = fake.detach()
         on_real, class_of_real = self.discriminator(self.seen(real))
         on_fake, class_of_fake = self.discriminator(self.seen(fake))
-        loss = self.recipe.loss.discriminator(on_real, on_fake)
-        for penalty in self.recipe.penalties:
+        loss = self.loss.discriminator(on_real, on_fake)
+        for penalty in self.penalties:
             loss = loss + penalty(self, real, fake, labels)
         return loss + cross_entropy(class_of_real, labels) + cross_entropy(class_of_fake, labels)
 
     def generator_loss(self) -> Tensor:
         real, labels = self.data.batch(self.recipe.batch)
         on_fake, class_of_fake = self.discriminator(self.seen(self.fake(labels)))
-        on_real = self.judge(real, labels) if self.recipe.loss.relativistic else on_fake
-        return self.recipe.loss.generator(on_real, on_fake) + cross_entropy(class_of_fake, labels)
+        on_real = self.judge(real, labels) if self.loss.relativistic else on_fake
+        return self.loss.generator(on_real, on_fake) + cross_entropy(class_of_fake, labels)

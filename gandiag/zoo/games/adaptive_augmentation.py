@@ -34,17 +34,13 @@ class AdaptiveAugmentation(Game):
     def seen(self, samples: Tensor) -> Tensor:
         return augment(super().seen(samples), self.p)
 
-    def discriminator_loss(self, *, detach: bool = True) -> Tensor:
-        real, labels = self.data.batch(self.recipe.batch)
-        fake = self.fake(labels)
-        if detach:
-            fake = fake.detach()
-        on_real = self.judge(real, labels)
-        loss = self.recipe.loss.discriminator(on_real, self.judge(fake, labels))
-        for penalty in self.recipe.penalties:
-            loss = loss + penalty(self, real, fake, labels)
+    @property
+    def changes_inputs(self) -> bool:
+        return True
+
+    def judged(self, on_real: Tensor, on_fake: Tensor) -> None:
+        super().judged(on_real, on_fake)
         self.adapt(on_real.detach())
-        return loss
 
     def adapt(self, on_real: Tensor) -> None:
         """Move p by what D makes of real images: outputs (B, 1), positive for real."""

@@ -22,9 +22,9 @@ class ModeSeeking(Conditional):
         latents, twice = self.latents(2 * len(labels)), torch.cat([labels, labels])
         samples = self.generator(latents, twice)
         on_fake = self.judge(samples, twice)
-        on_real = self.judge(real, labels) if self.recipe.loss.relativistic else on_fake
+        on_real = self.judge(real, labels) if self.loss.relativistic else on_fake
         ratio = sensitivity(*samples.chunk(2), *latents.chunk(2))
-        return self.recipe.loss.generator(on_real, on_fake) + self.weight / (ratio + 1e-5)
+        return self.loss.generator(on_real, on_fake) + self.weight / (ratio + 1e-5)
 
 
 def sensitivity(first: Tensor, second: Tensor, first_latents: Tensor, second_latents: Tensor) -> Tensor:

@@ -59,9 +59,9 @@ class Stacked(Conditional):
         image, made = self.levels(features, labels)
         if detach:
             image, made = image.detach(), made.detach()
-        loss = self.recipe.loss.discriminator
+        loss = self.loss.discriminator
         total = loss(self.judge(real, labels), self.judge(image, labels))
-        for penalty in self.recipe.penalties:
+        for penalty in self.penalties:
             total = total + penalty(self, real, image, labels)
         return total + loss(self.judge_features(features), self.judge_features(made))
 
@@ -69,8 +69,8 @@ class Stacked(Conditional):
         real, labels = self.data.batch(self.recipe.batch)
         features = self.encoder.features(real)
         image, made = self.levels(features, labels)
-        adversarial = self.recipe.loss.generator(self.judge(real, labels), self.judge(image, labels))
-        adversarial = adversarial + self.recipe.loss.generator(self.judge_features(features), self.judge_features(made))
+        adversarial = self.loss.generator(self.judge(real, labels), self.judge(image, labels))
+        adversarial = adversarial + self.loss.generator(self.judge_features(features), self.judge_features(made))
         return adversarial + self.conditional_loss(features, image) + cross_entropy(self.encoder.classify(made), labels)
 
     def conditional_loss(self, features: Tensor, image: Tensor) -> Tensor:

@@ -45,8 +45,8 @@ class VaeGan(Game):
         fake = self.generator(torch.cat([self.latents(len(real)), self.encode(real)[0].detach()]))
         if detach:
             fake = fake.detach()
-        loss = self.recipe.loss.discriminator(self.judge(real, labels), self.judge(fake, labels))
-        for penalty in self.recipe.penalties:
+        loss = self.loss.discriminator(self.judge(real, labels), self.judge(fake, labels))
+        for penalty in self.penalties:
             loss = loss + penalty(self, real, fake[: len(real)], labels)
         return loss
 
@@ -56,7 +56,7 @@ class VaeGan(Game):
         on_fake, features = self.discriminator(self.seen(fake))
         on_real, wanted = self.discriminator(self.seen(real))
         distance = mse_loss(features[len(real) :], wanted.detach())
-        return self.recipe.loss.generator(on_real, on_fake) + self.weight * distance
+        return self.loss.generator(on_real, on_fake) + self.weight * distance
 
     def encoder_loss(self) -> Tensor:
         """Divergence from the prior minus the Gaussian log-likelihood of D's features, in nats."""
@@ -65,7 +65,8 @@ class VaeGan(Game):
         _, features = self.discriminator(self.seen(self.generator(codes)))
         _, wanted = self.discriminator(self.seen(real))
         likelihood = -(features - wanted).square().sum(dim=1) / (2 * self.variance)
-        return (divergence(mean, log_variance) - likelihood).mean()
+        loss: Tensor = (divergence(mean, log_variance) - likelihood).mean()
+        return loss
 
     def moved_generator(self) -> None:
         super().moved_generator()

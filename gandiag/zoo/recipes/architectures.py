@@ -172,11 +172,15 @@ def few_digits() -> Data:
 
 
 ADA = replace(
-    DCGAN_DIGITS,
+    MLP,
     name="ada-digits",
-    says="With 180 images D would learn them by heart; augmenting all it sees, as often as needed, prevents that.",
+    says="D learns 180 images by heart; augmenting all that it sees, as often as that happens, holds it back.",
     paper="Karras et al. 2020 (ADA)",
     data=few_digits,
+    discriminator=MlpDiscriminator(width=256, depth=3),
+    discriminator_optimizer=Adam(1e-3),
+    penalties=(),
+    steps=2000,
     game=AdaptiveAugmentation,
 )
 

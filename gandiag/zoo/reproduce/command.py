@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gandiag.terminal import wide_console
 from gandiag.zoo.reproduce.budgets import REDUCED
 from gandiag.zoo.reproduce.dirac import DiracRow, reproduce_dirac
 from gandiag.zoo.reproduce.pacgan import PacganTable, reproduce_pacgan
@@ -92,7 +93,7 @@ def run_reproduce(
 
 
 def _print(found: Reproduction, *, as_json: bool) -> None:
-    console = Console()
+    console = wide_console()
     if as_json:
         console.out(json.dumps(json_ready(found), indent=2), highlight=False)
         return
