@@ -27,7 +27,7 @@ def short(recipe):
         recipe.data()
     except MissingDataError as missing:
         pytest.skip(str(missing))
-    return replace(recipe, steps=10, batch=16)
+    return replace(recipe, steps=10, batch=min(recipe.batch, 24))
 
 
 @EVERY

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from gandiag.zoo.networks.mlp import Maxout
-from gandiag.zoo.reproduce.budgets import PACKS, PAPER, REDUCED, Budget, deviations
+from gandiag.zoo.networks.mlp import Maxout, MlpDiscriminator, MlpGenerator
+from gandiag.zoo.optimizers import Adam
+from gandiag.zoo.reproduce.budgets import PACKS, PAPER, REDUCED, deviations
 from gandiag.zoo.reproduce.command import run_reproduce
 from gandiag.zoo.reproduce.pacgan import (
     PacganTable,
@@ -28,7 +29,7 @@ from gandiag.zoo.reproduce.tables import pacgan_table, verdicts
 if TYPE_CHECKING:
     from pathlib import Path
 
-TINY = Budget(steps=3, generator=(8, 2), discriminator=4, lr=1e-3)
+TINY = replace(REDUCED, steps=3, generator=MlpGenerator(width=8), discriminator=MlpDiscriminator(width=4))
 
 
 def trials_of(pack: int, modes: list[int], kl: list[float]) -> list[Trial]:
@@ -70,7 +71,9 @@ def test_the_papers_generator_and_weights() -> None:
 
 def test_a_budget_says_in_what_it_departs_from_the_paper() -> None:
     assert deviations(PAPER) == ()
-    assert deviations(replace(PAPER, lr=1e-3)) == ("learning rate: 0.001, in the paper 0.0001",)
+    faster = replace(PAPER, optimizer=Adam(1e-3, (0.8, 0.999)))
+    (deviation,) = deviations(faster)
+    assert deviation == "optimizer Adam(lr=0.001, betas=(0.8, 0.999)), in the paper Adam(lr=0.0001, betas=(0.8, 0.999))"
     assert len(deviations(REDUCED)) > 1
 
 
@@ -122,7 +125,9 @@ def test_the_table_holds_the_papers_figures_and_the_number_of_trials() -> None:
 
 
 def test_reproduce_prints_json_and_writes_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = run_reproduce(("ring",), trials=1, steps=2, as_json=True, out=tmp_path / "tables.md", processes=1)
+    found = run_reproduce(
+        ("ring",), trials=1, budget=replace(REDUCED, steps=2), as_json=True, out=tmp_path / "tables.md", processes=1
+    )
     read = json.loads(capsys.readouterr().out)
     assert read["ring"]["budget"]["steps"] == 2
     assert read["dirac"] is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.terminal import wide_console
-from gandiag.zoo.reproduce.budgets import REDUCED
+from gandiag.zoo.reproduce.budgets import REDUCED, Budget
 from gandiag.zoo.reproduce.dirac import DiracRow, reproduce_dirac
 from gandiag.zoo.reproduce.pacgan import PacganTable, reproduce_pacgan
 from gandiag.zoo.reproduce.tables import Table, dirac_tables, json_ready, pacgan_table
@@ -48,7 +48,7 @@ def run_reproduce(
     which: tuple[str, ...] = (),
     *,
     trials: int = 10,
-    steps: int | None = None,
+    budget: Budget = REDUCED,
     as_json: bool = False,
     out: str | PathLike[str] | None = None,
     processes: int = 2,
@@ -59,7 +59,7 @@ def run_reproduce(
     ----------
     which : "dirac", "ring" and "grid"; nothing means the first two
     trials : of everything that is random
-    steps : generator updates of a PacGAN trial, by default those of the budget
+    budget : of PacGAN's table; that of the paper takes days on a CPU
     as_json : print JSON instead of tables
     out : a Markdown file to write the tables to as well
     processes : trainings at a time
@@ -72,11 +72,12 @@ def run_reproduce(
     for name in which:
         if name not in WHICH:
             raise ValueError(f"{name!r} cannot be reproduced, choose from {', '.join(WHICH)}")
-    for name, value in (("trials", trials), ("processes", processes), ("steps", 1 if steps is None else steps)):
+    for name, value in (("trials", trials), ("processes", processes), ("steps", budget.steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, found {value}")
     chosen = which or DEFAULT
-    budget = REDUCED if steps is None else replace(REDUCED, steps=steps)
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise ValueError(f"{out} cannot be written: there is no such folder")
     with _progress(quiet=as_json) as told:
         dirac = reproduce_dirac(trials, told("Dirac-GAN")) if "dirac" in chosen else None
         ring, grid = (

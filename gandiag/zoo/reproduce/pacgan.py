@@ -14,13 +14,9 @@ import torch
 from gandiag.modes.coverage import mode_coverage
 from gandiag.modes.mixtures import Mixture, preset
 from gandiag.zoo.data import Data, mixture
-from gandiag.zoo.dynamics import Simultaneous
 from gandiag.zoo.inputs import Pack
-from gandiag.zoo.networks.mlp import MaxoutDiscriminator, MlpGenerator
-from gandiag.zoo.optimizers import Adam
 from gandiag.zoo.recipe import Recipe
 from gandiag.zoo.reproduce.budgets import PACKS, REDUCED, TABLE_1, Budget, Published, deviations
-from gandiag.zoo.reproduce.gaussian import GaussianDiscriminator, GaussianGenerator
 from gandiag.zoo.reproduce.intervals import Estimate, chance_of_larger, estimate
 from gandiag.zoo.training import train
 
@@ -127,22 +123,20 @@ def reproduce_pacgan(
 
 
 def pack_recipe(target: str, pack: int, seed: int, budget: Budget) -> Recipe:
-    """The training of Lin et al. 2018; like their code, a batch has 100 packs, and both players move at once."""
-    adam = Adam(budget.lr, (0.8, 0.999))
-    width, depth = budget.generator
+    """The training of Lin et al. 2018; as in their code, a batch has 100 packs."""
     return Recipe(
         name=f"{target} packed by {pack}" if pack > 1 else f"{target} plain",
         says="D judges several samples at once, so that a collapsed G gives itself away.",
         paper="Lin et al. 2018",
         data=lambda: target_data(target, budget.spread),
-        generator=GaussianGenerator(MlpGenerator(width, depth)),
-        discriminator=GaussianDiscriminator(MaxoutDiscriminator(budget.discriminator)),
-        latent=2,
+        generator=budget.generator,
+        discriminator=budget.discriminator,
+        latent=budget.latent,
         batch=100 * pack,
         inputs=(Pack(pack),) if pack > 1 else (),
-        generator_optimizer=adam,
-        discriminator_optimizer=adam,
-        dynamics=Simultaneous(),
+        generator_optimizer=budget.optimizer,
+        discriminator_optimizer=budget.optimizer,
+        dynamics=budget.dynamics,
         steps=budget.steps,
         seed=seed,
     )
@@ -158,7 +152,7 @@ def target_data(target: str, spread: float) -> Data:
 def trial(target: str, pack: int, seed: int, budget: Budget) -> Trial:
     """Train once and look at 2,500 samples of G in evaluation mode."""
     game = train(pack_recipe(target, pack, seed, budget))
-    latents = torch.randn(SAMPLES, 2, generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(SAMPLES, budget.latent, generator=torch.Generator().manual_seed(0))
     game.generator.eval()
     with torch.no_grad():
         samples = game.generator(latents).numpy()
