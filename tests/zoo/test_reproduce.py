@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
+from gandiag.zoo.reproduce.budgets import REDUCED
 from gandiag.zoo.reproduce.command import Reproduction, run_reproduce
 from gandiag.zoo.reproduce.dirac import DiracRow, behaviour, dirac_row, envelope, radius_by_step
 from gandiag.zoo.reproduce.intervals import chance_of_larger, estimate
@@ -146,7 +147,7 @@ def test_a_reproduction_is_json(rows: tuple[DiracRow, ...]) -> None:
     [
         ({"which": ("mars",)}, "'mars' cannot be reproduced, choose from dirac, ring, grid"),
         ({"trials": 0}, "trials must be at least 1, found 0"),
-        ({"steps": 0}, "steps must be at least 1, found 0"),
+        ({"budget": replace(REDUCED, steps=0)}, "steps must be at least 1, found 0"),
     ],
 )
 def test_what_cannot_be_done_is_refused(arguments: dict, message: str) -> None:
