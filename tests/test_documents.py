@@ -64,6 +64,15 @@ def test_the_readme_names_every_failure_and_command():
     assert named == set(main.commands)
 
 
+def test_the_readmes_bench_table_is_the_one_of_the_document():
+    """Made by `gandiag zoo bench`, copied by benchmarks/readme_table.py."""
+    blocks = [(ROOT / name).read_text() for name in ("README.md", "docs/bench.md")]
+    readme = blocks[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
+    made = blocks[1].partition("## evaluation + unseen")[2].partition("\n## ")[0].strip()
+    assert readme == made
+    assert all(f"`{d.code}`" in readme for d in DETECTORS)
+
+
 def test_each_default_threshold_is_a_field_with_its_unit_in_the_name():
     """Windows and durations count steps, and say so."""
     from dataclasses import fields
