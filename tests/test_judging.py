@@ -107,6 +107,12 @@ def test_no_run_is_healthy_whose_essential_failures_were_not_looked_for(group):
     assert diagnose(RUN, [*without, *blind[:-1], *sighted]).verdict == "healthy"
 
 
+def test_a_run_that_no_detector_looked_at_is_undecided():
+    """An empty catalogue is not the default one, and finds nothing healthy."""
+    diagnosis = diagnose(RUN, detectors=())
+    assert (diagnosis.verdict, diagnosis.clean, diagnosis.findings) == ("undecided", (), ())
+
+
 def test_a_failure_counts_however_much_was_not_assessed():
     """Nothing but one column recorded, and that is NaN throughout."""
     run = synthetic.non_finite()

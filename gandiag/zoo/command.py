@@ -44,7 +44,7 @@ def demo(names: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     _run([known[name] for name in dict.fromkeys(names or known)], as_json=as_json, **options)
 
 
-@click.group()
+@click.group(epilog="Example: gandiag zoo train ring8-wgan-gp")
 def zoo() -> None:
     """Train GANs that fail or succeed on purpose; score detectors on them."""
 
