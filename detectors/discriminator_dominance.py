@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import remembered, rolling_mean, spells
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gandiag.findings import Finding
@@ -41,11 +43,12 @@ class DiscriminatorDominance:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    auc: float = 0.98  # none of 18 healthy tuning runs held 0.97 for 400 steps on end
-    window_steps: int = 100  # single steps scatter by 0.04 to 0.11 in healthy tuning runs
-    min_steps: int = 500  # shorter spells are normal early in training
-    min_run_steps: int = 600  # a window and a spell
+    auc: float = threshold(0.98, "none of 18 healthy tuning runs held 0.97 for 400 steps on end")
+    window_steps: int = threshold(100, "single steps scatter by 0.04 to 0.11 in healthy tuning runs")
+    min_steps: int = threshold(500, "shorter spells are normal early in training")
+    min_run_steps: int = threshold(600, "a window and a spell")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import held, remembered, rolling_median, spells
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gandiag.findings import Finding
     from gandiag.run import Run
 
@@ -44,14 +46,15 @@ class Divergence:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    decades: float = 1.5  # healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 0.4
-    stay_decades: float = 0.5  # dates the onset
-    output_floor: float = 1.0  # outputs below this are small on any loss's scale
-    window_steps: int = 100  # single steps jump by a decade, medians of 100 do not
-    warmup_steps: int = 200  # while D's outputs leave zero nothing can be said about growth
-    min_steps: int = 50  # half a window: no single stretch of spikes
-    min_run_steps: int = 400  # the warm-up and two windows
+    decades: float = threshold(1.5, "healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 0.4")
+    stay_decades: float = threshold(0.5, "dates the onset")
+    output_floor: float = threshold(1.0, "outputs below this are small on any loss's scale")
+    window_steps: int = threshold(100, "single steps jump by a decade, medians of 100 do not")
+    warmup_steps: int = threshold(200, "while D's outputs leave zero nothing can be said about growth")
+    min_steps: int = threshold(50, "half a window: no single stretch of spikes")
+    min_run_steps: int = threshold(400, "the warm-up and two windows")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import Spell, held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gandiag.findings import Finding
@@ -41,15 +43,16 @@ class ExplodingGradients:
     code: ClassVar[str] = "exploding-gradients"
     needs: ClassVar[tuple[str, ...]] = ("grad/generator/norm|grad/discriminator/norm",)
     how_to: ClassVar[str] = "attach with gandiag.attach, or log grad/generator/norm and grad/discriminator/norm"
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    ratio: float = 10.0  # healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 5.2
-    failure_ratio: float = 100.0  # our choice: a decade above the warning
-    min_norm: float = 1.0  # below, nothing explodes: gradients come back after they had vanished
-    min_steps: int = 3  # three on end, as a single spike is common and harmless
-    reference_steps: int = 100  # a median over these; the highest one so far is the reference
-    bridge_steps: int = 50  # jumps this close together are one explosion
-    lag_steps: int = 5  # the reference ends this much earlier, so that a jump does not raise it
-    min_run_steps: int = 50  # the reference needs 20 steps
+    ratio: float = threshold(10.0, "healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 5.2")
+    failure_ratio: float = threshold(100.0, "our choice: a decade above the warning")
+    min_norm: float = threshold(1.0, "below, nothing explodes: gradients come back after they had vanished")
+    min_steps: int = threshold(3, "three on end, as a single spike is common and harmless")
+    reference_steps: int = threshold(100, "a median over these; the highest one so far is the reference")
+    bridge_steps: int = threshold(50, "jumps this close together are one explosion")
+    lag_steps: int = threshold(5, "the reference ends this much earlier, so that a jump does not raise it")
+    min_run_steps: int = threshold(50, "the reference needs 20 steps")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import counted, remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gandiag.findings import Finding, Severity
@@ -41,16 +43,22 @@ class ModeCollapse:
     how_to: ClassVar[str] = (
         'pass modes= to attach: a preset such as "ring8_pacgan", "digits", or gandiag.modes.Classifier(...)'
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    # 12 healthy tuning runs on digits stay above 0.81 once they covered the classes, eight collapsed ones below that
-    share: float = 0.8  # effective modes over expected
-    failure_share: float = 0.6  # our choice: four modes of ten lost
-    stay_share: float = 0.85  # dates the onset, and had to be passed before (see grace_steps)
-    high_quality: float = 0.5  # share of samples on a mode of a mixture; below, G has not learned the modes yet
-    bridge_steps: int = 200  # spells this close together are one
-    min_checks: int = 2  # histograms in a row: one alone may be chance
-    grace_steps: int = 2000  # a generator that never covered the modes counts from here on, unless it still gains
-    min_run_steps: int = 200  # four histograms
+    share: float = threshold(
+        0.8, "effective modes over expected: 12 healthy tuning runs stay above 0.81 once they covered the classes"
+    )
+    failure_share: float = threshold(0.6, "our choice: four modes of ten lost")
+    stay_share: float = threshold(0.85, "dates the onset, and had to be passed before (see grace_steps)")
+    high_quality: float = threshold(
+        0.5, "share of samples on a mode of a mixture; below, G has not learned the modes yet"
+    )
+    bridge_steps: int = threshold(200, "spells this close together are one")
+    min_checks: int = threshold(2, "histograms in a row: one alone may be chance")
+    grace_steps: int = threshold(
+        2000, "a generator that never covered the modes counts from here on, unless it still gains"
+    )
+    min_run_steps: int = threshold(200, "four histograms")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

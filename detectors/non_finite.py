@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import remembered, spells
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gandiag.findings import Finding
@@ -42,11 +44,14 @@ class NonFinite:
     code: ClassVar[str] = "non-finite"
     needs: ClassVar[tuple[str, ...]] = ("nonfinite|grad/generator/nonfinite|grad/discriminator/nonfinite",)
     how_to: ClassVar[str] = "attach with gandiag.attach, or log the losses"
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    min_run_steps: int = 1  # one step is enough
-    bridge_steps: int = 100  # single steps this close together are one finding
-    skipped_steps: int = 20  # halved so often, the initial scale of 65,536 is below 0.1: no overflow is left to skip
-    failure_steps: int = 3  # fewer in a row may be a transient that the loop itself repaired
+    min_run_steps: int = threshold(1, "one step is enough")
+    bridge_steps: int = threshold(100, "single steps this close together are one finding")
+    skipped_steps: int = threshold(
+        20, "halved so often, the initial scale of 65,536 is below 0.1: no overflow is left to skip"
+    )
+    failure_steps: int = threshold(3, "fewer in a row may be a transient that the loop itself repaired")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

@@ -11,10 +11,12 @@ import pandas as pd
 from gandiag.findings import Evidence
 
 from .periodicity import strongest_cycle
-from .specification import check_thresholds, finding
+from .specification import check_thresholds, finding, threshold
 from .windows import remembered, spells
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gandiag.findings import Finding
     from gandiag.run import Run
 
@@ -50,14 +52,17 @@ class Oscillation:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    p_value: float = 1e-4  # per window; a run of 20 windows stays below 1 % in all
-    amplitude: float = 0.5  # of the spread of D's outputs within a batch; one of 18 healthy tuning runs passes it, once
-    envelope: float = 0.98  # per cycle; below, the cycle is damped (Dirac-GAN: 1.000 sustained, 0.92 damped)
-    failure_envelope: float = 1.01  # above, it grows
-    window_steps: int = 512  # two steps to a bin; longer windows see slower cycles
-    min_windows: int = 3  # overlapping windows on end, a quarter apart
-    min_run_steps: int = 768  # three windows, overlapping
+    p_value: float = threshold(1e-4, "per window; a run of 20 windows stays below 1 % in all")
+    amplitude: float = threshold(
+        0.5, "of the spread of D's outputs within a batch; one of 18 healthy tuning runs passes it, once"
+    )
+    envelope: float = threshold(0.98, "per cycle; below, the cycle is damped (Dirac-GAN: 1.000 sustained, 0.92 damped)")
+    failure_envelope: float = threshold(1.01, "above, it grows")
+    window_steps: int = threshold(512, "two steps to a bin; longer windows see slower cycles")
+    min_windows: int = threshold(3, "overlapping windows on end, a quarter apart")
+    min_run_steps: int = threshold(768, "three windows, overlapping")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

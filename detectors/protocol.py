@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gandiag.findings import Finding
@@ -16,11 +18,14 @@ class Detector(Protocol):
     """Judges one failure. A frozen dataclass whose fields are its thresholds; pure and causal.
 
     `needs` names the signals it reads; "a|b" means that one of them is enough. `how_to` says how to get them.
+    `not_for` names the loss families to which the rule does not apply, each with the reason. Each threshold is made by
+    `specification.threshold`, which keeps where its default comes from.
     """
 
     code: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     how_to: ClassVar[str]
+    not_for: ClassVar[Mapping[str, str]]
 
     @property
     def min_run_steps(self) -> int:

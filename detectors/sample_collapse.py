@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import counted, held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gandiag.findings import Finding, Severity
     from gandiag.run import Run
 
@@ -43,16 +45,19 @@ class SampleCollapse:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach, or log diversity/ratio: mean pairwise distance of generated over real samples"
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    # 18 healthy tuning runs (digits, ring8, grid25; six losses) stay above 0.87 once trained for 1,000 steps; eight
-    # whose G was made to outrun D have medians of 0.00 to 0.21 from there on
-    ratio: float = 0.5
-    failure_ratio: float = 0.35
-    stay_ratio: float = 0.6  # dates the onset, and had to be passed before (see grace_steps)
-    window_steps: int = 50  # the nearest ratio of single batches scatters by 9 % (digits) to 45 % (ring8)
-    min_steps: int = 50  # a window
-    grace_steps: int = 1000  # a generator that never was diverse counts from here on, unless it still gets more so
-    min_run_steps: int = 200  # before, a generator has hardly left its initial state
+    ratio: float = threshold(0.5, "18 healthy tuning runs stay above 0.87 once trained for 1,000 steps")
+    failure_ratio: float = threshold(
+        0.35, "eight tuning runs whose G was made to outrun D have medians of 0.00 to 0.21"
+    )
+    stay_ratio: float = threshold(0.6, "dates the onset, and had to be passed before (see grace_steps)")
+    window_steps: int = threshold(50, "the nearest ratio of single batches scatters by 9 % (digits) to 45 % (ring8)")
+    min_steps: int = threshold(50, "a window")
+    grace_steps: int = threshold(
+        1000, "a generator that never was diverse counts from here on, unless it still gets more so"
+    )
+    min_run_steps: int = threshold(200, "before, a generator has hardly left its initial state")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

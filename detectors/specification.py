@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gandiag.findings import Evidence, Finding
 from gandiag.signals import describe
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .protocol import Detector
     from .windows import Spell
+
+T = TypeVar("T", int, float)
 
 HEADINGS = ("Sees", "Why it happens", "Misses", "Try", "References")
 
@@ -39,12 +41,18 @@ def specification(detector: Detector | type) -> dict[str, str]:
     return {heading: inspect.cleandoc("\n".join(lines)) for heading, lines in parts.items()}
 
 
+def threshold(default: T, source: str) -> T:
+    """A field of a detector: its default, and where that comes from; `gandiag detectors` shows both."""
+    made: T = field(default=default, metadata={"source": source})
+    return made
+
+
 def check_thresholds(detector: Any) -> None:
     """Raise ValueError for a threshold that is negative or NaN: none may be."""
-    for field in fields(detector):
-        value = getattr(detector, field.name)
+    for each in fields(detector):
+        value = getattr(detector, each.name)
         if not value >= 0:
-            raise ValueError(f"{field.name} must be at least 0, got {value}")
+            raise ValueError(f"{each.name} must be at least 0, got {value}")
 
 
 def remedies(detector: Detector | type) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from .specification import check_thresholds, evidence, finding
+from .specification import check_thresholds, evidence, finding, threshold
 from .windows import held, remembered, rolling_mean, rolling_median, spells
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gandiag.findings import Evidence, Finding
     from gandiag.run import Run
 
@@ -46,14 +48,17 @@ class VanishingGradients:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
+    not_for: ClassVar[Mapping[str, str]] = {}
 
-    ratio: float = 0.01  # of the best window: the hundredfold fall that Arjovsky & Bottou's experiment must show
-    stay_ratio: float = 0.03  # dates the onset
-    saturation: float = 0.01  # sigmoid(logit): a hundredth of the gradient gets through the saturating loss
-    auc: float = 0.9  # D separates; below, fading feedback may be convergence
-    window_steps: int = 100  # single steps of healthy tuning runs vary by a quarter
-    min_steps: int = 50  # half a window: no single stretch of weak steps
-    min_run_steps: int = 200  # two windows: one to have had feedback in
+    ratio: float = threshold(
+        0.01, "of the best window: the hundredfold fall that Arjovsky & Bottou's experiment must show"
+    )
+    stay_ratio: float = threshold(0.03, "dates the onset")
+    saturation: float = threshold(0.01, "sigmoid(logit): a hundredth of the gradient gets through the saturating loss")
+    auc: float = threshold(0.9, "D separates; below, fading feedback may be convergence")
+    window_steps: int = threshold(100, "single steps of healthy tuning runs vary by a quarter")
+    min_steps: int = threshold(50, "half a window: no single stretch of weak steps")
+    min_run_steps: int = threshold(200, "two windows: one to have had feedback in")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

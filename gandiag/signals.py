@@ -1,7 +1,8 @@
 """The one table of signals: name, unit, meaning and which direction is bad.
 
-Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name. Where several
-networks share a role, each has signals of its own beside those of all: `grad/generator.a2b/norm`, `d.patch/auc`.
+Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name, `<class>` for
+the number of a class. Where several networks share a role, each has signals of its own beside those of all:
+`grad/generator.a2b/norm`, `d.patch/auc`.
 Signals with other names may be logged: they are kept and plotted, and no detector reads them.
 """
 
@@ -45,6 +46,42 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("d/fake/max", "D output", "largest output of D on the generated batch"),
     Signal("d/fake/positive", "share", "share of the generated batch that D calls real"),
     Signal("d/auc", "probability", "P(D(real) > D(fake)) within the step, ties half", "both"),
+    Signal(
+        "d/lipschitz",
+        "D output per distance",
+        "largest |D(x) - D(y)| / |x - y| between a real and a generated sample: at least so steep is D",
+        "high",
+    ),
+    Signal("d/held_out/mean", "D output", "mean output of a copy of D on real samples that it is not trained on"),
+    Signal(
+        "d/held_out/auc", "probability", "P(D(training sample) > D(held-out sample)), 0.5 where D knows neither", "high"
+    ),
+    Signal(
+        "d/held_out/gap",
+        "share",
+        "(E D(train) - E D(held out)) / (E D(train) - E D(fake)): 0 no overfitting, 1 held-out looks generated",
+        "high",
+    ),
+    Signal("penalty/norm", "L2", "mean norm of D's gradient by its input, on a penalty's interpolates"),
+    Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
+    Signal("centre/fake/1", "", "mean of the generated batch along a first fixed direction"),
+    Signal("centre/fake/2", "", "mean of the generated batch along a second fixed direction"),
+    Signal("range/real/min", "", "smallest value in the real batch that D was given"),
+    Signal("range/real/max", "", "largest value in the real batch that D was given"),
+    Signal("range/real/constant", "share", "share of values (pixels, columns) that are equal in the whole real batch"),
+    Signal("range/fake/min", "", "smallest value in the generated batch that D was given"),
+    Signal("range/fake/max", "", "largest value in the generated batch that D was given"),
+    Signal(
+        "range/fake/constant", "share", "share of values (pixels, columns) that are equal in the whole generated batch"
+    ),
+    Signal("weights/<net>/at_bound", "share", "share of the weights of <net> that are as large as the largest", "high"),
+    Signal(
+        "weights/<net>/effective_rank",
+        "share",
+        "exp(entropy of the normalised singular values) over full rank, mean of the weight matrices of <net>",
+        "low",
+    ),
+    Signal("weights/<net>/sigma_max", "", "largest singular value among the weight matrices of <net>", "high"),
     Signal("samples/real", "samples", "size of the real batch behind D's outputs, where several processes train"),
     Signal("samples/fake", "samples", "size of the generated batch behind D's outputs, where several processes train"),
     Signal("diversity/fake", "distance", "mean pairwise distance within the generated batch", "low"),
@@ -55,6 +92,19 @@ SIGNALS: tuple[Signal, ...] = (
         "ratio",
         "median distance to the nearest other sample: generated over real",
         "low",
+    ),
+    Signal(
+        "diversity/class/<class>",
+        "ratio",
+        "mean pairwise distance within one class, generated over real, for conditional generators",
+        "low",
+    ),
+    Signal(
+        "bins/effective", "ratio", "effective number of label-free bins (k-means of real samples), over real", "low"
+    ),
+    Signal("bins/lost", "share", "share of real samples in bins that hold hardly any generated ones", "high"),
+    Signal(
+        "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"
     ),
     Signal("modes/captured", "modes", "modes with at least one high-quality sample", "low"),
     Signal("modes/robust", "modes", "modes with at least max(5, a tenth of their share) samples", "low"),
@@ -70,6 +120,10 @@ SIGNALS: tuple[Signal, ...] = (
         "modes whose share is below a tenth of their prior with 99 % confidence",
         "high",
     ),
+    Signal("modes/nearest/effective", "modes", "as modes/effective, every sample counted for its nearest mode", "low"),
+    Signal("modes/nearest/missing", "modes", "as modes/missing, every sample counted for its nearest mode", "high"),
+    Signal("modes/turnover", "share", "total variation distance between successive mode histograms", "high"),
+    Signal("modes/recent_effective", "modes", "exp(entropy) of the mean of the last eight mode histograms", "low"),
     Signal("modes/samples", "samples", "number of generated samples behind the mode histogram"),
     Signal("quality/fid", "", "Fréchet distance of Inception features between generated and real samples", "high"),
     Signal("quality/frechet", "", "Fréchet distance of features between generated and real samples", "high"),
@@ -111,7 +165,7 @@ NETS = ("generator", "discriminator")
 
 
 _ONE_OF_SEVERAL = re.compile(
-    r"^(?P<head>(d|diversity|feedback)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
+    r"^(?P<head>(d|diversity|distance|centre|range|penalty|feedback)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
 )
 
 BESIDE = {
@@ -144,6 +198,8 @@ def describe(name: str) -> Signal:
     for signal in SIGNALS:
         if signal.name == name:
             return signal
+        if signal.name.endswith("/<class>") and name.startswith(head := signal.name.removesuffix("<class>")):
+            return Signal(name, signal.unit, f"class {name.removeprefix(head)}: {signal.meaning}", signal.worse)
         for net in NETS:
             pattern = signal.name.replace("<net>", net)
             layer = name.removeprefix(pattern.removesuffix("<layer>"))
