@@ -1,0 +1,27 @@
+"""Synthetic runs with a known failure at a known step, for tests, notebooks and documentation.
+
+Each function returns an in-memory `Run` whose signals behave as they do in trainings of small GANs: levels
+plus first-order autoregressive noise. They exercise detectors; they are no evidence of how well those do.
+"""
+
+from gandiag.synthetic.failures import (
+    discriminator_dominance,
+    divergence,
+    exploding_gradients,
+    mode_collapse,
+    non_finite,
+    oscillation,
+    vanishing_gradients,
+)
+from gandiag.synthetic.healthy import healthy
+
+__all__ = [
+    "discriminator_dominance",
+    "divergence",
+    "exploding_gradients",
+    "healthy",
+    "mode_collapse",
+    "non_finite",
+    "oscillation",
+    "vanishing_gradients",
+]
