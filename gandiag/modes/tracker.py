@@ -120,9 +120,11 @@ class ModeTracker:
             self._held -= excess
 
     def _both(self, samples: NDArray[Any]) -> Labels:
-        """The labels (B,) beside those of the nearest modes: of a mixture every sample has one of these, (B, 2)."""
-        labels = np.asarray(self.labeller.label(samples))
-        nearest = self.labeller.distance(samples)[1] if isinstance(self.labeller, Mixture) else labels
+        """The labels (B,) beside the nearest modes, which all finite samples of a mixture have: (B, 2)."""
+        labels = nearest = np.asarray(self.labeller.label(samples))
+        if isinstance(self.labeller, Mixture):
+            distances, nearest = self.labeller.distance(samples)
+            nearest = np.where(np.isfinite(distances), nearest, -1)
         return np.stack([labels, nearest], axis=1)
 
     def evaluate(self) -> tuple[dict[str, float], Labels] | None:
