@@ -21,6 +21,10 @@ EVERY = 50
 """Steps between two histograms, as for labelled modes."""
 ENOUGH = 1000
 """Generated samples in a histogram, at least: a cell of average size then has 40."""
+LOST = 0.1
+"""A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
+TELLING = 10
+"""Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
 
@@ -88,10 +92,10 @@ class BinTracker:
         from gandiag.modes import statistics
 
         prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
-        shares = self._now / self._now.sum()
+        shares, expected = self._now / self._now.sum(), self._now.sum() * prior
         signals = {
             "bins/effective": float(statistics.effective(shares) / statistics.effective(prior)),
-            "bins/lost": float(prior[statistics.missing(self._now.astype(np.int64), prior)].sum()),
+            "bins/lost": float(prior[(expected >= TELLING) & (self._now < LOST * expected)].sum()),
         }
         if self._before.any():
             signals["bins/turnover"] = float(statistics.total_variation(shares, self._before / self._before.sum()))

@@ -111,7 +111,7 @@ def steepness(real: np.ndarray, fake: np.ndarray, between: np.ndarray) -> np.nda
     """
     gaps = np.abs(real[:, :, None].astype(np.float64) - fake[:, None, :])
     floor = 1e-6 * between.max(axis=(1, 2), keepdims=True)  # equal samples say nothing
-    slopes: np.ndarray = np.where(between > floor, gaps / between, 0.0).max(axis=(1, 2))
+    slopes: np.ndarray = np.divide(gaps, between, where=between > floor, out=np.zeros_like(gaps)).max(axis=(1, 2))
     return slopes
 
 
