@@ -18,11 +18,11 @@ def networks(seed=0):
     return generator, nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(32, 1))
 
 
-def train(attach, steps, *, data, held_out=None, penalty=False, batch=16):
-    """A critic with WGAN-GP's penalty or without; returns what the last step computed by hand."""
+def train(attach, steps, *, data, held_out=None, penalty=False, batch=16, rate=3e-3):
+    """D with a gradient penalty or without, G with a learning rate; returns what the last step computed by hand."""
     generator, critic = networks()
     attach(generator, critic, **({} if held_out is None else {"held_out": held_out}))
-    optimizers = [torch.optim.Adam(net.parameters(), 3e-3) for net in (generator, critic)]
+    optimizers = torch.optim.Adam(generator.parameters(), rate), torch.optim.Adam(critic.parameters(), 3e-3)
     seen = {}
     for _ in range(steps):
         real = data[torch.randint(len(data), (batch,))]
@@ -63,23 +63,23 @@ def test_values_equal_those_computed_by_hand(tmp_path):
 
 
 def test_a_discriminator_that_learns_by_heart_is_told_from_one_that_does_not(tmp_path):
-    """Trained on eight samples D knows them from others of the same law; trained on many it does not."""
+    """Trained on three samples, G standing still, D knows them from others; trained on many it does not."""
     torch.manual_seed(1)
     held_out = torch.randn(300, 2)
     gaps = {}
-    for size in (8, 20_000):
+    for size in (3, 20_000):
         with_options = []
 
         def attach(generator, critic, size=size, made=with_options, **options):
             made.append(gandiag.attach(generator, critic, tmp_path / f"run{size}", max_overhead=None, **options))
 
-        train(attach, 1500, data=torch.randn(size, 2), held_out=held_out, batch=64)
+        train(attach, 800, data=torch.randn(size, 2), held_out=held_out, batch=64, rate=0.0)
         with_options[0].close()
         run = Run.open(tmp_path / f"run{size}")
         assert run.meta["faults"] == []
-        assert run.series("d/held_out/auc").index.tolist() == list(range(50, 1501, 50))
+        assert run.series("d/held_out/auc").index.tolist() == list(range(50, 801, 50))
         gaps[size] = run.series("d/held_out/auc").tail(10).mean()
-    assert gaps[8] > 0.65
+    assert gaps[3] > 0.65
     assert abs(gaps[20_000] - 0.5) < 0.06
 
 
