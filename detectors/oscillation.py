@@ -165,6 +165,7 @@ class Oscillation:
         return [self._finding(frame, spell) for spell, frame in kept]
 
     def _finding(self, frame: pd.DataFrame, spell: Spell) -> Finding:
+        frame = frame[frame["size"] >= 1]
         last, settled = frame.iloc[-1], frame.iloc[3:]  # earlier windows hold the cycle's beginning, which grows
         envelope = float((settled if len(settled) else frame)["envelope"].median())
         grows = len(settled) >= self.min_windows and envelope > self.failure_envelope
