@@ -21,8 +21,8 @@ __all__ = [
     "PathAngle",
     "Signature",
     "SignatureRules",
+    "classify",
     "duality_gap",
     "game_spectrum",
     "path_angle",
-    "classify",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -176,7 +176,7 @@ def _trainable(network: nn.Module, player: str) -> list[nn.Parameter]:
     return weights
 
 
-def _checked(returned: tuple[Tensor, Tensor], where: str) -> tuple[Tensor, Tensor]:
+def _checked(returned: Any, where: str) -> tuple[Tensor, Tensor]:
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         size = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
         raise ValueError(f"losses must return (loss_d, loss_g), found {type(returned).__name__}{size}")

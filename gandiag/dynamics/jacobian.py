@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -113,7 +113,7 @@ def arnoldi(jacobian: Jacobian, k: int, which: str, seed: int = 0) -> Eigenvalue
     return Eigenvalues(values=_sorted(values), complete=True)
 
 
-def _sorted(values: NDArray[np.complex128]) -> NDArray[np.complex128]:
+def _sorted(values: NDArray[Any]) -> NDArray[np.complex128]:
     """Largest first; of a pair, the one above the real axis."""
     complex_values = np.asarray(values, dtype=np.complex128)
     return complex_values[np.lexsort((-complex_values.imag, -np.abs(complex_values).round(12)))]

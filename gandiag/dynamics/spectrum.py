@@ -136,8 +136,9 @@ def _without_rounding(values: NDArray[np.complex128], precision: float) -> NDArr
     """Eigenvalues with what rounding leaves of a zero set to 0; those that are 0 themselves are left out."""
     smallest = math.sqrt(precision) * float(np.abs(values).max(initial=0.0))
     real, imaginary = (np.where(np.abs(part) <= smallest, 0.0, part) for part in (values.real, values.imag))
-    clean: NDArray[np.complex128] = real + 1j * imaginary
-    return clean[clean != 0]
+    clean = real + 1j * imaginary
+    kept: NDArray[np.complex128] = clean[clean != 0]
+    return kept
 
 
 def _rotation(values: NDArray[np.complex128]) -> float:

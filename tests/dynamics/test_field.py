@@ -125,22 +125,23 @@ def test_buffers_are_interpolated_between_the_checkpoints_and_not_beyond():
         return losses(g, d)
 
     path_angle(GameField(generator, discriminator, noted), first, points=3, ends=(-0.5, 1.5))
-    variances, biases = (np.array(column) - column[-2 if n else -1] for n, column in enumerate(zip(*seen, strict=True)))
-    assert variances[-3:] == pytest.approx([100, 50, 0], abs=1e-4)
-    assert biases[-3:] - biases[-2] == pytest.approx([1, 0, -1], abs=1e-5)
+    variances, biases = np.array(seen[-3:]).T  # at a = -0.5, 0.5 and 1.5
+    end, bias = float(last[0]["1.running_var"][0]), float(last[0]["0.bias"][0])
+    assert variances == pytest.approx([end + 100, end + 50, end], rel=1e-5)
+    assert biases == pytest.approx([bias + 1.5, bias + 0.5, bias - 0.5], abs=1e-5)
 
 
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
         (lambda g, d: g.w.sum() * d.w.sum(), "losses must return (loss_d, loss_g), found Tensor"),
-        (lambda g, d: (g.w.sum(),), "losses must return (loss_d, loss_g), found tuple of 1"),
-        (lambda g, d: (1.0, g.w.sum()), "loss_d must be a tensor, found float"),
+        (lambda g, _: (g.w.sum(),), "losses must return (loss_d, loss_g), found tuple of 1"),
+        (lambda g, _: (1.0, g.w.sum()), "loss_d must be a tensor, found float"),
         (lambda g, d: (g.w.expand(8) * d.w, g.w), "loss_d must be one number, found shape (8,): take its mean"),
         (lambda g, d: (g.w * d.w, g.w.detach()), "loss_g depends on no weight"),
         (lambda g, d: (g.w * d.w, g.w.log()), "loss_g is nan at the checkpoint"),
         (lambda g, d: (g.w * d.w, d.w), "loss_g does not depend on the generator that losses was called with"),
-        (lambda g, d: (g.w, g.w), "loss_d does not depend on the discriminator"),
+        (lambda g, _: (g.w, g.w), "loss_d does not depend on the discriminator"),
     ],
 )
 def test_losses_that_are_none_are_named(bad, said):

@@ -43,7 +43,7 @@ def test_dirac_gan_has_the_eigenvalues_of_the_closed_form(name):
     """Mescheder et al. 2018, with the sign of losses; a double eigenvalue keeps half of the digits."""
     losses, expected = ROWS[name]
     found = game_spectrum(game(losses), point(0.0, 0.0))
-    assert found.eigenvalues == pytest.approx(sorted(expected, key=lambda l: (-abs(l), -l.imag)), abs=1e-7)
+    assert found.eigenvalues == pytest.approx(sorted(expected, key=lambda value: (-abs(value), -value.imag)), abs=1e-7)
     assert found.gradient_norm == pytest.approx(0)
     assert (found.weights, found.method, found.products) == (2, "dense", 2)
 
