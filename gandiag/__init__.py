@@ -31,7 +31,7 @@ _HOMES = {
     "Run": "gandiag.run",
     "RunError": "gandiag.run",
 }
-_SUBMODULES = ("detectors", "modes", "quality", "synthetic")
+_SUBMODULES = ("detectors", "dynamics", "modes", "quality", "synthetic")
 __all__ = ["Callback", "Diagnosis", "Finding", "Quality", "Run", "RunError", "__version__", "attach", "diagnose"]
 
 

@@ -55,6 +55,20 @@ def test_the_quickstart_notebook_runs_and_finds_the_collapse():
     assert "failure sample-collapse from step" in printed
 
 
+def test_the_code_of_the_page_on_dynamics_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    """A loop that saves two checkpoints, and each instrument on them."""
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "dynamics.md").read_text()
+    code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {}
+    for block in code:
+        exec(compile(block, "docs/dynamics.md", "exec"), names)  # noqa: S102 - the page's own code
+    assert capsys.readouterr().out.count("\n") >= 3
+    assert names["path"].signature.kind in ("attraction", "rotation", "mixture", "undecided")
+    assert len(names["spectrum"].eigenvalues) == names["spectrum"].weights == 75
+    assert names["gap"].gap == names["gap"].worst_discriminator - names["gap"].worst_generator > 0
+
+
 def test_the_readme_names_every_failure_and_command():
     """The table of codes is the catalogue; the commands exist."""
     text = (ROOT / "README.md").read_text()
