@@ -64,7 +64,7 @@ STABILITY = (
         change="let both players also shrink both gradients",
         code="slopes = [*torch.autograd.grad(loss_G, [*G.parameters()], create_graph=True),\n"
         "          *torch.autograd.grad(loss_D, [*D.parameters()], create_graph=True)]\n"
-        "loss_G = loss_G + 0.05 * sum(s.square().sum() for s in slopes)  # loss_D alike",
+        "loss_G = loss_G + 0.05 * sum(s.square().sum() for s in slopes)  # loss_D alike; backward(retain_graph=True)",
         why="The added term pulls straight to where both gradients are zero, across the rotation.",
         cost="a second backward pass through both networks; it is drawn to any point at rest, good or bad",
         cost_level=2,
