@@ -36,7 +36,8 @@ def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
     A finding explains another when a mechanism leads from the one failure to the other, the cause's onset is not
     after the effect's by more than what onsets can resolve (100 steps, or 5 % of the step where that is more), and
     the cause was not over for longer than it had lasted. Told are the findings that make the verdict (those that
-    still hold, and failures) and what led to them; remarks, and warnings that passed without a consequence, are not.
+    still hold, and failures), what led to them and what followed; remarks, and warnings that passed by themselves, are
+    not.
 
     Parameters
     ----------
@@ -104,16 +105,22 @@ def _as_link(mechanism: Mechanism, cause: int, effect: int) -> Link:
 
 
 def _told(episodes: list[_Episode], links: list[Link]) -> dict[int, _Episode]:
-    """The episodes that make the verdict, or all where none does, and everything that led to them, by place."""
-    by_place = {e.place: e for e in episodes}
-    waiting = [e.place for e in episodes if e.serious] or list(by_place)
-    told: dict[int, _Episode] = {}
+    """The episodes that make the verdict, or all where none does, what led to them and what followed, by place."""
+    verdict = {e.place for e in episodes if e.serious} or {e.place for e in episodes}
+    causes = _reached(verdict, [(link.effect, link.cause) for link in links])
+    told = _reached(causes, [(link.cause, link.effect) for link in links])
+    return {e.place: e for e in episodes if e.place in told}
+
+
+def _reached(places: set[int], edges: list[tuple[int, int]]) -> set[int]:
+    """The places and all that edges lead to from them."""
+    reached, waiting = set[int](), list(places)
     while waiting:
         place = waiting.pop()
-        if place not in told:
-            told[place] = by_place[place]
-            waiting += [link.cause for link in links if link.effect == place]
-    return told
+        if place not in reached:
+            reached.add(place)
+            waiting += [b for a, b in edges if a == place]
+    return reached
 
 
 def _nearest_causes(told: dict[int, _Episode], links: list[Link]) -> dict[int, int]:

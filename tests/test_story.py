@@ -141,12 +141,13 @@ def test_spells_of_one_failure_close_together_are_one():
     assert tell(again).root == SEVERAL
 
 
-def test_a_warning_that_passed_is_told_only_if_it_led_to_something():
-    """It is no rival to the failure at hand, but it may be its cause."""
+def test_a_warning_that_passed_is_told_only_if_linked():
+    """It is no rival to the failure at hand, but it may be its cause or its effect."""
     failure = spell("mode-collapse", 3000)
     assert tell([passed("oscillation", 300, 600), failure]).root == "mode-collapse"
     weak = passed("discriminator-too-weak", 1500, 2900)
     assert tell([weak, failure]).root == "discriminator-too-weak"
+    assert tell([failure, passed("mode-hopping", 3500, 4000)]).chains == ((0, 1),)
     alone = [passed("oscillation", 300, 600)]
     assert tell(alone).root == "oscillation"
 
