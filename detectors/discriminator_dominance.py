@@ -31,9 +31,11 @@ class DiscriminatorDominance:
     Misses:
         A D that remembers its training data while G fools it: that shows on held-out data only.
     Try:
-        - give D a lower learning rate, or fewer steps per step of G
-        - regularise D: R1 (gamma 0.1 to 10), spectral normalisation, instance noise, augmentation for small data
-        - compare range, dtype and padding of real and generated batches
+        - match-inputs
+        - train-d-less
+        - r1-penalty
+        - spectral-norm
+        - instance-noise
     References:
         Arjovsky & Bottou 2017; Heusel et al. 2017 (two time-scales); Karras et al. 2020 (augmentation).
     """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.findings import DetectorError, Diagnosis, Finding, NotAssessed, Verdict
+from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.missing import END, blind, what_is_missing
+from gandiag.remedy import offered
+from gandiag.story import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from gandiag.run import Run
 
 ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
-"""Of each of these groups one failure at least must have been looked for before a run is called healthy."""
+"""Of each of these groups one failure at least must have been looked for before a run is called healthy.
+
+A group none of whose rules applies to the run's loss family is left out: that a rule does not apply is a fact about the
+loss, not a gap in the record, so nothing that could be recorded would ever close it, and the run would stay undecided
+for ever. Whatever does apply must have been looked for: a group with one rule that does not apply and another whose
+signals are missing stays open. Where no group applies at all nothing essential was looked at, and nothing is decided.
+"""
 
 
 def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis:
@@ -31,7 +39,8 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
     Returns
     -------
     Diagnosis
-        With `not_assessed` for every failure whose signals are missing, too short or ended early. A detector that
+        With `not_assessed` for every failure whose signals are missing, too short or ended early, `not_applicable`
+        for those that the run's loss family excludes, and findings with the remedies that fit it. A detector that
         raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
         most of the last tenth, were not recorded; `missing` says what the record lacks.
     """
@@ -39,6 +48,32 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
         from gandiag.detectors import DETECTORS
 
         detectors = DETECTORS
+    not_applicable = _not_applicable(detectors, run.loss_family)
+    excluded = {n.code for n in not_applicable}
+    findings, not_assessed, errors = _asked(run, [d for d in detectors if d.code not in excluded])
+    findings.sort(key=lambda f: (f.onset_step, f.last_step))
+    unseen = {n.code for n in not_assessed} | {e.code for e in errors}
+    out = {f.code for f in findings} | unseen | excluded
+    looked_for = {d.code for d in detectors} - {n.code for n in not_assessed} - excluded
+    decided = not errors and not blind(run) and _essentials(looked_for, excluded)
+    return Diagnosis(
+        verdict=_verdict(findings, decided=decided),
+        decided=decided,
+        findings=tuple(findings),
+        story=tell(findings, unseen),
+        clean=tuple(d.code for d in detectors if d.code not in out),
+        not_assessed=tuple(not_assessed),
+        not_applicable=not_applicable,
+        errors=tuple(errors),
+        missing=what_is_missing(run),
+        last_step=run.last_step,
+        last_healthy_step=_last_healthy_step(findings, run),
+        provenance=_provenance(detectors),
+    )
+
+
+def _asked(run: Run, detectors: Sequence[Detector]) -> tuple[list[Finding], list[NotAssessed], list[DetectorError]]:
+    """What each detector found, could not assess, or broke on."""
     findings: list[Finding] = []
     not_assessed: list[NotAssessed] = []
     errors: list[DetectorError] = []
@@ -50,26 +85,21 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
             found = detector(run)
             if not found and (doubt := _doubt(run, detector)):
                 not_assessed.append(doubt)
-            findings += found
+            findings += [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in found]
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
-    out = {f.code for f in findings} | {n.code for n in not_assessed} | {e.code for e in errors}
-    findings.sort(key=lambda f: (f.onset_step, f.last_step))
-    clean = tuple(d.code for d in detectors if d.code not in out)
-    looked_for = {d.code for d in detectors} - {n.code for n in not_assessed}
-    decided = not errors and not blind(run) and all(looked_for.intersection(group) for group in ESSENTIAL)
-    return Diagnosis(
-        verdict=_verdict(findings, decided=decided),
-        decided=decided,
-        findings=tuple(findings),
-        clean=clean,
-        not_assessed=tuple(not_assessed),
-        errors=tuple(errors),
-        missing=what_is_missing(run),
-        last_step=run.last_step,
-        last_healthy_step=_last_healthy_step(findings, run),
-        provenance=_provenance(detectors),
-    )
+    return findings, not_assessed, errors
+
+
+def _not_applicable(detectors: Sequence[Detector], family: str) -> tuple[NotApplicable, ...]:
+    found = ((d.code, d.not_for.get(family)) for d in detectors)
+    return tuple(NotApplicable(code=code, reason=reason) for code, reason in found if reason)
+
+
+def _essentials(looked_for: set[str], excluded: set[str]) -> bool:
+    """Whether each group of `ESSENTIAL` that applies was looked for, and at least one was."""
+    groups = [set(group) for group in ESSENTIAL if not excluded.issuperset(group)]
+    return bool(groups) and all(looked_for & group for group in groups)
 
 
 def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:

@@ -19,10 +19,9 @@ from gandiag.detectors import DETECTORS
 ROOT = Path(__file__).parent.parent
 MODULES = ["gandiag", *(m.name for m in pkgutil.walk_packages(gandiag.__path__, "gandiag."))]
 MODULES += [
-    f"gandiag.{folder}.{path.stem}"  # the mapped folders, which pkgutil does not walk
-    for folder in ("detectors", "reports")
-    for path in sorted((ROOT / folder).glob("*.py"))
-    if path.stem != "__init__"
+    ".".join(("gandiag", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+    for folder in ("detectors", "reports")  # mapped, so that pkgutil does not walk them
+    for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS, Detector, specification
 from gandiag.detectors.specification import HEADINGS, remedies
+from gandiag.families import FAMILIES
 from gandiag.judging import diagnose
 from gandiag.live import History, Judge
 from gandiag.signals import describe
@@ -108,7 +109,8 @@ def test_each_failure_is_found_in_its_run(code, seed):
         assert finding.ongoing
         assert finding.summary
         assert finding.mechanism
-        assert finding.remedies
+        assert 1 <= len(finding.remedies) <= 3
+        assert all(remedy.fits(run.loss_family) for remedy in finding.remedies)
         assert set(finding.columns) & set(run.scalars)
         for fact in finding.evidence:
             assert fact.value < fact.threshold if fact.comparison == "below" else fact.value > fact.threshold, fact
@@ -261,14 +263,23 @@ def test_healthy_runs_recorded_seldom_are_not_called_failing():
 
 @EVERY
 def test_the_docstring_is_a_complete_specification(detector):
-    """A summary of one line and every heading, none of them empty, with at least one remedy."""
+    """A summary of one line and every heading, none of them empty, and no remedy named twice."""
     parts = specification(detector)
     assert tuple(parts) == ("Summary", *HEADINGS)
     assert all(parts.values())
     assert len(parts["Summary"].splitlines()) == 1
-    assert 1 <= len(remedies(detector)) <= 5
-    assert all(len(remedy) > 20 for remedy in remedies(detector))
+    assert len({remedy.name for remedy in remedies(detector)}) == len(remedies(detector))
     assert detector.how_to
+
+
+@EVERY
+@pytest.mark.parametrize("family", [*FAMILIES, "unknown"])
+def test_there_is_something_to_try_under_every_loss(detector, family):
+    """At least one remedy fits each loss family to which the rule applies, and the families it names exist."""
+    assert set(detector.not_for) <= {*FAMILIES, "unknown"}
+    assert all(len(reason) > 20 for reason in detector.not_for.values())
+    if family not in detector.not_for:
+        assert any(remedy.fits(family) for remedy in remedies(detector))
 
 
 @EVERY

@@ -63,7 +63,7 @@ def judge(corpus: Corpus, entry: Entry) -> Judged:
         entry=entry,
         verdict=diagnosis.verdict,
         alarms={**found, **raised},
-        not_assessed=frozenset({n.code for n in diagnosis.not_assessed} | silent),
+        not_assessed=frozenset({n.code for n in (*diagnosis.not_assessed, *diagnosis.not_applicable)} | silent),
         crashed=frozenset(e.code for e in diagnosis.errors),
     )
 
