@@ -9,24 +9,28 @@ import numpy as np
 
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotAssessed, Verdict
 from gandiag.missing import END, blind, what_is_missing
+from gandiag.policy import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.detectors import Detector
+    from gandiag.policy import PolicyLike
     from gandiag.run import Run
 
 ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
 """Of each of these groups one failure at least must have been looked for before a run is called healthy."""
 
 
-def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis:
+def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> Diagnosis:
     """Judge what a run recorded.
 
     Parameters
     ----------
     run : the run, whole or as far as it was recorded
     detectors : instances with their thresholds, by default all of `gandiag.detectors.DETECTORS`
+    policy : a TOML file that sets thresholds, over those of the nearest pyproject.toml; or a `gandiag.Policy`, with
+        which no file is read. What was set in `detectors` stays, see `gandiag.policy`
 
     Returns
     -------
@@ -34,13 +38,16 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
         With `not_assessed` for every failure whose signals are missing, too short or ended early. A detector that
         raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
         most of the last tenth, were not recorded; `missing` says what the record lacks.
-    """
-    if detectors is None:
-        from gandiag.detectors import DETECTORS
 
-        detectors = DETECTORS
+    Raises
+    ------
+    PolicyError
+        A ValueError, when a policy cannot be read or makes no sense.
+    """
+    selection = read_policy(policy).selection(detectors)
+    detectors = selection.detectors
     findings: list[Finding] = []
-    not_assessed: list[NotAssessed] = []
+    not_assessed = list(selection.not_assessed())
     errors: list[DetectorError] = []
     for detector in detectors:
         if reason := _obstacle(run, detector):
@@ -68,7 +75,7 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
         missing=what_is_missing(run),
         last_step=run.last_step,
         last_healthy_step=_last_healthy_step(findings, run),
-        provenance=_provenance(detectors),
+        provenance=_provenance(detectors) | selection.provenance(),
     )
 
 

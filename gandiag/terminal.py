@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -85,16 +84,6 @@ def print_explanation(detector: Detector) -> None:
 def _flowing(text: str) -> str:
     """Text with its line breaks left to the terminal, but for bullet points."""
     return " ".join(text.split()).replace(" - ", "\n- ") if text.startswith("- ") else " ".join(text.split())
-
-
-def print_detectors(detectors: Sequence[Detector]) -> None:
-    """A table of codes, needs and thresholds."""
-    table = Table("code", "needs", "thresholds", show_lines=True)
-    for detector in detectors:
-        needs = "\n".join(n.replace("|", " or ") for n in detector.needs)
-        thresholds = "\n".join(f"{k} = {v:g}" for k, v in asdict(detector).items())  # type: ignore[call-overload]
-        table.add_row(detector.code, needs, thresholds)
-    Console().print(table)
 
 
 def coloured(word: str) -> Text:
