@@ -92,7 +92,7 @@ class Selection:
     def not_assessed(self) -> Iterator[NotAssessed]:
         """An entry for each failure that is not looked for because a file says so."""
         for code, origin in self.off.items():
-            how_to = f"remove enabled = false from {code} there, or overrule it in a policy file"
+            how_to = f"remove enabled = false of {code} there, or overrule it in a policy file"
             yield NotAssessed(code=code, reason=f"switched off by {origin}", how_to=how_to)
 
     def provenance(self) -> dict[str, Any]:
