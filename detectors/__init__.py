@@ -1,7 +1,8 @@
 """One file per failure: what is judged, on what, and from where on.
 
 `DETECTORS` is the catalogue in report order, with default thresholds. To change one, pass
-`dataclasses.replace(detector, field=value)` to `gandiag.diagnose` or `gandiag.attach(detectors=...)`.
+`dataclasses.replace(detector, field=value)` to `gandiag.diagnose` or `gandiag.attach(detectors=...)`, or set it in a
+policy file, see `gandiag.policy`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.missing import END, blind, what_is_missing
+from gandiag.policy import read_policy
 from gandiag.remedy import offered
 from gandiag.story import tell
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.detectors import Detector
+    from gandiag.policy import PolicyLike
     from gandiag.run import Run
 
 ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
@@ -28,13 +30,15 @@ signals are missing stays open. Where no group applies at all nothing essential 
 """
 
 
-def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis:
+def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> Diagnosis:
     """Judge what a run recorded.
 
     Parameters
     ----------
     run : the run, whole or as far as it was recorded
     detectors : instances with their thresholds, by default all of `gandiag.detectors.DETECTORS`
+    policy : a TOML file that sets thresholds, over those of the nearest pyproject.toml; or a `gandiag.Policy`, with
+        which no file is read. What was set in `detectors` stays, see `gandiag.policy`
 
     Returns
     -------
@@ -43,32 +47,35 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
         for those that the run's loss family excludes, and findings with the remedies that fit it. A detector that
         raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
         most of the last tenth, were not recorded; `missing` says what the record lacks.
-    """
-    if detectors is None:
-        from gandiag.detectors import DETECTORS
 
-        detectors = DETECTORS
-    not_applicable = _not_applicable(detectors, run.loss_family)
+    Raises
+    ------
+    PolicyError
+        A ValueError, when a policy cannot be read or makes no sense.
+    """
+    selection = read_policy(policy).selection(detectors)
+    not_applicable = _not_applicable(selection.detectors, run.loss_family)
     excluded = {n.code for n in not_applicable}
-    findings, not_assessed, errors = _asked(run, [d for d in detectors if d.code not in excluded])
+    findings, not_assessed, errors = _asked(run, [d for d in selection.detectors if d.code not in excluded])
+    not_assessed = [*selection.not_assessed(), *not_assessed]
     findings.sort(key=lambda f: (f.onset_step, f.last_step))
     unseen = {n.code for n in not_assessed} | {e.code for e in errors}
     out = {f.code for f in findings} | unseen | excluded
-    looked_for = {d.code for d in detectors} - {n.code for n in not_assessed} - excluded
+    looked_for = {d.code for d in selection.detectors} - {n.code for n in not_assessed} - excluded
     decided = not errors and not blind(run) and _essentials(looked_for, excluded)
     return Diagnosis(
         verdict=_verdict(findings, decided=decided),
         decided=decided,
         findings=tuple(findings),
         story=tell(findings, unseen),
-        clean=tuple(d.code for d in detectors if d.code not in out),
+        clean=tuple(d.code for d in selection.detectors if d.code not in out),
         not_assessed=tuple(not_assessed),
         not_applicable=not_applicable,
         errors=tuple(errors),
         missing=what_is_missing(run),
         last_step=run.last_step,
         last_healthy_step=_last_healthy_step(findings, run),
-        provenance=_provenance(detectors),
+        provenance=_provenance(selection.detectors) | selection.provenance(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -102,16 +101,6 @@ def _print_remedy(console: Console, remedy: Remedy) -> None:
     for name, text in remedy.facts():
         console.print(Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 8)))
     console.print()
-
-
-def print_detectors(detectors: Sequence[Detector]) -> None:
-    """A table of codes, needs and thresholds."""
-    table = Table("code", "needs", "thresholds", show_lines=True)
-    for detector in detectors:
-        needs = "\n".join(n.replace("|", " or ") for n in detector.needs)
-        thresholds = "\n".join(f"{k} = {v:g}" for k, v in asdict(detector).items())  # type: ignore[call-overload]
-        table.add_row(detector.code, needs, thresholds)
-    Console().print(table)
 
 
 def coloured(word: str) -> Text:

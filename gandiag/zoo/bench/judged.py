@@ -52,11 +52,12 @@ def judge(corpus: Corpus, entry: Entry) -> Judged:
     Raises RunError when the run or its gradients are damaged.
     """
     from gandiag.judging import diagnose
+    from gandiag.policy import Policy
     from gandiag.run import Run
 
     run_dir = corpus.run_dir(entry)
     run = Run.open(run_dir)
-    diagnosis = diagnose(run)
+    diagnosis = diagnose(run, policy=Policy())  # the defaults are measured, whatever the current directory says
     found = _found(diagnosis)
     raised, silent = _raised(run, Evidence(run, read_gradients(run_dir / "gradients.npz")))
     return Judged(
