@@ -27,6 +27,11 @@ FAILURES = {  # by the code to be found: a run with that failure
     "sample-collapse": synthetic.mode_collapse,
     "oscillation": synthetic.oscillation,
     "divergence": synthetic.divergence,
+    "dead-layer": synthetic.dead_layer,
+    "discriminator-too-weak": synthetic.discriminator_too_weak,
+    "discriminator-overfitting": synthetic.discriminator_overfitting,
+    "memorisation": synthetic.memorisation,
+    "critic-constraint": synthetic.critic_constraint,
 }
 
 CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must have been found
@@ -38,6 +43,11 @@ CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must
     "sample-collapse": 150,
     "oscillation": 5 * 512 // 4,
     "divergence": 700,  # of which 400 for the growth from one of its thresholds to the other
+    "dead-layer": 250,
+    "discriminator-too-weak": 400,
+    "discriminator-overfitting": 300,
+    "memorisation": 600,
+    "critic-constraint": 450,
 }
 
 
@@ -158,7 +168,7 @@ def test_gaps_hide_no_failure(code):
 def test_a_signal_without_a_single_value_is_not_assessed(detector):
     """All-NaN columns are as good as none: the failure is named with its signals, and not called clean."""
     run = synthetic.healthy()
-    names = [n for need in detector.needs for n in need.split("|")]
+    names = [n for need in detector.needs for pattern in need.split("|") for n in run.names(pattern)]
     diagnosis = diagnose(with_signals(run, **dict.fromkeys(names, np.nan)))
     assert diagnosis.errors == diagnosis.findings == ()
     entry = next(n for n in diagnosis.not_assessed if n.code == detector.code)
