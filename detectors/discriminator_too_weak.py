@@ -125,11 +125,12 @@ class DiscriminatorTooWeak:
         found = []
         for spell in spells((differences > 1).any(axis=1), min_steps=self.min_steps, lead_steps=self.window_steps // 2):
             seen = differences.loc[spell.certain]
-            plain = str(seen.idxmax())
+            plain = seen.drop(WORSE)
+            said = SAYS[str(plain.idxmax()) if (plain > 1).any() else WORSE]
             inside = differences.loc[spell.onset : spell.last].drop(columns=WORSE)
             severe = bool(spells((inside > self.failure).any(axis=1), min_steps=self.min_steps))
             severity: Severity = "failure" if severe else "warning"
-            summary = f"D does not tell real from generated from step {spell.onset:,}, {SAYS[plain]}"
+            summary = f"D does not tell real from generated from step {spell.onset:,}, {said}"
             facts = (
                 evidence(right, self.right, "below", spell.certain, "d/auc above 0.5, mean"),
                 *(self._fact(run, str(name), spell.certain) for name, score in seen.items() if score > 1),

@@ -51,7 +51,8 @@ class Memorisation:
     code: ClassVar[str] = "memorisation"
     needs: ClassVar[tuple[str, ...]] = (C_T, AUTHPCT, CALIBRATION)
     how_to: ClassVar[str] = (
-        'pass quality=gandiag.Quality(training_samples, held_out=other_real_samples, metrics=["copying"]) to attach'
+        "pass quality=gandiag.Quality(reference=, held_out=, metrics=['copying']) to attach: training samples, and "
+        "real ones that G is not trained on"
     )
     not_for: ClassVar[Mapping[str, str]] = {}
 

@@ -314,6 +314,14 @@ def test_thresholds_are_fixed_and_checked(detector):
         ("oscillation", {"p_value": 1.5}, "p_value must lie in .*, got 1.5"),
         ("oscillation", {"window_steps": 100}, "window_steps must be at least 256, got 100"),
         ("divergence", {"stay_decades": 2.0}, "got 2.0 and 1.5"),
+        ("dead-layer", {"stay": 0.5}, "stay must be at least 1, got 0.5"),
+        ("discriminator-too-weak", {"reversed_auc": 0.6}, "got 0.6"),
+        ("discriminator-too-weak", {"diversity": 1.0}, "got 1.0"),
+        ("discriminator-too-weak", {"failure": 0.5}, "failure must be at least 1, got 0.5"),
+        ("discriminator-overfitting", {"auc": 0.5}, r"auc must lie in \(0.5, 1\), got 0.5"),
+        ("discriminator-overfitting", {"min_checks": 0}, "min_checks must be at least 1, got 0"),
+        ("memorisation", {"min_checks": 0}, "min_checks must be at least 1, got 0"),
+        ("critic-constraint", {"steeper": 1.0}, "steeper must be above 1, got 1.0"),
     ],
 )
 def test_thresholds_that_contradict_each_other_are_refused(code, changes, message):
