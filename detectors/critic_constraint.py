@@ -12,7 +12,7 @@ from gandiag.findings import Evidence
 
 from .layers import layer_levels
 from .specification import check_thresholds, finding, threshold
-from .windows import remembered, rolling_median, side_by_side, spells, value_at
+from .windows import remembered, rolling_mean, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ class CriticConstraint:
         return tuple(rules)
 
     def _penalty(self, run: Run) -> _Rule:
-        norms = rolling_median(run.series(PENALTY), self.window_steps)
+        norms = rolling_mean(run.series(PENALTY), self.window_steps)
         score = np.abs(np.log(norms.clip(lower=1e-12))) / np.log(self.penalty_factor)
         if len(norms):
             settled = norms.index >= norms.index[0] + self.grace_steps
@@ -126,7 +126,8 @@ class CriticConstraint:
         return _Rule(PENALTY, norms, score, self.penalty_factor, 1 / self.penalty_factor, says)
 
     def _lipschitz(self, run: Run) -> _Rule:
-        levels = rolling_median(run.series(LIPSCHITZ), self.window_steps)
+        seen = run.series(LIPSCHITZ)
+        levels = 10 ** rolling_mean(np.log10(seen[seen > 0]), self.window_steps)  # a mean that single extremes spare
         first = levels.index[0] + self.reference_steps if len(levels) else 0
         ratio = (levels / levels.loc[:first].max()).loc[first + 1 :]
         decades = np.log10(ratio.clip(lower=1e-12))

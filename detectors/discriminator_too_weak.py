@@ -100,7 +100,7 @@ class DiscriminatorTooWeak:
         frame = side_by_side(
             {
                 APART: rolling_mean(_relative_energy(run), self.window_steps) / self.energy,
-                ALIKE: (1 - rolling_median(run.series("diversity/ratio"), self.window_steps)) / (1 - self.diversity),
+                ALIKE: (1 - rolling_mean(run.series("diversity/ratio"), self.window_steps)) / (1 - self.diversity),
                 REVERSED: (0.5 - rolling_mean(auc, self.window_steps)) / (0.5 - self.reversed_auc),
                 WORSE: self._worse(run),
             }
@@ -145,7 +145,7 @@ class DiscriminatorTooWeak:
             values = rolling_mean(_relative_energy(run), window)
             return evidence(values, self.energy, "above", step, "distance/energy / diversity/real")
         if difference == ALIKE:
-            return evidence(rolling_median(run.series("diversity/ratio"), window), self.diversity, "below", step)
+            return evidence(rolling_mean(run.series("diversity/ratio"), window), self.diversity, "below", step)
         if difference == REVERSED:
             return evidence(rolling_mean(run.series("d/auc"), window), self.reversed_auc, "below", step)
         label = "distance/energy above its best, standard deviations"
