@@ -7,9 +7,14 @@ policy file, see `gandiag.policy`.
 
 from __future__ import annotations
 
+from .critic_constraint import CriticConstraint
+from .dead_layer import DeadLayer
 from .discriminator_dominance import DiscriminatorDominance
+from .discriminator_overfitting import DiscriminatorOverfitting
+from .discriminator_too_weak import DiscriminatorTooWeak
 from .divergence import Divergence
 from .exploding_gradients import ExplodingGradients
+from .memorisation import Memorisation
 from .mode_collapse import ModeCollapse
 from .non_finite import NonFinite
 from .oscillation import Oscillation
@@ -22,11 +27,16 @@ DETECTORS: tuple[Detector, ...] = (
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),
+    DeadLayer(),
     DiscriminatorDominance(),
+    DiscriminatorTooWeak(),
     ModeCollapse(),
     SampleCollapse(),
     Oscillation(),
     Divergence(),
+    DiscriminatorOverfitting(),
+    Memorisation(),
+    CriticConstraint(),
 )
 
 __all__ = ["DETECTORS", "Detector", "specification"]

@@ -10,6 +10,7 @@ from gandiag.folder import SCHEMA, Folder, RunError
 from gandiag.parts import sample_step
 from gandiag.ranks import exact_after, merge_metas, merge_rows
 from gandiag.reading import Segments, read_arrays, read_events, read_metas, read_scalars
+from gandiag.signals import matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,12 +87,23 @@ class Run:
         return str(self.meta.get("loss_family", {}).get("name", "unknown"))
 
     def series(self, name: str) -> pd.Series:
-        """The recorded values of one signal, without the steps at which it was not recorded."""
+        """The recorded values of one signal, without the steps at which it was not recorded.
+
+        A name of the table with placeholders, `grad/<net>/layer/<layer>`, stands for all signals that it describes:
+        the largest of their values at each step.
+        """
+        if "<" in name and (found := self.names(name)):
+            values: pd.Series = self.scalars[found].max(axis=1).rename(name).dropna()
+            return values
         if name not in self.scalars:
             import pandas as pd
 
             return pd.Series(dtype="float64", name=name, index=self.scalars.index[:0])
         return self.scalars[name].dropna()
+
+    def names(self, pattern: str) -> list[str]:
+        """The recorded signals that a name of the table with placeholders stands for, in the order of recording."""
+        return matching(pattern, self.scalars)
 
     def until(self, step: int) -> Run:
         """The run as it was recorded up to and including `step`."""

@@ -28,6 +28,11 @@ FAILURES = {  # by the code to be found: a run with that failure
     "sample-collapse": synthetic.mode_collapse,
     "oscillation": synthetic.oscillation,
     "divergence": synthetic.divergence,
+    "dead-layer": synthetic.dead_layer,
+    "discriminator-too-weak": synthetic.discriminator_too_weak,
+    "discriminator-overfitting": synthetic.discriminator_overfitting,
+    "memorisation": synthetic.memorisation,
+    "critic-constraint": synthetic.critic_constraint,
 }
 
 CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must have been found
@@ -39,6 +44,11 @@ CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must
     "sample-collapse": 150,
     "oscillation": 5 * 512 // 4,
     "divergence": 700,  # of which 400 for the growth from one of its thresholds to the other
+    "dead-layer": 250,
+    "discriminator-too-weak": 400,
+    "discriminator-overfitting": 300,
+    "memorisation": 600,
+    "critic-constraint": 450,
 }
 
 
@@ -160,7 +170,7 @@ def test_gaps_hide_no_failure(code):
 def test_a_signal_without_a_single_value_is_not_assessed(detector):
     """All-NaN columns are as good as none: the failure is named with its signals, and not called clean."""
     run = synthetic.healthy()
-    names = [n for need in detector.needs for n in need.split("|")]
+    names = [n for need in detector.needs for pattern in need.split("|") for n in run.names(pattern)]
     diagnosis = diagnose(with_signals(run, **dict.fromkeys(names, np.nan)))
     assert diagnosis.errors == diagnosis.findings == ()
     entry = next(n for n in diagnosis.not_assessed if n.code == detector.code)
@@ -315,6 +325,14 @@ def test_thresholds_are_fixed_and_checked(detector):
         ("oscillation", {"p_value": 1.5}, "p_value must lie in .*, got 1.5"),
         ("oscillation", {"window_steps": 100}, "window_steps must be at least 256, got 100"),
         ("divergence", {"stay_decades": 2.0}, "got 2.0 and 1.5"),
+        ("dead-layer", {"stay": 0.5}, "stay must be at least 1, got 0.5"),
+        ("discriminator-too-weak", {"reversed_auc": 0.6}, "got 0.6"),
+        ("discriminator-too-weak", {"diversity": 1.0}, "got 1.0"),
+        ("discriminator-too-weak", {"failure": 0.5}, "failure must be at least 1, got 0.5"),
+        ("discriminator-overfitting", {"auc": 0.5}, r"auc must lie in \(0.5, 1\), got 0.5"),
+        ("discriminator-overfitting", {"min_checks": 0}, "min_checks must be at least 1, got 0"),
+        ("memorisation", {"min_checks": 0}, "min_checks must be at least 1, got 0"),
+        ("critic-constraint", {"steeper": 1.0}, "steeper must be above 1, got 1.0"),
     ],
 )
 def test_thresholds_that_contradict_each_other_are_refused(code, changes, message):
