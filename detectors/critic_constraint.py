@@ -61,9 +61,11 @@ class CriticConstraint:
         What the recorded slopes do not show: the true Lipschitz constant is at least that large. Penalties whose
         target is not 1, unless the loss is said to be wgan-gp. Depth, where several discriminators are watched.
     Try:
-        - replace clipping by a gradient penalty (WGAN-GP, weight 10) or by spectral normalisation
-        - with clipping, try other bounds (0.01 is usual; 0.1 and 0.001 explode and vanish in deep critics)
-        - with a penalty, leave batch normalisation out of the critic and raise the weight, or critic steps to 5
+        - clip-bound
+        - penalty-weight
+        - wgan-gp
+        - no-batch-norm-in-critic
+        - spectral-norm
     References:
         Arjovsky et al. 2017 (WGAN); Gulrajani et al. 2017, figure 1 (weights at the bound, norms through depth);
         Miyato et al. 2018 (spectral normalisation).

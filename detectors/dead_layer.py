@@ -43,9 +43,12 @@ class DeadLayer:
         by themselves without naming layers. A layer that never had a gradient may be unused instead of dead:
         that is a warning.
     Try:
-        - use leaky ReLU (slope 0.2) in place of ReLU, in D at least
-        - lower the learning rate of that network, or clip its gradient norm: one large step kills a layer
-        - go back to the checkpoint before the onset: a dead ReLU does not come back by itself
+        - leaky-relu
+        - lower-learning-rates
+        - clip-gradients
+        - normalise-layer
+        - fresh-layer
+        - roll-back
     References:
         Lu et al. 2019 (dying ReLU); Zhang et al. 2021 (AutoTrainer), whose ratio between layers is 1e-3.
     """

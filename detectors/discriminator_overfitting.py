@@ -40,9 +40,10 @@ class DiscriminatorOverfitting:
         as evidence only: it is as high where D simply wins. A gap says little where D rates generated samples like
         real ones: then the other measure decides.
     Try:
-        - augment what D sees, real and generated alike (DiffAugment, or ADA with its target r_t of 0.6)
-        - regularise D: R1, dropout, a smaller network; or stop earlier
-        - get more training data; mirrored images are the cheapest
+        - augmentation
+        - r1-penalty
+        - early-stop
+        - roll-back
     References:
         Karras et al. 2020 (r_t, r_v, ADA); Zhao et al. 2020 (DiffAugment); Brock et al. 2019, whose D has over 98 %
         on training data and some 50 to 55 % on held-out data while G is still good: hence a warning.

@@ -46,9 +46,10 @@ class DiscriminatorTooWeak:
         (details of images, lost modes of small weight). Labels that are swapped between real and generated look the
         same as a D that is wrong all the time.
     Try:
-        - raise D's learning rate or its steps per step of G (TTUR: 4e-4 for D, 1e-4 for G)
-        - check that D's optimizer holds its parameters and steps, and that labels are not swapped
-        - after a good phase stop there: restore the checkpoint, or the average of G's weights, at the best distance
+        - faster-discriminator
+        - more-discriminator-steps
+        - wider-discriminator
+        - fresh-discriminator
     References:
         Goodfellow et al. 2014 (G must not be trained too much without updating D); Heusel et al. 2017 (TTUR);
         Szekely & Rizzo 2013 (energy distance).

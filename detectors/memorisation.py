@@ -40,9 +40,9 @@ class Memorisation:
         the note beside each recorded C_T states for its own samples. Without copies, a generator that is narrower
         than the data gives the same two values: that is a warning.
     Try:
-        - look at generated samples beside their nearest training samples before anything else
-        - augment what D sees (DiffAugment, ADA) or get more training data
-        - go back to the checkpoint before the onset, and judge by held-out data from there on
+        - augmentation
+        - early-stop
+        - roll-back
     References:
         Meehan et al. 2020 (C_T); Alaa et al. 2022 (AuthPct); Jiralerspong et al. 2023 and Stein et al. 2023, who find
         that none of today's measures is sure to see memorisation.
