@@ -78,9 +78,9 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     if steps < detector.min_run_steps:
         reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
         return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
-    missing = tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
+    missing = tuple(n for n in detector.needs if not any(run.names(name) for name in n.split("|")))
     if missing:
-        names = " and ".join(n.replace("|", " or ") for n in missing)
+        names = " and ".join(_readable(n) for n in missing)
         return NotAssessed(
             code=detector.code, reason=f"{names} was not recorded", how_to=detector.how_to, missing=missing
         )
@@ -89,16 +89,21 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
 
 def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
     """Why it means nothing that a detector found nothing, if so."""
-    names = " and ".join(n.replace("|", " or ") for n in detector.needs)
+    names = " and ".join(_readable(n) for n in detector.needs)
     if detector.score(run).empty:
         reason = f"{names} was recorded too seldom, or never where it can be judged"
         return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
-    ends = {names: max(_end(run, n) for n in names.split("|")) for names in detector.needs}
+    ends = {names: max(_end(run, n) for name in names.split("|") for n in run.names(name)) for names in detector.needs}
     for name, (good_for, last) in ends.items():
         if good_for < run.last_step:
-            reason = f"{name.replace('|', ' or ')} was recorded up to step {last:,} of {run.last_step:,}"
+            reason = f"{_readable(name)} was recorded up to step {last:,} of {run.last_step:,}"
             return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
     return None
+
+
+def _readable(need: str) -> str:
+    """A need in words: "feedback/norm or grad/generator/norm", "diversity/class/..."."""
+    return " or ".join(f"{n[:-1]}..." if n.endswith("/*") else n for n in need.split("|"))
 
 
 def _end(run: Run, name: str) -> tuple[float, int]:
@@ -107,8 +112,6 @@ def _end(run: Run, name: str) -> tuple[float, int]:
     It is good for twice the usual interval between two values, and for a tenth of the run.
     """
     steps = run.series(name).index.to_numpy()
-    if not len(steps):
-        return 0.0, 0
     interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
     span = run.last_step - int(run.scalars.index[0])
     return steps[-1] + max(2 * interval, END * span), int(steps[-1])

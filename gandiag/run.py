@@ -87,11 +87,33 @@ class Run:
 
     def series(self, name: str) -> pd.Series:
         """The recorded values of one signal, without the steps at which it was not recorded."""
-        if name not in self.scalars:
-            import pandas as pd
+        key = "series", name
+        if key not in self.memo:
+            self.memo[key] = self._series(name)
+        series: pd.Series = self.memo[key]
+        return series
 
+    def _series(self, name: str) -> pd.Series:
+        import numpy as np
+        import pandas as pd
+
+        if name not in self.scalars:
             return pd.Series(dtype="float64", name=name, index=self.scalars.index[:0])
-        return self.scalars[name].dropna()
+        column = self.scalars[name]
+        values = column.to_numpy()
+        present = ~np.isnan(values)
+        return column if present.all() else pd.Series(values[present], column.index[present], name=name)
+
+    def names(self, need: str) -> tuple[str, ...]:
+        """The recorded signals that a name stands for: itself, or with /* at its end all below it; none without values.
+
+        >>> import pandas as pd
+        >>> Run(pd.DataFrame({"diversity/class/0": [0.9], "diversity/ratio": [0.8]})).names("diversity/class/*")
+        ('diversity/class/0',)
+        """
+        head = need.removesuffix("*") if need.endswith("/*") else None
+        known = [n for n in map(str, self.scalars) if (n == need if head is None else n.startswith(head))]
+        return tuple(n for n in known if len(self.series(n)))
 
     def until(self, step: int) -> Run:
         """The run as it was recorded up to and including `step`."""

@@ -14,14 +14,26 @@ from gandiag.synthetic.failures import (
     vanishing_gradients,
 )
 from gandiag.synthetic.healthy import healthy
+from gandiag.synthetic.samples import (
+    class_collapse,
+    mode_hopping,
+    quality_regression,
+    spectral_collapse,
+    stagnation,
+)
 
 __all__ = [
+    "class_collapse",
     "discriminator_dominance",
     "divergence",
     "exploding_gradients",
     "healthy",
     "mode_collapse",
+    "mode_hopping",
     "non_finite",
     "oscillation",
+    "quality_regression",
+    "spectral_collapse",
+    "stagnation",
     "vanishing_gradients",
 ]
