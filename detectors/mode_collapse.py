@@ -1,17 +1,17 @@
-"""Collapse seen through labels."""
+"""Collapse seen through a histogram: of labels, or of cells of the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import pandas as pd
+
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import counted, remembered, spells, step_of_lowest, value_at
+from .windows import counted, held, remembered, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from gandiag.findings import Finding, Severity
     from gandiag.run import Run
@@ -19,44 +19,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModeCollapse:
-    """The generator covers fewer modes, or classes, than the data have.
+    """The generator covers fewer modes, classes, or parts of the data than there are.
 
     Sees:
         The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
-        samples: its effective number of modes, exp(entropy), over that of the real data.
+        samples; without labels, that over 25 cells of the real samples (k-means, as in NDB). What counts as lost is
+        the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
+        effective number of modes, exp(entropy), whichever is more.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
     Misses:
-        Loss of variety within a mode (see sample-collapse). What the classifier cannot tell apart. On mixtures,
-        a generator of which fewer than half the samples lie on any mode.
+        Loss of variety within a mode (see sample-collapse). What the classifier, or a random projection of large
+        samples, cannot tell apart. Without labels, modes with less than some 4 % of the data.
     Try:
         - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
         - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
         - go back to the checkpoint before the onset; a collapsed G rarely recovers
     References:
-        Srivastava et al. 2017 (VEEGAN); Lin et al. 2018 (PacGAN); Metz et al. 2017 (unrolled GAN).
+        Srivastava et al. 2017 (VEEGAN); Lin et al. 2018 (PacGAN); Richardson & Weiss 2018 (NDB).
     """
 
     code: ClassVar[str] = "mode-collapse"
-    needs: ClassVar[tuple[str, ...]] = ("modes/effective", "modes/expected_effective")
+    needs: ClassVar[tuple[str, ...]] = ("modes/nearest/effective|bins/lost",)
     how_to: ClassVar[str] = (
-        'pass modes= to attach: a preset such as "ring8_pacgan", "digits", or gandiag.modes.Classifier(...)'
+        'attach with gandiag.attach; for labels pass modes=: a preset such as "ring8_pacgan", "digits", or '
+        "gandiag.modes.Classifier(...)"
     )
     not_for: ClassVar[Mapping[str, str]] = {}
 
-    share: float = threshold(
-        0.8, "effective modes over expected: 12 healthy tuning runs stay above 0.81 once they covered the classes"
-    )
-    failure_share: float = threshold(0.6, "our choice: four modes of ten lost")
-    stay_share: float = threshold(0.85, "dates the onset, and had to be passed before (see grace_steps)")
-    high_quality: float = threshold(
-        0.5, "share of samples on a mode of a mixture; below, G has not learned the modes yet"
-    )
+    share: float = threshold(0.87, "of what is to be covered; healthy tuning runs stay above 0.88 once they had 0.9")
+    failure_share: float = threshold(0.8, "our choice: two modes of ten lost")
+    stay_share: float = threshold(0.9, "dates the onset, and had to be reached before (see grace_steps)")
     bridge_steps: int = threshold(200, "spells this close together are one")
     min_checks: int = threshold(2, "histograms in a row: one alone may be chance")
+    hold_steps: int = threshold(
+        200, "so long it must have been covered; untrained generators of tuning runs were for 50"
+    )
     grace_steps: int = threshold(
-        2000, "a generator that never covered the modes counts from here on, unless it still gains"
+        1000, "a generator that never covered the modes counts from here on, unless it still gains: our choice"
     )
     min_run_steps: int = threshold(200, "four histograms")
 
@@ -70,31 +71,38 @@ class ModeCollapse:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """Effective modes over those that the data have, where enough samples lie on a mode to tell."""
-        share = run.series("modes/effective") / run.series("modes/expected_effective")
-        if "modes/high_quality" in run.scalars:
-            share = share[run.series("modes/high_quality").reindex(share.index) >= self.high_quality]
-        return share.dropna().rename("modes/effective")
+        """Share of the modes, or of the data, that generated samples cover."""
+        if _labelled(run):
+            effective = run.series("modes/nearest/effective")
+            expected = held(run.series("modes/expected_effective"), effective.index)
+            modes = float(run.meta.get("modes", {}).get("K", 0)) or expected
+            lost, effective = run.series("modes/nearest/missing") / modes, effective / expected
+        else:
+            lost, effective = run.series("bins/lost"), run.series("bins/effective")
+        both = pd.concat([1 - lost, (1 + effective) / 2], axis=1)
+        return both.min(axis=1, skipna=False).dropna().rename("coverage")
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
         if score.empty:
             return []
-        armed = counted(score, self.stay_share, self.grace_steps)
+        armed, dated = counted(score, self.stay_share, self.hold_steps, self.grace_steps)
         lasting = (score < self.share).rolling(self.min_checks).min() == 1
         found = []
-        for spell in spells(lasting & armed, (score < self.stay_share) & armed, bridge_steps=self.bridge_steps):
+        for spell in spells(lasting & armed, (score < self.stay_share) & dated, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
-            severe = bool(((inside < self.failure_share).rolling(self.min_checks).min() == 1).any())
+            severe = bool(((inside <= self.failure_share).rolling(self.min_checks).min() == 1).any())
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
-            left, expected = (value_at(run.series(n), worst) for n in self.needs)
-            summary = (
-                f"The generator covers {left:.1f} of {expected:.1f} effective modes at step {worst:,}; "
-                f"it lost them from step {spell.onset:,}"
-            )
-            threshold = self.failure_share if severe else self.share
-            facts = (evidence(score, threshold, "below", worst, "effective modes, share of the data's"),)
-            columns = ("modes/effective", "modes/missing", "modes/kl")
+            what = "modes" if _labelled(run) else "data"
+            lost = f"{1 - inside[worst]:.0%} of the {what} by step {worst:,}"
+            summary = f"The generator lost {lost}, from step {spell.onset:,} on"
+            limit = self.failure_share if severe else self.share
+            facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
+            columns = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective")
             found.append(finding(self, spell, severity, summary, facts, columns))
         return found
+
+
+def _labelled(run: Run) -> bool:
+    return not run.series("modes/nearest/effective").empty

@@ -16,13 +16,15 @@ class Cycle:
     """The strongest periodic component of a series.
 
     `period` in samples; `p_value` of Fisher's g; `amplitude` in the series' units, over the last third;
-    `envelope` the factor by which the amplitude changes per cycle.
+    `envelope` the factor by which the amplitude changes per cycle; `begins` the sample from which it had half of that
+    amplitude.
     """
 
     period: float
     p_value: float
     amplitude: float
     envelope: float
+    begins: int
 
 
 def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: float = 6.0) -> Cycle | None:
@@ -55,13 +57,68 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
     if not len(candidates):
         return None
     peak = int(candidates[np.argmax(ratios[candidates])])
-    amplitude, envelope = _envelope(series, float(frequencies[peak]))
+    amplitude, envelope, begins = _envelope(series, float(frequencies[peak]))
     return Cycle(
         1 / float(frequencies[peak]),
         fisher_p(float(ratios[peak] / ratios.sum()), len(power)),
         amplitude * scale,
         envelope,
+        begins,
     )
+
+
+MIN_SWINGS = 5
+"""Swings in a row, each larger than the one before, that make a spiral: by chance one in 5! = 120."""
+GROWTH = 1.02
+"""Least growth from one swing to the next; a circle that is sampled now and then varies by less."""
+NOISE = 6.0
+"""A turn must exceed the scatter of the samples so many times."""
+
+
+@dataclass(frozen=True)
+class Spiral:
+    """Swings that grow, with a period that may change: `size` is half of the last one, `growth` per two swings."""
+
+    size: float
+    growth: float
+    begins: int
+
+
+def growing_swings(values: np.ndarray) -> Spiral | None:
+    """The last run of swings of which each is larger than the one before, None where there are fewer than five.
+
+    Where players leave the equilibrium far behind, losses saturate and each turn takes longer: no periodogram finds
+    a period, but the turning points of the trajectory still lie ever farther out.
+
+    Parameters
+    ----------
+    values : (n,) evenly spaced, finite
+    """
+    scatter = np.median(np.abs(np.diff(values, 2))) / (0.6745 * 6**0.5)  # of white noise; of smooth series next to 0
+    turns = _turns(values, NOISE * float(scatter))
+    heights = np.abs(np.diff(values[turns]))
+    if len(heights) < MIN_SWINGS:
+        return None
+    rising = heights[1:] >= GROWTH * heights[:-1]
+    run = len(rising) if rising.all() else int(np.argmin(rising[::-1]))
+    if run < MIN_SWINGS - 1:
+        return None
+    per_cycle = (heights[-1] / heights[-1 - run]) ** (2 / run)
+    return Spiral(float(heights[-1]) / 2, float(per_cycle), int(turns[-2 - run]))
+
+
+def _turns(values: np.ndarray, reversal: float) -> np.ndarray:
+    """Positions at which a series turns by more than `reversal`; its ends are none."""
+    turns: list[int] = []
+    extreme, rising = 0, True
+    for i, value in enumerate(values):
+        ahead = value - values[extreme] if rising else values[extreme] - value
+        if ahead >= 0:
+            extreme = i
+        elif -ahead > reversal:
+            turns.append(extreme)
+            extreme, rising = i, not rising
+    return np.array([turn for turn in turns if turn], dtype=np.int64)
 
 
 def fisher_p(g: float, m: int) -> float:
@@ -95,8 +152,8 @@ def _ar1_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     return shape
 
 
-def _envelope(series: np.ndarray, frequency: float) -> tuple[float, float]:
-    """Amplitude over the last third and its factor per cycle, by demodulation over whole cycles."""
+def _envelope(series: np.ndarray, frequency: float) -> tuple[float, float, int]:
+    """Amplitude over the last third, its factor per cycle and where it begins, by demodulation over whole cycles."""
     n = len(series)
     cycle = round(1 / frequency)
     carrier = series * np.exp(-2j * np.pi * frequency * np.arange(n))
@@ -104,4 +161,6 @@ def _envelope(series: np.ndarray, frequency: float) -> tuple[float, float]:
     amplitude = 2 * np.abs(smooth)
     slope = np.polyfit(np.arange(len(amplitude)), np.log(np.maximum(amplitude, 1e-300)), 1)[0]
     recent = float(np.median(amplitude[-max(1, len(amplitude) // 3) :]))
-    return recent, float(np.exp(np.clip(slope * cycle, -20, 20)))
+    first = int(np.argmax(amplitude >= recent / 2))
+    begins = first + cycle // 2 if first else 0
+    return recent, float(np.exp(np.clip(slope * cycle, -20, 20))), begins

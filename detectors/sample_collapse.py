@@ -54,6 +54,7 @@ class SampleCollapse:
     stay_ratio: float = threshold(0.6, "dates the onset, and had to be passed before (see grace_steps)")
     window_steps: int = threshold(50, "the nearest ratio of single batches scatters by 9 % (digits) to 45 % (ring8)")
     min_steps: int = threshold(50, "a window")
+    hold_steps: int = threshold(100, "so long it must have been diverse: two windows")
     grace_steps: int = threshold(
         1000, "a generator that never was diverse counts from here on, unless it still gets more so"
     )
@@ -81,11 +82,11 @@ class SampleCollapse:
         score = self.score(run)
         if score.empty:
             return []
-        armed = counted(score, self.stay_ratio, self.grace_steps)
+        armed, dated = counted(score, self.stay_ratio, self.hold_steps, self.grace_steps)
         found = []
         for spell in spells(
             (score < self.ratio) & armed,
-            (score < self.stay_ratio) & armed,
+            (score < self.stay_ratio) & dated,
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
             bridge_steps=self.window_steps,

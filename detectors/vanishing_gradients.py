@@ -25,7 +25,7 @@ class VanishingGradients:
     Sees:
         The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or
         D's outputs on generated samples so low that the saturating loss lets next to nothing through; both only
-        while D separates real from generated.
+        while D separates real from generated, and its mean outputs stand apart.
     Why it happens:
         Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
         sigmoid(logit), next to nothing. Real and generated data that lie on disjoint thin sets let D become that
@@ -33,7 +33,7 @@ class VanishingGradients:
     Misses:
         A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never
         there, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
-        which is convergence: D is at chance then.
+        which is convergence: D is at chance then, or its outputs on both have met.
     Try:
         - use the non-saturating loss: maximise log D(G(z)), whose gradient is near 1 where D is sure
         - train D less: one step per step of G, or a lower learning rate for D
@@ -56,6 +56,10 @@ class VanishingGradients:
     stay_ratio: float = threshold(0.03, "dates the onset")
     saturation: float = threshold(0.01, "sigmoid(logit): a hundredth of the gradient gets through the saturating loss")
     auc: float = threshold(0.9, "D separates; below, fading feedback may be convergence")
+    gap: float = threshold(
+        0.1,
+        "of the widest gap between D's mean outputs so far; at rest both meet (a critically damped Dirac-GAN: 1e-8)",
+    )
     window_steps: int = threshold(100, "single steps of healthy tuning runs vary by a quarter")
     min_steps: int = threshold(50, "half a window: no single stretch of weak steps")
     min_run_steps: int = threshold(200, "two windows: one to have had feedback in")
@@ -77,6 +81,12 @@ class VanishingGradients:
     def _auc(self, run: Run, steps: pd.Index) -> pd.Series:
         return held(rolling_mean(run.series("d/auc"), self.window_steps), steps)
 
+    def _apart(self, run: Run, steps: pd.Index) -> pd.Series:
+        """Whether D's mean outputs on real and generated samples are as far apart as they were, or nearly."""
+        gap = rolling_median(run.series("d/real/mean") - run.series("d/fake/mean"), self.window_steps)
+        apart = held(gap >= self.gap * gap.cummax(), steps) if len(gap) else pd.Series(data=True, index=steps)
+        return apart.fillna(value=True).astype(bool)
+
     def _feedback(self, run: Run) -> pd.Series:
         name = next(n for n in self.needs[0].split("|") if not run.series(n).empty)
         return run.series(name)
@@ -91,7 +101,7 @@ class VanishingGradients:
     def __call__(self, run: Run) -> list[Finding]:
         left = self.score(run)
         auc = self._auc(run, left.index)
-        separates = auc >= self.auc
+        separates = (auc >= self.auc) & self._apart(run, left.index)
         found = []
         for spell in spells(
             (left < self.ratio) & separates,

@@ -149,16 +149,23 @@ def aligned(run: Run, *names: str) -> pd.DataFrame:
     return frame.ffill().dropna()
 
 
-def counted(score: pd.Series, reach: float, grace_steps: int) -> pd.Series:
-    """From which step on a low score is a loss and no warm-up: True from then on.
+def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -> tuple[pd.Series, pd.Series]:
+    """From which step on a low score is a loss and no warm-up, and from which on it is dated: True from there on.
 
-    That is once the score had reached `reach`, or after `grace_steps` in which it never did, as soon as it does not
-    rise any more (by 5 % within half the grace).
+    It counts once the score had kept to `reach` for `hold_steps` (a generator that has learned nothing yet may be
+    diverse for a moment), or after `grace_steps` in which it never did, as soon as it does not
+    rise any more (by 5 % within half the grace); it is then dated from the beginning of that half.
     """
     before = held(score.set_axis(score.index + grace_steps // 2), score.index)
     stalled = (score.index >= score.index[0] + grace_steps) & (score <= 1.05 * before)
-    counts: pd.Series = ((score >= reach) | stalled).cummax()
-    return counts
+    steps = score.index.to_series()
+    missed = steps.where(score < reach).ffill().fillna(score.index[0])
+    reached = (steps - missed >= hold_steps).cummax()
+    counts: pd.Series = (reached | stalled).cummax()
+    dated = counts.copy()
+    if counts.any() and not reached[first := counts.idxmax()]:
+        dated |= score.index >= int(first) - grace_steps // 2
+    return counts, dated
 
 
 def value_at(series: pd.Series, step: int) -> float:

@@ -38,6 +38,7 @@ class AttachOptions(Options, total=False):
 
     score: Callable[..., Any] | None
     quality: Quality | None
+    held_out: Any
 
 
 def check_options(*, loss_family: str | None, judge_every: int, resume: bool, start_step: int | None) -> None:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.pairwise import sample_signals
+from gandiag.spectra import weight_signals
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -27,6 +30,10 @@ PROJECTED = 16
 """Dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)."""
 MAX_PLAIN = 64
 """Samples of at most this many values are kept as they are."""
+RANGE = ("min", "max", "constant")
+"""What is kept of the values in a batch: the extremes, and the share of values that are equal in all samples."""
+COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback")
+"""Heads of signals that several networks may have: all of them have one more in common."""
 MISSING = -1.0
 """In a vector of gradient norms: this parameter has none to be measured."""
 
@@ -39,7 +46,10 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
     raw : mapping of raw keys to arrays of shape (k, ...)
         `grad/<net>` (k, P) norms per parameter, `update/<net>` (k, 2) norms of update and weights, `skipped/<net>`
         (k,) whether a GradScaler left the update out, `d/real` and `d/fake` (k, B) outputs of D, `feedback` (k, B)
-        norms per sample, `points/real` and `points/fake` (k, B, p) projected samples, `scalar/<name>` (k,).
+        norms per sample, `points/real` and `points/fake` (k, B, p) projected samples, `labels/real` and `labels/fake`
+        (k, B) their classes, `range/real` and `range/fake` (k, 3) as in `RANGE`, `penalty` (k, B) norms of D's
+        gradient on interpolates, `held_out/...` as in `held_out_signals`, `bound/<net>` and `gram/<net>/<name>` as in
+        `gandiag.spectra`, `scalar/<name>` (k,).
         Where several networks share a role, each has keys of its own: `grad/generator.a2b`, `d.patch/real`.
     layers : for each net the name of the layer that each of its P parameters is the weight of, "" for others
     decision : the output above which D calls a sample real
@@ -53,6 +63,7 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
         return {}
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
+    signals |= weight_signals(raw)
     for role in ("generator", "discriminator"):
         signals |= update_signals(role, raw, layers)
     for suffix, own in _by_suffix(raw).items():
@@ -66,7 +77,7 @@ def _by_suffix(raw: Raw) -> dict[str, Raw]:
     for key, values in raw.items():
         head, slash, rest = key.partition("/")
         plain, dot, name = head.partition(".")
-        if plain in ("d", "points", "feedback"):
+        if plain in ("d", "points", "feedback", "range", "penalty", "labels", "held_out"):
             apart.setdefault(dot + name, {})[plain + slash + rest] = values
     return dict(apart)
 
@@ -84,9 +95,30 @@ def _network_signals(raw: Raw, decision: float) -> Signals:
     for kind in ("real", "fake"):
         if f"d/{kind}" in raw:
             signals |= output_signals(kind, raw[f"d/{kind}"], decision)
+        if f"range/{kind}" in raw:
+            signals |= {f"range/{kind}/{name}": raw[f"range/{kind}"][:, i] for i, name in enumerate(RANGE)}
     if "d/real" in raw and "d/fake" in raw:
         signals["d/auc"] = auc(raw["d/real"], raw["d/fake"])
-    return signals | diversity_signals(raw)
+    if "penalty" in raw:
+        signals["penalty/norm"] = raw["penalty"].mean(axis=1)
+    return signals | held_out_signals(raw) | sample_signals(raw)
+
+
+def held_out_signals(raw: Raw) -> Signals:
+    """What D makes of real samples that it is not trained on, beside those that it is (Karras et al. 2020).
+
+    From `held_out/own`, `held_out/train` and `held_out/fake` (k, B): outputs of one D, in one mode, on held-out and
+    training samples and on generated ones.
+    """
+    if not all(f"held_out/{kind}" in raw for kind in ("own", "train", "fake")):
+        return {}
+    own, train, fake = (raw[f"held_out/{kind}"].astype(np.float64) for kind in ("own", "train", "fake"))
+    means = [outputs.mean(axis=1) for outputs in (own, train, fake)]
+    return {
+        "d/held_out/mean": means[0],
+        "d/held_out/auc": auc(train, own),
+        "d/held_out/gap": (means[1] - means[0]) / (means[1] - means[2]),
+    }
 
 
 def _combined(signals: Signals) -> Signals:
@@ -95,7 +127,7 @@ def _combined(signals: Signals) -> Signals:
     for name, values in signals.items():
         head, _, rest = name.partition("/")
         plain, dot, _ = head.partition(".")
-        if dot and plain in ("d", "diversity", "feedback"):
+        if dot and plain in COMBINED:
             same.setdefault(f"{plain}/{rest}", []).append(values)
     merge = {"min": np.min, "max": np.max}
     return {name: merge.get(name.rpartition("/")[2], np.mean)(np.stack(v), axis=0) for name, v in same.items()}
@@ -204,39 +236,3 @@ def auc(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     wins = [np.count_nonzero(beats(*pairs), axis=(1, 2)) for beats in (np.greater, np.greater_equal)]
     value: np.ndarray = np.where(bad, np.nan, (wins[0] + wins[1]) / (2 * real.shape[1] * fake.shape[1]))
     return value
-
-
-def diversity_signals(raw: Raw) -> Signals:
-    """Cross-sample spread of generated and real batches and their ratios, where both were seen."""
-    signals: Signals = {}
-    nearest: Signals = {}
-    for kind in ("fake", "real"):
-        points = raw.get(f"points/{kind}")
-        if points is not None and points.shape[1] > 1:
-            signals[f"diversity/{kind}"], nearest[kind] = spread(points)
-    if len(nearest) == 2:
-        signals["diversity/ratio"] = signals["diversity/fake"] / signals["diversity/real"]
-        if raw["points/fake"].shape[1] == raw["points/real"].shape[1]:  # depends on the batch size
-            signals["diversity/nearest_ratio"] = nearest["fake"] / nearest["real"]
-    return signals
-
-
-def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean pairwise and median nearest-neighbour Euclidean distance of (k, B, p) points, B > 1.
-
-    Distances are taken from the batch mean, so that a tight batch far from the origin keeps its digits.
-    """
-    centred = points - points.mean(axis=1, keepdims=True, dtype=np.float64)
-    centred = centred.astype(np.float32)  # three digits are plenty, and half the memory traffic
-    square = np.einsum("kbp,kbp->kb", centred, centred)
-    distances = centred @ centred.transpose(0, 2, 1)
-    distances *= -2
-    distances += square[:, :, None]
-    distances += square[:, None, :]
-    np.maximum(distances, 0, out=distances)
-    np.sqrt(distances, out=distances)
-    size = points.shape[1]
-    distances[:, np.arange(size), np.arange(size)] = 0.0
-    mean = distances.sum(axis=(1, 2), dtype=np.float64) / (size * (size - 1))
-    distances[:, np.arange(size), np.arange(size)] = np.inf
-    return mean, np.median(distances.min(axis=2), axis=1).astype(np.float64)

@@ -62,7 +62,7 @@ SIGNALS: tuple[Signal, ...] = (
         "(E D(train) - E D(held out)) / (E D(train) - E D(fake)): 0 no overfitting, 1 held-out looks generated",
         "high",
     ),
-    Signal("penalty/norm", "L2", "mean norm of D's gradient by its input, on a penalty's interpolates"),
+    Signal("penalty/norm", "L2", "mean norm of D's gradient by its input, at the points where a penalty takes it"),
     Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
     Signal("centre/fake/1", "", "mean of the generated batch along a first fixed direction"),
     Signal("centre/fake/2", "", "mean of the generated batch along a second fixed direction"),

@@ -19,13 +19,16 @@ from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
 from gandiag.probes.scalers import current_scale, watch_scalers
 from gandiag.probes.updates import UpdateProbe
+from gandiag.probes.weights import WeightProbe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from typing_extensions import Unpack
 
     from gandiag.options import Options
+    from gandiag.probes.held_out import HeldOutProbe
     from gandiag.probes.networks import Held, Networks
     from gandiag.probes.passes import Score
     from gandiag.quality.training import Quality, QualityProbe
@@ -41,6 +44,7 @@ def attach(
     *,
     score: Score | None = None,
     quality: Quality | None = None,
+    held_out: Any = None,
     **options: Unpack[Options],
 ) -> Callback:
     """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
@@ -58,12 +62,14 @@ def attach(
         that D returns: a function of D's output and its (first) input batch (B, ...) that returns (B, ...). For an
         energy-based GAN: `lambda output, batch: -(output - batch).square().flatten(1).mean(1)`
     quality : evaluate FID and other quality metrics every so many steps, see `gandiag.Quality`
+    held_out : real samples (N, ...) that D is not trained on, as D would be given them, or a tuple of D's arguments:
+        a copy of D is shown some of them every 50 steps, which tells whether it learns its training data by heart
     **options : see `gandiag.Callback`
 
     Raises
     ------
     TypeError
-        When generator or discriminator is no module, or quality no `gandiag.Quality`.
+        When generator or discriminator is no module, quality no `gandiag.Quality`, or held_out no tensor.
     ValueError
         When two of the networks are the same module or share a parameter, when one has none, or is watched already;
         when the reference or the feature extractor of quality cannot be used.
@@ -80,7 +86,7 @@ def attach(
     callback = Callback(run_dir, **options)
     try:
         probe = _quality_probe(quality, networks, callback)
-        watcher = Watcher(networks, callback, score, probe)
+        watcher = Watcher(networks, callback, score, probe, _held_out_probe(held_out, callback, score))
     except Exception as error:
         callback.close("crashed", f"attaching failed: {error}")
         raise
@@ -92,10 +98,15 @@ class Watcher:
     """The hooks on G, D and the optimizers, and what they remember between two steps."""
 
     def __init__(
-        self, networks: list[Network], callback: Callback, score: Score | None, quality: QualityProbe | None
+        self,
+        networks: list[Network],
+        callback: Callback,
+        score: Score | None,
+        quality: QualityProbe | None,
+        held_out: HeldOutProbe | None,
     ) -> None:
         self.callback = callback
-        self._quality = quality
+        self._quality, self._held_out = quality, held_out
         self._attached_at = callback.completed_steps
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
@@ -113,7 +124,11 @@ class Watcher:
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
-        self._evaluate = self._guard.part("quality", self._after_step)
+        self._record_weights = self._guard.part("weight probe", WeightProbe(callback, networks).record)
+        self._evaluate = self._guard.part("quality", self._asked_for)
+        self._look_at_held_out = self._guard.part("held-out samples", self._asked_for)
+        if held_out is not None:
+            self._passes.repeats = lambda: held_out.due
         self._describe()
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
@@ -189,6 +204,9 @@ class Watcher:
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
+        if self._held_out is not None and self._held_out.due:
+            for network, phase in own.items():
+                self._look_at_held_out(self._held_out.look, network, phase)
         self._phases.count(held, own, others)
 
     def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
@@ -211,21 +229,22 @@ class Watcher:
 
     def _end_step(self) -> None:
         self._phases.finish()
+        self._record_weights(self._step)
         self.callback.steps_are_seen = True
         self.callback.end_step()
         step = self.callback.completed_steps
         if step in INFER_AT:
             self._report()
         if self._quality is not None:
-            self._evaluate(self._quality, step)
+            self._evaluate(self._quality.after_step, step)
         if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
             self.callback.thin(change)
 
-    def _after_step(self, quality: QualityProbe, step: int) -> None:
-        """Evaluate when it is time; that was asked for and is no overhead of recording."""
+    def _asked_for(self, evaluation: Callable[..., None], *arguments: Any) -> None:
+        """Run what was asked for, which is no overhead of recording."""
         started = time.perf_counter()
         try:
-            quality.after_step(step)
+            evaluation(*arguments)
         finally:
             self.callback.budget.spent -= time.perf_counter() - started
 
@@ -248,6 +267,14 @@ def _quality_probe(quality: Any, networks: list[Network], callback: Callback) ->
     if not isinstance(quality, Quality):
         raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")
     return QualityProbe(quality, networks, callback) if callback.leads else None
+
+
+def _held_out_probe(held_out: Any, callback: Callback, score: Score | None) -> HeldOutProbe | None:
+    if held_out is None:
+        return None
+    from gandiag.probes.held_out import HeldOutProbe
+
+    return HeldOutProbe(held_out, callback, score)
 
 
 def _closure(arguments: Any, kwargs: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.bins import BinTracker, track
 from gandiag.blocks import Block, scatter
 from gandiag.evaluations import KIND as EVALUATION
 from gandiag.evaluations import last_evaluation
@@ -64,6 +65,7 @@ class Worker:
         self.recorder, self.judge, self.tracker = recorder, judge, tracker
         self.settings, self.faults = settings, faults
         self.history = History()
+        self._bins = BinTracker()
         self.new_findings: queue.SimpleQueue[Finding] = queue.SimpleQueue()
         self._tasks = Tasks(self._failed, self._after_task)
         self._step = self._recorded = recorder.segment["start_step"] - 1  # last seen, and last handed to the recorder
@@ -144,6 +146,7 @@ class Worker:
             self._guarded("gap", self.gap, block.steps[0], self._step, "they could not be reduced to signals")
             self._recorded = self._step
             raise
+        self._guarded("label-free coverage", self._track_bins, steps, arrays, columns)
         if self.tracker is not None:
             self._guarded("mode coverage", self._track_modes, self.tracker, steps, arrays, columns)
         self._guarded("writing", self.recorder.append, steps, np.array(block.times), columns)
@@ -155,14 +158,13 @@ class Worker:
             self._guarded("judging", self._judge)
 
     def _reduced(self, block: Block) -> tuple[np.ndarray, dict[str, np.ndarray], list[Any]]:
-        """Steps (k,), signals (k,) by name, and the raw arrays of a block of k rows."""
-        arrays = block.arrays()
-        known = [group for rows, raw in arrays for group in self._known(rows, raw)]
+        """Steps (k,), signals (k,) by name, and the raw arrays of a block of k rows, batches told apart."""
+        known = [group for rows, raw in block.arrays() for group in self._known(rows, raw)]
         reduced = [(rows, reduce_block(raw, self.settings.layers, self.settings.decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(len(steps), reduced)
         _thin_layers(steps, columns, self.settings.layer_every)
-        return steps, columns, arrays
+        return steps, columns, known
 
     def _known(self, rows: list[int], raw: dict[str, np.ndarray]) -> list[tuple[list[int], Any]]:
         """Rows in groups whose batches are told apart; says so once when none could be for long."""
@@ -215,6 +217,9 @@ class Worker:
                 for name, value in signals.items():
                     columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
                 self.recorder.array("modes/histogram", int(step), histogram)
+
+    def _track_bins(self, steps: np.ndarray, arrays: list[Any], columns: dict[str, np.ndarray]) -> None:
+        columns |= track(self._bins, steps, arrays)
 
     def _judge(self) -> None:
         if self.recorder.rank:

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import mannwhitneyu
 
-from gandiag.reductions import auc, output_signals, reduce_block, spread
+from gandiag.pairwise import mean_of_pairs, nearest, pairwise
+from gandiag.reductions import auc, output_signals, reduce_block
 
 
 def test_auc_is_the_mann_whitney_statistic_with_ties_at_half():
@@ -24,16 +25,16 @@ def test_auc_is_the_mann_whitney_statistic_with_ties_at_half():
 def test_spread_equals_pairwise_distances():
     """Mean pairwise and median nearest distance against scipy, for several steps at once."""
     points = np.random.default_rng(0).normal(3, 2, (5, 20, 7))
-    mean, nearest = spread(points)
-    np.testing.assert_allclose(mean, [pdist(p).mean() for p in points], rtol=1e-5)
+    distances = pairwise(points, points)
+    np.testing.assert_allclose(mean_of_pairs(distances), [pdist(p).mean() for p in points], rtol=1e-5)
     expected = [np.median(np.sort(cdist(p, p), axis=1)[:, 1]) for p in points]
-    np.testing.assert_allclose(nearest, expected, rtol=1e-4)
+    np.testing.assert_allclose(nearest(distances), expected, rtol=1e-4)
 
 
 def test_spread_of_a_tight_batch_far_from_the_origin_keeps_its_digits():
     """Collapsed samples at 1000 +- 1e-4: the distances survive the offset."""
     points = 1000 + 1e-4 * np.random.default_rng(0).normal(size=(1, 16, 4))
-    np.testing.assert_allclose(spread(points)[0], pdist(points[0]).mean(), rtol=1e-3)
+    np.testing.assert_allclose(mean_of_pairs(pairwise(points, points)), pdist(points[0]).mean(), rtol=1e-3)
 
 
 def test_variety_within_an_image_is_not_diversity():
@@ -41,8 +42,8 @@ def test_variety_within_an_image_is_not_diversity():
     rng = np.random.default_rng(0)
     same = np.repeat(rng.normal(size=(1, 1, 16)), 8, axis=1)
     distinct = np.repeat(rng.normal(size=(1, 8, 1)), 16, axis=2)
-    assert spread(same)[0] < 1e-6
-    assert spread(distinct)[0] > 0.5
+    assert mean_of_pairs(pairwise(same, same)) < 1e-6
+    assert mean_of_pairs(pairwise(distinct, distinct)) > 0.5
 
 
 def test_ratios_compare_generated_with_real_and_not_the_other_way_round():

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.modes.classifier import Labeller
-from gandiag.modes.coverage import coverage_of_labels
+from gandiag.modes.coverage import ModeCoverage, coverage_of_labels
 from gandiag.modes.digits import digits_classifier
 from gandiag.modes.mixtures import PRESETS, Mixture, preset
 from gandiag.modes.mnist import mnist_classifier
 from gandiag.modes.stacked import stacked_mnist
+from gandiag.modes.statistics import effective, total_variation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     Labels = NDArray[np.int64]
 
+
+RECENT = 8
+"""Histograms behind `modes/recent_effective`: enough for a generator that cycles through as many modes."""
 
 _CLASSIFIERS: Mapping[str, Callable[[], Labeller]] = MappingProxyType(
     {"digits": digits_classifier, "mnist": mnist_classifier, "stacked_mnist": stacked_mnist}
@@ -87,8 +91,9 @@ class ModeTracker:
         self.n = labeller.n if n is None else n
         if self.n < 1:
             raise ValueError(f"n must be at least 1, found {self.n}")
-        self._batches: deque[tuple[int, Labels]] = deque()  # oldest first, n labels in all
+        self._batches: deque[tuple[int, Labels]] = deque()  # oldest first, (m, 2) labels as of `_both`, n in all
         self._held = 0
+        self._recent: deque[NDArray[np.float64]] = deque(maxlen=RECENT)  # shares of the nearest modes
 
     def update(self, step: int, samples: ArrayLike) -> None:
         """Label a generated batch (B, ...) of a step and forget what lies more than n samples back.
@@ -101,29 +106,38 @@ class ModeTracker:
         ValueError
             When the labeller cannot take the samples' shape.
         """
-        labels = np.asarray(self.labeller.label(np.asarray(samples)))[-self.n :]
+        labels = self._both(np.asarray(samples))[-self.n :]
         if self._batches and step < self._batches[-1][0]:
             self._batches = deque(batch for batch in self._batches if batch[0] < step)
         if labels.size:
             self._batches.append((step, labels.copy()))
-        self._held = sum(batch.size for _, batch in self._batches)
+        self._held = sum(len(batch) for _, batch in self._batches)
         while self._held > self.n:
             first, oldest = self._batches.popleft()
-            excess = min(self._held - self.n, oldest.size)
-            if excess < oldest.size:
+            excess = min(self._held - self.n, len(oldest))
+            if excess < len(oldest):
                 self._batches.appendleft((first, oldest[excess:]))
             self._held -= excess
+
+    def _both(self, samples: NDArray[Any]) -> Labels:
+        """The labels (B,) beside the nearest modes, which all finite samples of a mixture have: (B, 2)."""
+        labels = nearest = np.asarray(self.labeller.label(samples))
+        if isinstance(self.labeller, Mixture):
+            distances, nearest = self.labeller.distance(samples)
+            nearest = np.where(np.isfinite(distances), nearest, -1)
+        return np.stack([labels, nearest], axis=1)
 
     def evaluate(self) -> tuple[dict[str, float], Labels] | None:
         """Signals named as in `gandiag.signals` and the histogram (K,) int64 of the last n samples.
 
         None until n samples have been seen. `modes/high_quality` is there for mixtures only, and for all else
         `modes/unrecognised`. When not one of the n samples was recognised, `modes/kl`, `modes/tv` and
-        `modes/missing` are undefined and left out.
+        `modes/missing` are undefined and left out. `modes/turnover` compares with the evaluation before.
         """
         if self._held < self.n:
             return None
-        found = coverage_of_labels(np.concatenate([batch for _, batch in self._batches]), self.labeller.prior)
+        labels = np.concatenate([batch for _, batch in self._batches])
+        found = coverage_of_labels(labels[:, 0], self.labeller.prior)
         signals: dict[str, float] = {
             "modes/captured": found.captured,
             "modes/robust": found.robust,
@@ -137,7 +151,23 @@ class ModeTracker:
             signals["modes/unrecognised"] = 1 - found.high_quality
         if found.captured:
             signals |= {"modes/kl": found.kl, "modes/tv": found.tv, "modes/missing": found.missing}
+        signals |= self._of_nearest(coverage_of_labels(labels[:, 1], self.labeller.prior))
         return {name: float(value) for name, value in signals.items()}, found.histogram
+
+    def _of_nearest(self, found: ModeCoverage) -> dict[str, float]:
+        """What the histogram of the nearest modes shows, and how it moves from one evaluation to the next."""
+        if not found.captured:
+            return {}
+        before = self._recent[-1] if self._recent else None
+        self._recent.append(found.histogram / found.histogram.sum())
+        signals: dict[str, float] = {
+            "modes/nearest/effective": found.effective,
+            "modes/nearest/missing": found.missing,
+            "modes/recent_effective": float(effective(np.mean(self._recent, axis=0))),
+        }
+        if before is not None:
+            signals["modes/turnover"] = float(total_variation(self._recent[-1], before))
+        return signals
 
     def describe(self) -> dict[str, Any]:
         """What a run's record says of the measurement, ready for JSON: name, K, n and prior."""

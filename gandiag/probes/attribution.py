@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from gandiag.probes.batches import sample_norms
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -31,15 +33,27 @@ class Call:
     output: torch.Tensor | None  # None where it is no judgement: a reconstruction
     origin: str  # "direct" or "derived" from G's output, "mixed" with others, "leaf" that requires grad, "plain"
     connected: bool  # a gradient can flow back through its input
+    labels: torch.Tensor | None = None  # (B,) classes, where D is told them
+    inputs: tuple[Any, Any] | None = None  # all arguments and keywords, where the call is to be repeated
     keep_gradient: bool = False
     answered: bool = False  # a gradient came back: the call was part of a loss
     output_gradient: torch.Tensor | None = None
+    input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
 
     def answer(self, gradient: torch.Tensor) -> None:
         """Hook on the output."""
         self.answered = True
         if self.keep_gradient and self.output_gradient is None:
             self.output_gradient = gradient.detach()
+
+    def watch_input(self, batch: torch.Tensor) -> None:
+        """Keep the norms of the first gradient that is taken by the input."""
+
+        def keep(gradient: torch.Tensor) -> None:
+            handle.remove()
+            self.input_norms = sample_norms(gradient)
+
+        handle = batch.register_hook(keep)
 
 
 class Origins:

@@ -9,7 +9,7 @@ import torch
 from gandiag.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Projection:
@@ -51,6 +51,14 @@ def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
 
 
 @torch.no_grad()
+def value_range(batch: torch.Tensor) -> torch.Tensor:
+    """Smallest and largest value of a batch (B, ...) and the share of its values equal in all samples, (3,) float32."""
+    values = batch.detach().flatten(1)
+    low, high = values.amin(dim=0), values.amax(dim=0)
+    return torch.stack([low.min().float(), high.max().float(), (low == high).float().mean()])
+
+
+@torch.no_grad()
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     """L2 norm per sample of a gradient (B, ...), shape (B,) float32."""
     norms: torch.Tensor = torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
@@ -70,6 +78,12 @@ def first_tensor(value: object) -> torch.Tensor | None:
     """The first floating-point tensor of a module's input or output, the first of any kind where there is none."""
     found = list(tensors(value))
     return next((t for t in found if t.is_floating_point()), found[0] if found else None)
+
+
+def classes(arguments: Iterable[object], size: int) -> torch.Tensor | None:
+    """The labels (size,) among a module's arguments: the first vector of whole numbers with one per sample."""
+    found = (t for value in arguments for t in tensors(value) if t.dim() == 1 and len(t) == size)
+    return next((t for t in found if not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)), None)
 
 
 def judgement(output: object) -> torch.Tensor | None:

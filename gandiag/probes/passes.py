@@ -9,7 +9,7 @@ import torch
 
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog, Origins
-from gandiag.probes.batches import first_tensor, judgement, sample_norms
+from gandiag.probes.batches import classes, first_tensor, judgement, sample_norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ class PassProbe:
         self._callback, self._guard, self._score = callback, guard, score
         self._phases, self._updates, self._family = phases, updates, family
         self._origins, self._verdict_origins = Origins(), Origins()
+        self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
@@ -77,8 +78,13 @@ class PassProbe:
         batch = origins[origin]
         scores = self._scores(network, found, batch, output)
         call = Call(network, self._callback.completed_steps + 1, batch.detach(), scores, origin, batch.requires_grad)
+        call.labels = classes((*arguments, *kwargs.values()), len(batch))
         call.keep_gradient = self._family.wanted
+        if self.repeats():
+            call.inputs = arguments, kwargs
         found.register_hook(call.answer)
+        if origin == "leaf" and self._updates.due("gradients"):
+            call.watch_input(batch)
         self.calls.add(call)
 
     def _scores(self, network: Network, found: torch.Tensor, batch: torch.Tensor, output: Any) -> torch.Tensor | None:

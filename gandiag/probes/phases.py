@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gandiag.probes.attribution import Attribution, Phase
-from gandiag.probes.batches import Projection, verdicts
+from gandiag.probes.batches import Projection, value_range, verdicts
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
-from gandiag.reductions import SCALAR
+from gandiag.reductions import MAX_POINTS, SCALAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     import torch
 
     from gandiag.callback import Callback
+    from gandiag.probes.attribution import Call
     from gandiag.probes.family import FamilyProbe
     from gandiag.probes.networks import Held, Network
 
     Phases = Mapping[Network, Phase]
 
+RANGE_EVERY = 10  # steps between two records of the range of values that D is given
 MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
 
 
@@ -97,13 +99,27 @@ class PhaseProbe:
             if not calls or not callback.budget.due("outputs", step):
                 continue
             call = calls[0]
-            if call.output is not None and (trained or f"d{suffix}/{kind}" not in callback.row):
+            if not trained and {f"d{suffix}/{kind}", f"points{suffix}/{kind}"} & callback.row.keys():
+                continue  # D's own update has shown it
+            if call.output is not None:
                 outputs = verdicts(call.output)
                 callback.attributed(kind, outputs, suffix)
                 if callback.world_size > 1:  # the weight of this rank's values beside those of others
                     callback.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))
-            if f"points{suffix}/{kind}" not in callback.row and callback.budget.due("points", step):
-                callback.row[f"points{suffix}/{kind}"] = self._projection(call.batch)
+            if callback.budget.due("points", step):
+                self._record_batch(f"{suffix}/{kind}", call, ranges=step % RANGE_EVERY == 0)
+        norms = [c.input_norms for c in phase.penalty if c.input_norms is not None]
+        if norms and callback.budget.due("gradients", step):
+            callback.row[f"penalty{suffix}"] = norms[0]
+
+    def _record_batch(self, key: str, call: Call, *, ranges: bool) -> None:
+        """Keep some of a batch's samples as points, their classes, and now and then the range of its values."""
+        row = self.callback.row
+        row[f"points{key}"] = self._projection(call.batch)
+        if call.labels is not None:
+            row[f"labels{key}"] = call.labels[:MAX_POINTS]
+        if ranges and len(call.batch) > 1:
+            row[f"range{key}"] = value_range(call.batch)
 
     def _compare(self, network: Network, phase: Phase) -> None:
         """Keep what D answered to batches of unknown kind, with a mask of the samples that hold G's values."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gandiag.modes.classifier import Labeller
 
 TABLE = 100_000  # samples drawn from a mixture once, as in the code of Lin et al. 2018
+HELD_OUT = 2_000  # further ones; of the digits 297
 
 
 class MissingDataError(ValueError):
@@ -42,6 +43,7 @@ class Data:
     labels : (N,) int64, the mode or class of each sample
     truth : tells the modes of generated samples apart, None where there are none to tell
     modes : the same as it is given to `gandiag.attach(modes=)`; None where gandiag is to work without labels
+    held_out : (M, ...) further samples, that nobody learns from
     """
 
     name: str
@@ -49,6 +51,7 @@ class Data:
     labels: Tensor
     truth: Labeller | None = None
     modes: str | Labeller | None = None
+    held_out: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,8 +83,15 @@ class Data:
 def mixture(name: str, target: Mixture, *, labelled: bool = True) -> Data:
     """A table drawn from a Gaussian mixture."""
     points, labels = target.sample(TABLE, np.random.default_rng(0))
-    samples = torch.from_numpy(points.astype(np.float32))
-    return Data(name, samples, torch.from_numpy(labels), target, target if labelled else None)
+    others, _ = target.sample(HELD_OUT, np.random.default_rng(1))
+    return Data(
+        name,
+        torch.from_numpy(points.astype(np.float32)),
+        torch.from_numpy(labels),
+        target,
+        target if labelled else None,
+        torch.from_numpy(others.astype(np.float32)),
+    )
 
 
 @cache
@@ -119,7 +129,9 @@ def swiss_roll() -> Data:
     half = (edges[1:] - edges[:-1]) * np.sqrt(1 + middle**2) / scale / 2  # length of arc
     truth = Mixture("swiss-roll", centres, np.maximum(half / np.sqrt(3), noise / scale), np.full(parts, 1 / parts))
     samples = torch.from_numpy(points[:, [0, 2]].astype(np.float32)) / scale
-    return Data("swiss-roll", samples, torch.from_numpy(labels.astype(np.int64)), truth)
+    others, _ = make_swiss_roll(HELD_OUT, noise=noise, random_state=1)
+    held_out = torch.from_numpy(others[:, [0, 2]].astype(np.float32)) / scale
+    return Data("swiss-roll", samples, torch.from_numpy(labels.astype(np.int64)), truth, held_out=held_out)
 
 
 @cache
@@ -151,20 +163,21 @@ def tabular() -> Data:
     centres = np.concatenate([numeric, first, second], axis=1)
     sigmas = np.tile([0.12, 0.12, *[0.3] * 5], (6, 1))  # of one-hot columns: what G's softmax may deviate
     truth = Mixture("tabular", centres, sigmas, weights)
-    rng = np.random.default_rng(0)
-    points, labels = truth.sample(TABLE, rng)
+    points, labels = truth.sample(TABLE + HELD_OUT, np.random.default_rng(0))
     points[:, 2:] = centres[labels, 2:]
-    return Data("tabular", torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels), truth)
+    samples, kinds = torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels)
+    return Data("tabular", samples[:TABLE], kinds[:TABLE], truth, held_out=samples[TABLE:])
 
 
 @cache
 def digits() -> Data:
-    """scikit-learn's 1,797 handwritten digits, (1, 8, 8) in [-1, 1]."""
+    """1,500 of scikit-learn's 1,797 handwritten digits, (1, 8, 8) in [-1, 1]; the rest is held out."""
     from sklearn.datasets import load_digits
 
     table = load_digits()
     images = torch.tensor(table.images / 8 - 1, dtype=torch.float32).unsqueeze(1)
-    return Data("digits", images, torch.from_numpy(table.target.astype(np.int64)), digits_classifier(), "digits")
+    labels = torch.from_numpy(table.target.astype(np.int64))
+    return Data("digits", images[:1500], labels[:1500], digits_classifier(), "digits", images[1500:])
 
 
 def mnist_folder() -> Path:

@@ -310,7 +310,7 @@ def test_thresholds_are_fixed_and_checked(detector):
         ("vanishing-gradients", {"ratio": 0.5}, "got 0.5 and 0.03"),
         ("discriminator-dominance", {"auc": 1.2}, r"auc must lie in \(0.5, 1\], got 1.2"),
         ("discriminator-dominance", {"auc": 0.4}, "got 0.4"),
-        ("mode-collapse", {"share": 0.9}, "got 0.6, 0.9, 0.85"),
+        ("mode-collapse", {"share": 0.95}, "got 0.8, 0.95, 0.9"),
         ("sample-collapse", {"failure_ratio": 0.7}, "got 0.7, 0.5, 0.6"),
         ("oscillation", {"p_value": 1.5}, "p_value must lie in .*, got 1.5"),
         ("oscillation", {"window_steps": 100}, "window_steps must be at least 256, got 100"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gandiag import synthetic
-from gandiag.detectors.oscillation import Oscillation
+from gandiag.detectors.oscillation import OUTPUTS, Oscillation
 
 DETECT = Oscillation()
 
@@ -55,7 +55,7 @@ def test_a_damped_cycle_is_convergence(seed, growth):
 def test_growth_backwards_in_time_is_damping():
     """Direction: the outputs of a growing cycle in reverse order."""
     run = synthetic.oscillation(at=200, steps=2000, growth=1.1)
-    backwards = {name: run.scalars[name].to_numpy()[::-1] for name in DETECT.needs}
+    backwards = {name: run.scalars[name].to_numpy()[::-1] for name in OUTPUTS}
     assert DETECT(run)[0].severity == "failure"
     assert DETECT(replace(run, scalars=run.scalars.assign(**backwards))) == []
 

@@ -118,3 +118,15 @@ def test_what_cannot_be_told_is_not_called_clean(columns):
     diagnosis = diagnose(faded(**columns), [DETECT])
     assert diagnosis.clean == diagnosis.findings == diagnosis.errors == ()
     assert [n.code for n in diagnosis.not_assessed] == ["vanishing-gradients"]
+
+
+def test_a_game_that_comes_to_rest_keeps_no_feedback():
+    """A critically damped Dirac-GAN: D still ranks real above generated, but its outputs on both have met."""
+    run = synthetic.vanishing_gradients(at=1500)
+    resting = {name: np.where(run.scalars.index < 1500, run.scalars[name], 1e-6) for name in ("d/real/mean",)}
+    resting["d/fake/mean"] = np.where(run.scalars.index < 1500, run.scalars["d/fake/mean"], 0.0)
+    still = replace(
+        run, scalars=run.scalars.assign(**resting), meta={**run.meta, "loss_family": {"name": "non-saturating"}}
+    )
+    assert DETECT(run) != []
+    assert DETECT(still) == []

@@ -14,7 +14,8 @@ from gandiag.signals import SIGNALS
 
 RING = preset("ring8_pacgan")
 QUALITY, REJECTED = "modes/high_quality", "modes/unrecognised"
-UNDEFINED = {"modes/kl", "modes/tv", "modes/missing"}
+NEAREST = {"modes/nearest/effective", "modes/nearest/missing", "modes/recent_effective", "modes/turnover"}
+UNDEFINED = {"modes/kl", "modes/tv", "modes/missing", *NEAREST}
 ALL_SIGNALS = {
     *("modes/captured", "modes/robust", "modes/effective", "modes/expected_effective", "modes/samples"),
     QUALITY,
@@ -50,6 +51,7 @@ def test_signals_are_those_of_the_table() -> None:
     assert {s.name for s in SIGNALS if s.name.startswith("modes/")} == ALL_SIGNALS
     tracker = ModeTracker(RING, n=100)
     tracker.update(1, RING.sample(100, np.random.default_rng(14))[0])
+    assert set(evaluated(tracker)[0]) == ALL_SIGNALS - {REJECTED, "modes/turnover"}
     signals, histogram = evaluated(tracker)
     assert set(signals) == ALL_SIGNALS - {REJECTED}
     assert all(type(value) is float for value in signals.values())
@@ -57,6 +59,7 @@ def test_signals_are_those_of_the_table() -> None:
     assert histogram.dtype == np.int64
     custom = ModeTracker(identity(3, n=4))
     custom.update(1, np.array([0, 1, 2, -1]))
+    evaluated(custom)
     assert set(evaluated(custom)[0]) == ALL_SIGNALS - {QUALITY}
     assert evaluated(custom)[1].tolist() == [1, 1, 1]
 
@@ -81,6 +84,7 @@ def test_collapse_moves_every_signal_in_its_bad_direction() -> None:
     """From a perfect sampler to one mode: compared with the table's own directions."""
     tracker, rng = ModeTracker(RING), np.random.default_rng(16)
     tracker.update(1, RING.sample(2500, rng)[0])
+    evaluated(tracker)
     healthy, _ = evaluated(tracker)
     tracker.update(2, RING.centres[2] + 0.05 * rng.standard_normal((2500, 2)))
     collapsed, histogram = evaluated(tracker)
@@ -90,6 +94,27 @@ def test_collapse_moves_every_signal_in_its_bad_direction() -> None:
             assert collapsed[signal.name] > healthy[signal.name], signal.name
         if signal.name in collapsed and signal.worse == "low":
             assert collapsed[signal.name] < healthy[signal.name], signal.name
+
+
+def test_a_cycle_through_all_modes_covers_them_in_the_mean_only() -> None:
+    """One mode at a time, eight in turn: one effective mode in each, eight in the mean, all of it moves."""
+    tracker, rng = ModeTracker(RING, n=50), np.random.default_rng(18)
+    for step in range(1, 17):
+        tracker.update(step, RING.centres[step % 8] + 0.001 * rng.standard_normal((50, 2)))
+        signals, _ = evaluated(tracker)
+    assert signals["modes/nearest/effective"] == pytest.approx(1)
+    assert signals["modes/recent_effective"] == pytest.approx(8)
+    assert signals["modes/turnover"] == pytest.approx(1)
+
+
+def test_samples_off_the_modes_count_for_the_nearest() -> None:
+    """A ring ten sigmas too wide has no sample of high quality, and all eight modes."""
+    tracker, rng = ModeTracker(RING, n=800), np.random.default_rng(19)
+    tracker.update(1, 1.1 * RING.sample(800, rng)[0])
+    signals, _ = evaluated(tracker)
+    assert signals["modes/high_quality"] < 0.01
+    assert signals["modes/nearest/effective"] > 7.8
+    assert signals["modes/nearest/missing"] == 0
 
 
 def test_recovered_generator_is_healthy_again_after_n_samples() -> None:

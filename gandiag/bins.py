@@ -1,0 +1,127 @@
+"""Coverage without labels while a GAN trains: a histogram of the generated samples over cells of the real ones.
+
+The cells are k-means clusters of the first real samples, as in NDB (Richardson & Weiss 2018). Samples are the points
+that diversity is measured on: values themselves, or a random projection of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BINS = 25
+"""Cells: as many as the largest mixture of the literature has modes."""
+FIT = 1000
+"""Real samples that the cells are fitted to, 40 for each."""
+EVERY = 50
+"""Steps between two histograms, as for labelled modes."""
+ENOUGH = 1000
+"""Generated samples in a histogram, at least: a cell of average size then has 40."""
+LOST = 0.1
+"""A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
+TELLING = 10
+"""Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
+STARTS = 5
+"""Starting points of k-means, of which the best result counts."""
+
+
+class BinTracker:
+    """Counts generated and real points by cell, and says every 50 steps how the two histograms compare.
+
+    >>> rng = np.random.default_rng(0)
+    >>> tracker = BinTracker()
+    >>> for step in range(1, 201):
+    ...     points = rng.normal(size=(32, 2))
+    ...     found = tracker.update(step, points, points[::-1] * [1, 0.01]) or found if step > 50 else {}
+    >>> sorted(found), found["bins/effective"] < 0.6
+    (['bins/effective', 'bins/lost', 'bins/turnover'], True)
+    """
+
+    def __init__(self) -> None:
+        self._reset(0)
+
+    def _reset(self, size: int) -> None:
+        self._size = size  # dimensions of a point
+        self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
+        self._centres: np.ndarray | None = None
+        self._real = self._now = self._before = np.zeros(0)
+
+    def update(self, step: int, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+        """Count the points (B, p) and (C, p) of a step; the signals of a histogram that ends here, else nothing.
+
+        Points of another dimension than before (G has grown) start everything anew.
+        """
+        if real.shape[1] != self._size:
+            self._reset(real.shape[1])
+        if self._centres is None:
+            self._collect(real)
+            return {}
+        if len(self._centres) < 2:
+            return {}
+        self._real += self._counts(real)
+        self._now += self._counts(fake)
+        if step % EVERY or self._now.sum() < ENOUGH:
+            return {}
+        return self._evaluate()
+
+    def _collect(self, real: np.ndarray) -> None:
+        self._waiting.append(real[np.isfinite(real).all(axis=1)].astype(np.float64))
+        if sum(map(len, self._waiting)) < FIT:
+            return
+        from scipy.cluster.vq import kmeans
+
+        points = np.concatenate(self._waiting)
+        different = np.unique(points, axis=0)
+        self._waiting = []
+        self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
+        self._real, self._now, self._before = (np.zeros(len(self._centres)) for _ in range(3))
+
+    def _counts(self, points: np.ndarray) -> np.ndarray:
+        """Finite points by nearest centre, (K,)."""
+        assert self._centres is not None  # noqa: S101 - for the type checker
+        finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
+        squares = (self._centres**2).sum(axis=1) - 2 * finite @ self._centres.T
+        counts: np.ndarray = np.bincount(squares.argmin(axis=1), minlength=len(self._centres)).astype(np.float64)
+        return counts
+
+    def _evaluate(self) -> dict[str, float]:
+        from gandiag.modes import statistics
+
+        prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
+        shares, expected = self._now / self._now.sum(), self._now.sum() * prior
+        signals = {
+            "bins/effective": float(statistics.effective(shares) / statistics.effective(prior)),
+            "bins/lost": float(prior[(expected >= TELLING) & (self._now < LOST * expected)].sum()),
+        }
+        if self._before.any():
+            signals["bins/turnover"] = float(statistics.total_variation(shares, self._before / self._before.sum()))
+        self._before, self._now = self._now, np.zeros_like(self._now)
+        return signals
+
+
+def track(
+    tracker: BinTracker, steps: np.ndarray, arrays: list[tuple[list[int], Mapping[str, np.ndarray]]]
+) -> dict[str, np.ndarray]:
+    """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for rows, raw in arrays:
+        suffix = next(
+            (
+                key.removeprefix("points").removesuffix("/real")
+                for key in raw
+                if key.startswith("points") and key.endswith("/real")
+            ),
+            None,
+        )
+        if suffix is not None and f"points{suffix}/fake" in raw:
+            pairs = zip(raw[f"points{suffix}/real"], raw[f"points{suffix}/fake"], strict=True)
+            found |= dict(zip(rows, pairs, strict=True))
+    columns: dict[str, np.ndarray] = {}
+    for row in sorted(found):
+        for name, value in tracker.update(int(steps[row]), *found[row]).items():
+            columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
+    return columns

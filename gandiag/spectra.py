@@ -1,0 +1,52 @@
+"""What the weights tell: the share at a bound, and the singular values of each matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOUND, GRAM = "bound", "gram"
+"""Heads of raw keys: the share of a network's weights at their bound, and W W^T of each of its weight matrices."""
+
+
+def weight_signals(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Signals of the networks' weights from `bound/<net>` (k,) and `gram/<net>/<parameter>` (k, m, m).
+
+    Of several networks in a role, `<net>` is "generator.a2b"; each has signals of its own.
+    """
+    signals = {
+        f"weights/{k.removeprefix(f'{BOUND}/')}/at_bound": v for k, v in raw.items() if k.startswith(f"{BOUND}/")
+    }
+    spectra: dict[str, list[np.ndarray]] = {}
+    for key, products in raw.items():
+        if key.startswith(f"{GRAM}/"):
+            spectra.setdefault(key.split("/")[1], []).append(singular_values(products))
+    for net, values in spectra.items():
+        ranks = [effective_rank(v) / v.shape[1] for v in values]
+        signals[f"weights/{net}/effective_rank"] = np.mean(ranks, axis=0)
+        signals[f"weights/{net}/sigma_max"] = np.max([v.max(axis=1) for v in values], axis=0)
+    return signals
+
+
+def singular_values(products: np.ndarray) -> np.ndarray:
+    """Singular values (k, m) of matrices W from (k, m, m) products W W^T; NaN where one is not finite."""
+    finite = np.isfinite(products).all(axis=(1, 2))
+    values = np.full(products.shape[:2], np.nan)
+    values[finite] = np.sqrt(np.maximum(np.linalg.eigvalsh(products[finite].astype(np.float64)), 0.0))
+    return values
+
+
+def effective_rank(values: np.ndarray) -> np.ndarray:
+    """exp(entropy of the normalised singular values), (k,) from (k, m) (Roy & Vetterli 2007).
+
+    >>> effective_rank(np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0]]))
+    array([4., 1.])
+    """
+    shares = values / values.sum(axis=1, keepdims=True)
+    logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
+    rank: np.ndarray = np.exp(-(shares * logs).sum(axis=1))
+    return rank

@@ -1,0 +1,88 @@
+"""Label-free coverage: what it sees of lost modes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gandiag.bins import BinTracker, track
+from gandiag.modes import preset
+
+RING = preset("ring8_wgangp")
+
+
+def followed(fake, steps=300, seed=0):
+    """The last signals of a tracker that sees the ring as real samples and `fake(step, rng)` as generated ones."""
+    tracker, rng, last = BinTracker(), np.random.default_rng(seed), {}
+    for step in range(1, steps + 1):
+        last = tracker.update(step, RING.sample(32, rng)[0], fake(step, rng)) or last
+    return last
+
+
+def only(*modes):
+    """Samples of some modes of the ring."""
+    return lambda _step, rng: RING.centres[rng.choice(modes, 32)] + 0.014 * rng.standard_normal((32, 2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_perfect_generator_covers_every_cell(seed):
+    """Nothing lost; what moves between two histograms is chance."""
+    found = followed(lambda _step, rng: RING.sample(32, rng)[0], seed=seed)
+    assert found["bins/lost"] == 0
+    assert found["bins/effective"] > 0.95
+    assert found["bins/turnover"] < 0.12
+
+
+@pytest.mark.parametrize("left", [1, 4, 6])
+def test_lost_modes_are_seen_without_labels(left):
+    """The share of real samples in cells without generated ones is that of the lost modes."""
+    found = followed(only(*range(left)))
+    assert found["bins/lost"] == pytest.approx(1 - left / 8, abs=0.05)
+    assert found["bins/effective"] == pytest.approx(left / 8, abs=0.1)
+
+
+def test_hopping_shows_as_turnover():
+    """One mode at a time, another every 50 steps."""
+    found = followed(lambda step, rng: only((step - 1) // 50 % 8)(step, rng))
+    assert found["bins/turnover"] > 0.95
+
+
+def test_a_point_mass_has_no_cells():
+    """All real samples equal, as in Dirac-GAN: no signal, no exception."""
+    tracker = BinTracker()
+    assert not any(tracker.update(step, np.zeros((32, 1)), np.ones((32, 1))) for step in range(1, 201))
+
+
+def test_few_samples_a_step_make_fewer_histograms():
+    """Five samples a step: none at step 250, the first when a thousand have come together."""
+    tracker, rng = BinTracker(), np.random.default_rng(0)
+    said = [s for s in range(1, 801) if tracker.update(s, RING.sample(5, rng)[0], RING.sample(5, rng)[0])]
+    assert said == [400, 600, 800]
+
+
+def test_another_dimension_starts_anew():
+    """A growing generator: samples of four values become samples of sixteen."""
+    rng = np.random.default_rng(0)
+    tracker = BinTracker()
+    for step in range(1, 301):
+        size = 4 if step <= 150 else 16
+        found = tracker.update(step, rng.normal(size=(32, size)), rng.normal(size=(32, size)))
+    assert found["bins/lost"] == 0
+
+
+def test_samples_that_are_no_numbers_are_not_counted():
+    """A batch of NaN neither fits cells nor fills them."""
+    found = followed(lambda step, rng: np.full((32, 2), np.nan) if step % 2 else RING.sample(32, rng)[0])
+    assert found["bins/lost"] == 0
+
+
+def test_a_block_gives_columns():
+    """Rows in order, whatever the groups they come in; NaN where no histogram ends."""
+    rng = np.random.default_rng(0)
+    tracker, steps = BinTracker(), np.arange(1, 201)
+    points = [RING.sample(32, rng)[0] for _ in steps]
+    groups = [list(range(0, 200, 2)), list(range(1, 200, 2))]
+    arrays = [(g, {f"points/{k}": np.stack([points[i] for i in g]) for k in ("real", "fake")}) for g in groups]
+    columns = track(tracker, steps, arrays)
+    assert np.flatnonzero(~np.isnan(columns["bins/lost"])).tolist() == [99, 149, 199]
+    assert columns["bins/effective"].shape == (200,)
