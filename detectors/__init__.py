@@ -7,6 +7,7 @@ policy file, see `gandiag.policy`.
 
 from __future__ import annotations
 
+from .class_collapse import ClassCollapse
 from .critic_constraint import CriticConstraint
 from .dead_layer import DeadLayer
 from .discriminator_dominance import DiscriminatorDominance
@@ -16,11 +17,15 @@ from .divergence import Divergence
 from .exploding_gradients import ExplodingGradients
 from .memorisation import Memorisation
 from .mode_collapse import ModeCollapse
+from .mode_hopping import ModeHopping
 from .non_finite import NonFinite
 from .oscillation import Oscillation
 from .protocol import Detector
+from .quality_regression import QualityRegression
 from .sample_collapse import SampleCollapse
 from .specification import specification
+from .spectral_collapse import SpectralCollapse
+from .stagnation import Stagnation
 from .vanishing_gradients import VanishingGradients
 
 DETECTORS: tuple[Detector, ...] = (
@@ -32,11 +37,16 @@ DETECTORS: tuple[Detector, ...] = (
     DiscriminatorTooWeak(),
     ModeCollapse(),
     SampleCollapse(),
+    ClassCollapse(),
+    ModeHopping(),
+    SpectralCollapse(),
     Oscillation(),
     Divergence(),
     DiscriminatorOverfitting(),
     Memorisation(),
     CriticConstraint(),
+    Stagnation(),
+    QualityRegression(),
 )
 
 __all__ = ["DETECTORS", "Detector", "specification"]

@@ -137,6 +137,29 @@ def side_by_side(rules: Mapping[str, pd.Series]) -> pd.DataFrame:
     return frame.mask(np.isinf(frame)).ffill()
 
 
+def block_medians(series: pd.Series, block_steps: int, last_step: int) -> pd.Series:
+    """Medians of the steps 1 to n, n + 1 to 2 n and so on, under the last step of each; none of an unfinished block."""
+    present = series.dropna()
+    present = present.loc[: last_step // block_steps * block_steps]
+    blocks = -(-present.index.to_numpy() // block_steps)
+    if not len(blocks):
+        return present
+    starts = np.flatnonzero(np.diff(blocks, prepend=blocks[0] - 1))
+    ends, counts = blocks[starts] * block_steps, np.diff(starts, append=len(blocks))
+    places = np.arange(counts.max())
+    rows = np.full((len(ends), len(places)), np.inf)
+    rows[places < counts[:, None]] = present.to_numpy()
+    rows.sort(axis=1)
+    lower, upper = (rows[np.arange(len(ends)), place] for place in ((counts - 1) // 2, counts // 2))
+    return pd.Series(lower / 2 + upper / 2, index=pd.Index(ends, name="step"), name=series.name)
+
+
+def aligned(run: Run, *names: str) -> pd.DataFrame:
+    """Signals side by side at the steps at which any of them was recorded, once all were; each holds its value."""
+    frame = pd.concat([run.series(name) for name in names], axis=1).sort_index()
+    return frame.ffill().dropna()
+
+
 def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -> tuple[pd.Series, pd.Series]:
     """From which step on a low score is a loss and no warm-up, and from which on it is dated: True from there on.
 

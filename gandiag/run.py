@@ -92,14 +92,25 @@ class Run:
         A name of the table with placeholders, `grad/<net>/layer/<layer>`, stands for all signals that it describes:
         the largest of their values at each step.
         """
+        key = "series", name
+        if key not in self.memo:
+            self.memo[key] = self._series(name)
+        series: pd.Series = self.memo[key]
+        return series
+
+    def _series(self, name: str) -> pd.Series:
+        import numpy as np
+        import pandas as pd
+
         if "<" in name and (found := self.names(name)):
             values: pd.Series = self.scalars[found].max(axis=1).rename(name).dropna()
             return values
         if name not in self.scalars:
-            import pandas as pd
-
             return pd.Series(dtype="float64", name=name, index=self.scalars.index[:0])
-        return self.scalars[name].dropna()
+        column = self.scalars[name]
+        numbers = column.to_numpy()
+        present = ~np.isnan(numbers)
+        return column if present.all() else pd.Series(numbers[present], column.index[present], name=name)
 
     def names(self, pattern: str) -> list[str]:
         """The recorded signals that a name of the table with placeholders stands for, in the order of recording."""

@@ -22,8 +22,16 @@ from gandiag.synthetic.failures import (
     vanishing_gradients,
 )
 from gandiag.synthetic.healthy import healthy
+from gandiag.synthetic.samples import (
+    class_collapse,
+    mode_hopping,
+    quality_regression,
+    spectral_collapse,
+    stagnation,
+)
 
 __all__ = [
+    "class_collapse",
     "critic_constraint",
     "dead_layer",
     "discriminator_dominance",
@@ -34,8 +42,12 @@ __all__ = [
     "healthy",
     "memorisation",
     "mode_collapse",
+    "mode_hopping",
     "non_finite",
     "oscillation",
+    "quality_regression",
     "shortcut",
+    "spectral_collapse",
+    "stagnation",
     "vanishing_gradients",
 ]

@@ -80,6 +80,9 @@ def _more_columns(rng: np.random.Generator, warmth: np.ndarray, spread: np.ndarr
     numbers = np.arange(1, steps + 1)
     columns = {f"centre/fake/{i}": 0.3 * noise(rng, steps) for i in (1, 2)}
     columns["distance/energy"] = spread * (0.5 * (1 - warmth) + 0.02 + 0.02 * noise(rng, steps))
+    frechet = 20 + 80 * (1 - warmth) + 0.4 * rng.standard_normal(steps)
+    for name, shift in (("quality/frechet", 0.0), ("quality/frechet/low", -0.8), ("quality/frechet/high", 0.8)):
+        columns[name] = np.where(numbers % 100 == 0, frechet + shift, np.nan)
     for name, (every, level, deviation) in EXTRA.items():
         values = level + deviation * rng.standard_normal(steps)
         columns[name] = np.where(numbers % every == 0, values, np.nan)

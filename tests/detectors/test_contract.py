@@ -33,6 +33,11 @@ FAILURES = {  # by the code to be found: a run with that failure
     "discriminator-overfitting": synthetic.discriminator_overfitting,
     "memorisation": synthetic.memorisation,
     "critic-constraint": synthetic.critic_constraint,
+    "class-collapse": synthetic.class_collapse,
+    "mode-hopping": synthetic.mode_hopping,
+    "spectral-collapse": synthetic.spectral_collapse,
+    "stagnation": synthetic.stagnation,
+    "quality-regression": synthetic.quality_regression,
 }
 
 CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must have been found
@@ -49,6 +54,11 @@ CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must
     "discriminator-overfitting": 300,
     "memorisation": 600,
     "critic-constraint": 450,
+    "class-collapse": 250,
+    "mode-hopping": 300,
+    "spectral-collapse": 100,
+    "stagnation": 1700,  # the first look is at step 2,400
+    "quality-regression": 500,
 }
 
 

@@ -1,0 +1,133 @@
+"""One class of a conditional generator that varies no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from .specification import check_thresholds, evidence, finding, threshold
+from .windows import held, remembered, rolling_median, spells, step_of_lowest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gandiag.findings import Finding, Severity
+    from gandiag.run import Run
+
+NAMED = 5  # classes in a summary; more are counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCollapse:
+    """One class of a conditional generator stops varying, or a few do, while the others keep their variety.
+
+    Sees:
+        The spread within each class, generated over real, against the best level that the class had so far and
+        against the other classes at the same time; both must be far below.
+    Why it happens:
+        G learns each class from its own share of the batch. A class that is rare, hard, or told from the others by
+        one feature collapses first: a few outputs satisfy D, and where a classifier is part of the loss (AC-GAN) it
+        rewards typical samples of a class, not all of them. The other classes hide it from measures of a whole batch.
+    Misses:
+        All classes at once (see sample-collapse, which looks at near-duplicates in the whole batch). A class that
+        never varied. Classes with fewer than two samples in nearly every batch, and those beyond the first 32.
+    Try:
+        - mode-seeking
+        - projection-discriminator
+        - minibatch-stddev
+        - roll-back
+    References:
+        Odena et al. 2017 (AC-GAN; variety within classes); Miyato & Koyama 2018 (projection); Mao et al. 2019 (MSGAN).
+    """
+
+    code: ClassVar[str] = "class-collapse"
+    needs: ClassVar[tuple[str, ...]] = ("diversity/class/<class>",)
+    how_to: ClassVar[str] = (
+        "for a conditional generator, let the callback see the labels: pass them to G and D, or to callback.observe"
+    )
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    ratio: float = threshold(0.5, "our choice, as for whole batches: half the variety is lost")
+    failure_ratio: float = threshold(0.25, "our choice: three quarters of the variety are lost")
+    stay_ratio: float = threshold(0.7, "dates the onset")
+    window_steps: int = threshold(
+        200, "a spread of two to ten samples scatters by 10 to 70 %, the median of a hundred by a tenth of that"
+    )
+    min_rows: int = threshold(20, "values of a class in a window; it is stretched to twice its steps to hold them")
+    min_steps: int = threshold(100, "half a window: no single stretch of unlucky batches")
+    min_run_steps: int = threshold(500, "two windows, one to have varied in, and a spell")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self)
+        if not 0 < self.failure_ratio <= self.ratio <= self.stay_ratio < 1:
+            raise ValueError(
+                "need 0 < failure_ratio <= ratio <= stay_ratio < 1, "
+                f"got {self.failure_ratio}, {self.ratio}, {self.stay_ratio}"
+            )
+        if self.min_rows < 1:
+            raise ValueError(f"min_rows must be at least 1, got {self.min_rows}")
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """Variety that the worst class has left, of its own best and of the other classes', the larger share."""
+        return self._left(run).min(axis=1).rename("variety left")
+
+    @remembered
+    def _left(self, run: Run) -> pd.DataFrame:
+        """As `score`, one column for each class."""
+        names = [n for n in run.names(self.needs[0]) if not run.series(n).empty]
+        levels = {n: rolling_median(run.series(n), self.window_steps, self.min_rows) for n in names}
+        steps = pd.Index(np.unique(np.concatenate([s.index for s in levels.values()])), name="step", dtype="int64")
+        others = _median_of_others(np.stack([held(s, steps) for s in levels.values()], axis=1))
+        left = {}
+        for name, level in levels.items():
+            level = held(level, steps)
+            left[name.rsplit("/", 1)[1]] = np.maximum(level / level.cummax(), level / others)
+        return pd.DataFrame(left, index=steps).dropna(how="all")
+
+    def __call__(self, run: Run) -> list[Finding]:
+        score = self.score(run)
+        found = []
+        for spell in spells(
+            score < self.ratio,
+            score < self.stay_ratio,
+            min_steps=self.min_steps,
+            lead_steps=self.window_steps // 2,
+            bridge_steps=self.window_steps,
+        ):
+            inside = self._left(run).loc[spell.onset : spell.last]
+            lowest = inside.min().sort_values()
+            classes = [str(name) for name in lowest[lowest < self.ratio].index]
+            severe = bool(spells(inside.min(axis=1) < self.failure_ratio, min_steps=self.min_steps))
+            severity: Severity = "failure" if severe else "warning"
+            summary = (
+                f"{_named(classes)} of {inside.shape[1]} kept {lowest.iloc[0]:.0%} of the variety they had and the "
+                f"other classes have, from step {spell.onset:,}"
+            )
+            limit = self.failure_ratio if severe else self.ratio
+            worst = step_of_lowest(inside.min(axis=1))
+            facts = (evidence(score, limit, "below", worst, f"variety left in class {classes[0]}"),)
+            columns = tuple(f"diversity/class/{name}" for name in classes[:NAMED])
+            found.append(finding(self, spell, severity, summary, facts, columns))
+        return found
+
+
+def _median_of_others(levels: np.ndarray) -> np.ndarray:
+    """Median (n,) of all classes but the lowest at each step, from (n, K) with NaN; NaN where there is only one."""
+    ascending = np.sort(levels, axis=1)[:, 1:]  # NaN last
+    count = (~np.isnan(ascending)).sum(axis=1)
+    rows = np.arange(len(ascending))
+    if not ascending.shape[1]:
+        return np.full(len(levels), np.nan)
+    lower, upper = (ascending[rows, np.clip(place, 0, None)] for place in ((count - 1) // 2, count // 2))
+    median: np.ndarray = np.where(count > 0, (lower + upper) / 2, np.nan)
+    return median
+
+
+def _named(classes: list[str]) -> str:
+    if len(classes) > NAMED:
+        return f"{len(classes)} classes ({', '.join(classes[:NAMED])}, ...)"
+    return f"{'Class' if len(classes) == 1 else 'Classes'} {', '.join(classes)}"

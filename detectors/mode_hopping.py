@@ -1,0 +1,165 @@
+"""A generator that moves from one output to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from .specification import check_thresholds, evidence, finding, threshold
+from .windows import aligned, held, remembered, rolling_mean, rolling_median, spells, step_of_lowest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gandiag.findings import Finding
+    from gandiag.run import Run
+
+CHECK_STEPS = 50  # between two looks at the centre of the generated batch, as between two histograms
+STAY = 0.5  # of a threshold, dates the onset
+EXPECTED = "modes/expected_effective"
+CENTRE = ("centre/fake/1", "centre/fake/2")
+FORMS = {  # how it can be seen, the strongest evidence first: in words, and for the evidence
+    "modes": ("replacing {:.0%} of its modes", "share of modes replaced per check"),
+    "bins": ("replacing {:.0%} of its k-means cells", "share of k-means cells replaced per check"),
+    "centre": ("moving by {:.0%} of the real spread", "way of the centre per check, over the real spread"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeHopping:
+    """G moves from mode to mode, while at any one time it shows few of them.
+
+    Sees:
+        How much of what G generates is replaced from one check to the next, while each check shows few modes. With
+        labels, the histograms of eight checks together must cover twice as many modes as each of them. Without, a
+        histogram over k-means cells of the real data serves, or how far the centre of the batch moves, in units of
+        the spread of the real data, while samples are alike.
+    Why it happens:
+        G has collapsed onto what D rates best. D learns that these samples are generated, all of them at once as
+        they are alike, and so its gradient drives all of G to another mode, and from there to the next: D forgets
+        the first one, and the two go round without end.
+    Misses:
+        Hops that come back within one check (50 steps). Hops between the modes of one k-means cell. On the centre
+        alone, modes that lie at equal places along the two directions that are recorded.
+    Try:
+        - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
+        - train D on old samples of G as well (experience replay), so that it forgets no mode
+        - let G look ahead: unrolled GAN, 5 to 10 steps of D; or damp D with R1 (gamma 0.1 to 10)
+
+    References:
+        Metz et al. 2017 (unrolled GAN, figure 2: a G that rotates through the modes of a ring); Thanh-Tung & Tran
+        2020 (catastrophic forgetting in GANs).
+    """
+
+    code: ClassVar[str] = "mode-hopping"
+    needs: ClassVar[tuple[str, ...]] = ("modes/turnover|bins/turnover|centre/fake/1",)
+    how_to: ClassVar[str] = (
+        'attach with gandiag.attach, and pass modes= (a preset such as "ring8_pacgan", "digits", or '
+        "gandiag.modes.Classifier(...)) for the strongest evidence"
+    )
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    turnover: float = threshold(
+        0.25,
+        "mean share replaced per check: two full hops in eight checks; a perfect sampler of 1,000 has 0.04 to 0.08",
+    )
+    coverage_ratio: float = threshold(
+        2.0, "modes of eight checks together over those of one: closed form, 8 for one-hot histograms that all differ"
+    )
+    few: float = threshold(0.5, "our choice: each check shows less than half of the modes, or of the real spread")
+    travel: float = threshold(
+        0.1,
+        "way of the centre per check over the real spread; a hop has sqrt(2 / p) = 0.35 of it in p = 16 dimensions, "
+        "and means of 64 samples scatter by an eighth of that",
+    )
+    checks: int = threshold(8, "as many as the record joins in modes/recent_effective")
+    min_run_steps: int = threshold(500, "eight checks of 50 steps, and one before")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self)
+        if not 0 < self.few < 1 < self.coverage_ratio:
+            raise ValueError(f"need 0 < few < 1 < coverage_ratio, got {self.few} and {self.coverage_ratio}")
+        for name in ("turnover", "travel"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in (0, 1), got {getattr(self, name)}")
+        if self.checks < 2:
+            raise ValueError(f"checks must be at least 2, got {self.checks}")
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """How much is replaced per check over the threshold for that, 0 where G is not collapsed: 1 is hopping."""
+        return self._forms(run).xs("score", axis=1, level=1).max(axis=1).rename("replaced per check")
+
+    @remembered
+    def _forms(self, run: Run) -> pd.DataFrame:
+        """For each way to see it, by step: the `score`, and in `moves` the same, but G need not be collapsed for long:
+        that dates the onset.
+        """
+        frames = {"modes": self._on_modes(run), "bins": self._on_bins(run), "centre": self._on_centre(run)}
+        steps = pd.Index(np.unique(np.concatenate([f.index for f in frames.values()])), name="step", dtype="int64")
+        return pd.concat({name: f.reindex(steps, method="ffill") for name, f in frames.items()}, axis=1).fillna(0.0)
+
+    def _on_modes(self, run: Run) -> pd.DataFrame:
+        seen = aligned(run, "modes/turnover", "modes/nearest/effective", "modes/recent_effective", EXPECTED)
+        shown = seen["modes/nearest/effective"]
+        together = seen["modes/recent_effective"] >= self.coverage_ratio * self._mean(shown)
+        share = shown / seen[EXPECTED]
+        replaced = self._mean(seen["modes/turnover"]) / self.turnover
+        return _form(replaced, (self._mean(share) < self.few) & together, share < self.few)
+
+    def _on_bins(self, run: Run) -> pd.DataFrame:
+        seen = aligned(run, "bins/turnover", "bins/effective")
+        share = seen["bins/effective"]
+        return _form(self._mean(seen["bins/turnover"]) / self.turnover, self._mean(share) < self.few, share < self.few)
+
+    def _on_centre(self, run: Run) -> pd.DataFrame:
+        """Steps count for checks here: the centre is recorded at each."""
+        way = pd.concat([self._way(run, name) for name in CENTRE], axis=1).pow(2).sum(axis=1).pow(0.5)
+        spread = rolling_median(run.series("diversity/real"), CHECK_STEPS)
+        long = self.checks * CHECK_STEPS
+        one_hop = self.travel * self.checks / 2  # longer ways count as that: it takes two to reach the mean
+        travelled = rolling_mean((way / held(spread, way.index)).dropna().clip(upper=one_hop), long)
+        now, lasting = (
+            held(rolling_median(run.series("diversity/ratio"), steps), travelled.index) < self.few
+            for steps in (CHECK_STEPS, long)
+        )
+        return _form(travelled / self.travel, lasting, now)
+
+    def _way(self, run: Run, name: str) -> pd.Series:
+        """How far a coordinate of the centre moved within one check, smoothed against the batches' scatter."""
+        place = rolling_median(run.series(name), CHECK_STEPS // 2)
+        before = held(place.set_axis(place.index + CHECK_STEPS), place.index)
+        return (place - before).dropna()
+
+    def _mean(self, series: pd.Series) -> pd.Series:
+        return series.rolling(self.checks, min_periods=self.checks // 2).mean()
+
+    def __call__(self, run: Run) -> list[Finding]:
+        forms, score = self._forms(run), self.score(run)
+        moves = forms.xs("moves", axis=1, level=1).max(axis=1)
+        found = []
+        for spell in spells(score > 1, moves > STAY, bridge_steps=self.checks * CHECK_STEPS):
+            reached = forms.loc[spell.onset : spell.last].gt(1).any()
+            form = next(name for name in FORMS if reached[name, "score"])
+            limit = self.travel if form == "centre" else self.turnover
+            replaced = forms[form, "score"] * limit
+            worst = step_of_lowest(-replaced.loc[spell.onset : spell.last])
+            words, label = FORMS[form]
+            fact = evidence(replaced, limit, "above", worst, f"{label}, mean of {self.checks}")
+            summary = (
+                f"The generator shows few modes at a time and moves from one to the next from step {spell.onset:,}, "
+                f"{words.format(fact.value)} per check"
+            )
+            columns = ("modes/turnover", "modes/nearest/effective", "modes/recent_effective", "bins/turnover", *CENTRE)
+            found.append(finding(self, spell, "failure", summary, (fact,), columns))
+        return found
+
+
+def _form(replaced: pd.Series, lasting: pd.Series, now: pd.Series) -> pd.DataFrame:
+    """The columns of `ModeHopping._forms`: what is replaced, where G is collapsed for long, and where it is now."""
+    known = replaced.dropna().index
+    columns = {"score": replaced.where(lasting, 0.0), "moves": replaced.where(now, 0.0)}
+    return pd.DataFrame(columns, dtype="float64").loc[known]
