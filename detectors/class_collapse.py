@@ -84,8 +84,8 @@ class ClassCollapse:
         others = _median_of_others(np.stack([held(s, steps) for s in levels.values()], axis=1))
         left = {}
         for name, level in levels.items():
-            level = held(level, steps)
-            left[name.rsplit("/", 1)[1]] = np.maximum(level / level.cummax(), level / others)
+            now = held(level, steps)
+            left[name.rsplit("/", 1)[1]] = np.maximum(now / now.cummax(), now / others)
         return pd.DataFrame(left, index=steps).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:

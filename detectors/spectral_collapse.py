@@ -102,8 +102,7 @@ class SpectralCollapse:
         for net in NETS:
             share = self._share(run, net)
             lasting = (share < self.share).rolling(self.min_checks).min() == 1
-            for spell in spells(lasting, share < self.stay_share):
-                found.append(self._finding(run, net, share, spell))
+            found += [self._finding(run, net, share, spell) for spell in spells(lasting, share < self.stay_share)]
         return found
 
     def _finding(self, run: Run, net: str, share: pd.Series, spell: Spell) -> Finding:
