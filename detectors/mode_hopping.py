@@ -117,7 +117,8 @@ class ModeHopping:
 
     def _on_centre(self, run: Run) -> pd.DataFrame:
         """Steps count for checks here: the centre is recorded at each."""
-        way = pd.concat([self._way(run, name) for name in CENTRE], axis=1).pow(2).sum(axis=1).pow(0.5)
+        ways = [self._way(run, name) for name in CENTRE if name in run.scalars or name == CENTRE[0]]
+        way = pd.concat(ways, axis=1, join="inner").pow(2).sum(axis=1).pow(0.5)
         spread = rolling_median(run.series("diversity/real"), CHECK_STEPS)
         long = self.checks * CHECK_STEPS
         one_hop = self.travel * self.checks / 2  # longer ways count as that: it takes two to reach the mean
