@@ -1,15 +1,21 @@
 """One file per failure: what is judged, on what, and from where on.
 
 `DETECTORS` is the catalogue in report order, with default thresholds. To change one, pass
-`dataclasses.replace(detector, field=value)` to `gandiag.diagnose` or `gandiag.attach(detectors=...)`.
+`dataclasses.replace(detector, field=value)` to `gandiag.diagnose` or `gandiag.attach(detectors=...)`, or set it in a
+policy file, see `gandiag.policy`.
 """
 
 from __future__ import annotations
 
 from .class_collapse import ClassCollapse
+from .critic_constraint import CriticConstraint
+from .dead_layer import DeadLayer
 from .discriminator_dominance import DiscriminatorDominance
+from .discriminator_overfitting import DiscriminatorOverfitting
+from .discriminator_too_weak import DiscriminatorTooWeak
 from .divergence import Divergence
 from .exploding_gradients import ExplodingGradients
+from .memorisation import Memorisation
 from .mode_collapse import ModeCollapse
 from .mode_hopping import ModeHopping
 from .non_finite import NonFinite
@@ -26,7 +32,9 @@ DETECTORS: tuple[Detector, ...] = (
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),
+    DeadLayer(),
     DiscriminatorDominance(),
+    DiscriminatorTooWeak(),
     ModeCollapse(),
     SampleCollapse(),
     ClassCollapse(),
@@ -34,6 +42,9 @@ DETECTORS: tuple[Detector, ...] = (
     SpectralCollapse(),
     Oscillation(),
     Divergence(),
+    DiscriminatorOverfitting(),
+    Memorisation(),
+    CriticConstraint(),
     Stagnation(),
     QualityRegression(),
 )

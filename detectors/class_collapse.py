@@ -35,15 +35,16 @@ class ClassCollapse:
         All classes at once (see sample-collapse, which looks at near-duplicates in the whole batch). A class that
         never varied. Classes with fewer than two samples in nearly every batch, and those beyond the first 32.
     Try:
-        - condition D by projection instead of an auxiliary classifier, or lower the classifier's weight in G's loss
-        - balance the classes within a batch, or raise the batch size: a rare class has too few samples to vary
-        - reward variety within a class: a mode-seeking term on pairs of latents (MSGAN), or packing samples of a class
+        - mode-seeking
+        - projection-discriminator
+        - minibatch-stddev
+        - roll-back
     References:
         Odena et al. 2017 (AC-GAN; variety within classes); Miyato & Koyama 2018 (projection); Mao et al. 2019 (MSGAN).
     """
 
     code: ClassVar[str] = "class-collapse"
-    needs: ClassVar[tuple[str, ...]] = ("diversity/class/*",)
+    needs: ClassVar[tuple[str, ...]] = ("diversity/class/<class>",)
     how_to: ClassVar[str] = (
         "for a conditional generator, let the callback see the labels: pass them to G and D, or to callback.observe"
     )
@@ -77,14 +78,14 @@ class ClassCollapse:
     @remembered
     def _left(self, run: Run) -> pd.DataFrame:
         """As `score`, one column for each class."""
-        names = run.names(self.needs[0])
+        names = [n for n in run.names(self.needs[0]) if not run.series(n).empty]
         levels = {n: rolling_median(run.series(n), self.window_steps, self.min_rows) for n in names}
         steps = pd.Index(np.unique(np.concatenate([s.index for s in levels.values()])), name="step", dtype="int64")
         others = _median_of_others(np.stack([held(s, steps) for s in levels.values()], axis=1))
         left = {}
         for name, level in levels.items():
-            level = held(level, steps)
-            left[name.rsplit("/", 1)[1]] = np.maximum(level / level.cummax(), level / others)
+            now = held(level, steps)
+            left[name.rsplit("/", 1)[1]] = np.maximum(now / now.cummax(), now / others)
         return pd.DataFrame(left, index=steps).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:

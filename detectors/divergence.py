@@ -34,9 +34,10 @@ class Divergence:
     Misses:
         Growth held down by clipping. A D whose outputs pass through a sigmoid, which bounds them.
     Try:
-        - lower both learning rates, or warm them up
-        - constrain D: spectral normalisation, or a gradient penalty (WGAN-GP 10, R1 gamma 0.1 to 10)
-        - go back to the checkpoint before the onset
+        - lower-learning-rates
+        - spectral-norm
+        - roll-back
+        - r1-penalty
     References:
         Mescheder et al. 2018 (which GANs converge locally); Gulrajani et al. 2017.
     """

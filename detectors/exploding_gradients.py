@@ -31,10 +31,11 @@ class ExplodingGradients:
     Misses:
         Growth that is slow against the window (see divergence). Clipped gradients, whose norm is bounded.
     Try:
-        - clip the gradient norm (torch.nn.utils.clip_grad_norm_) at some ten times its healthy median
-        - halve the learning rate of the network that exploded first
-        - constrain D: spectral normalisation, or a gradient penalty (WGAN-GP 10, R1 gamma 0.1 to 10)
-
+        - clip-gradients
+        - lower-learning-rates
+        - spectral-norm
+        - clip-bound
+        - r1-penalty
     References:
         Pascanu et al. 2013; Gulrajani et al. 2017, figure 1. ganhacks calls a norm above 100 a failure; a ratio
         needs no scale.

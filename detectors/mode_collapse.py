@@ -33,9 +33,12 @@ class ModeCollapse:
         Loss of variety within a mode (see sample-collapse). What the classifier, or a random projection of large
         samples, cannot tell apart. Without labels, modes with less than some 4 % of the data.
     Try:
-        - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
-        - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
-        - go back to the checkpoint before the onset; a collapsed G rarely recovers
+        - faster-discriminator
+        - packing
+        - roll-back
+        - minibatch-stddev
+        - unrolled-gan
+        - reconstruct-latents
     References:
         Srivastava et al. 2017 (VEEGAN); Lin et al. 2018 (PacGAN); Richardson & Weiss 2018 (NDB).
     """

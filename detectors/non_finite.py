@@ -34,9 +34,11 @@ class NonFinite:
         Single steps that a GradScaler skipped, which were caught in time. NaN in values that never reach D, a logged
         loss, or a gradient.
     Try:
-        - compute losses on logits (BCEWithLogitsLoss in place of sigmoid and BCELoss)
-        - add a small constant inside the square root of a gradient penalty
-        - lower the learning rate or clip gradients, and restart from the last healthy checkpoint
+        - logits-loss
+        - safe-norm
+        - bfloat16
+        - clip-gradients
+        - roll-back
     References:
         Micikevicius et al. 2018 (loss scaling). SageMaker Debugger's rule ExplodingTensor fires on the same.
     """

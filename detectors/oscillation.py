@@ -49,9 +49,12 @@ class Oscillation:
         Damped cycles, which are convergence. Fewer than four cycles. Periods of a few steps. A cycle of the
         data loader is told from one of the game only by its size.
     Try:
-        - damp D: R1 (gamma 0.1 to 10; on Dirac-GAN any gamma > 0 turns the circle into a spiral inwards)
-        - lower Adam's beta1 to 0.5 or 0, and the learning rates
-        - use an average of the generator's weights (EMA 0.999): the average of a circle is its centre
+        - r1-penalty
+        - lower-beta1
+        - weight-averaging
+        - optimistic-gradients
+        - extragradient
+        - consensus-optimisation
     References:
         Mescheder et al. 2018 (Dirac-GAN, R1); Mescheder et al. 2017 (rotation); Fisher 1929.
     """

@@ -94,6 +94,8 @@ MIN_SWINGS = 5
 """Swings in a row, each larger than the one before, that make a spiral: by chance one in 5! = 120."""
 GROWTH = 1.02
 """Least growth from one swing to the next; a circle that is sampled now and then varies by less."""
+SMALLEST = 0.25
+"""Of the last swing: smaller ones before it are noise, out of which a cycle grew."""
 NOISE = 6.0
 """A turn must exceed the scatter of the samples so many times."""
 
@@ -132,7 +134,7 @@ def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
     if len(turns) <= MIN_SWINGS:
         return None
     heights = np.abs(np.diff(values[turns]))
-    rising = heights[1:] >= GROWTH * heights[:-1]
+    rising = (heights[1:] >= GROWTH * heights[:-1]) & (heights[:-1] >= SMALLEST * heights[-1])
     run = len(rising) if rising.all() else int(np.argmin(rising[::-1]))
     if run < MIN_SWINGS - 1:
         return None
@@ -201,8 +203,9 @@ def _envelope(series: np.ndarray, frequency: float) -> tuple[float, float, int]:
     carrier = series * np.exp(-2j * np.pi * frequency * np.arange(n))
     smooth = np.convolve(carrier, np.ones(cycle) / cycle, mode="valid")
     amplitude = 2 * np.abs(smooth)
-    slope = np.polyfit(np.arange(len(amplitude)), np.log(np.maximum(amplitude, 1e-300)), 1)[0]
     recent = float(np.median(amplitude[-max(1, len(amplitude) // 3) :]))
     first = int(np.argmax(amplitude >= recent / 2))
+    settled = first + cycle if first and first + 2 * cycle < len(amplitude) else 0  # its beginning is no growth
+    slope = np.polyfit(np.arange(len(amplitude) - settled), np.log(np.maximum(amplitude[settled:], 1e-300)), 1)[0]
     begins = first + cycle // 2 if first else 0
     return recent, float(np.exp(np.clip(slope * cycle, -20, 20))), begins

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Detector(Protocol):
     """Judges one failure. A frozen dataclass whose fields are its thresholds; pure and causal.
 
-    `needs` names the signals it reads; "a|b" means that one of them is enough, and "a/*" that any
-    signal below a/ is. `how_to` says how to get them.
+    `needs` names the signals it reads; "a|b" means that one of them is enough, and a name of the signal table with
+    placeholders ("diversity/class/<class>") any signal that it describes. `how_to` says how to get them.
     `not_for` names the loss families to which the rule does not apply, each with the reason. Each threshold is made by
     `specification.threshold`, which keeps where its default comes from.
     """

@@ -47,9 +47,10 @@ class QualityRegression:
     Misses:
         A loss that the metric does not see. The first ten checks. Losses of less than a tenth.
     Try:
-        - go back to the checkpoint of the best step, and keep the best one from then on
-        - evaluate an average of the generator's weights (EMA 0.999 to 0.9999) instead of the weights themselves
-        - lower both learning rates towards the end; augment (ADA, DiffAugment) when D overfits a small data set
+        - roll-back
+        - early-stop
+        - weight-averaging
+        - lower-learning-rates
     References:
         Prechelt 1998 (early stopping); Karras et al. 2020 (quality that worsens as D overfits); Lord 1950 (the range
         of normal values, which bounds how far the best of many checks may lie from the last one by chance).
@@ -98,7 +99,7 @@ class QualityRegression:
     def _tracks(self, run: Run) -> dict[str, pd.DataFrame]:
         """For each metric, the first that counts first, what `_track` tells of it."""
         tracks = {}
-        for name in (n for n in METRICS if run.names(n)):
+        for name in (n for n in METRICS if not run.series(n).empty):
             sign = 1.0 if describe(name).worse == "high" else -1.0
             tracks[name] = self._track(sign * run.series(name), self._errors(run, name), np.abs, self.loss)
         energy = block_medians(run.series(ENERGY), BLOCK_STEPS, run.last_step)

@@ -33,9 +33,11 @@ class SampleCollapse:
         Some modes lost while the others keep their spread (see mode-collapse, which needs labels). Outputs that
         vary without being any good.
     Try:
-        - balance learning rates: raise D's or lower G's (for instance 4e-4 for D, 1e-4 for G)
-        - let D see several samples at once: packing (PacGAN, 2 to 4) or minibatch standard deviation
-        - go back to the checkpoint before the onset; a collapsed G rarely recovers
+        - faster-discriminator
+        - packing
+        - roll-back
+        - minibatch-stddev
+        - unrolled-gan
     References:
         Salimans et al. 2016; Lin et al. 2018 (PacGAN); Arora & Zhang 2017 (near-duplicates).
     """

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from gandiag.findings import Evidence, Finding
 from gandiag.signals import describe
 
+from .remedies import named
 from .windows import value_at
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gandiag.findings import Severity
+    from gandiag.remedy import Remedy
 
     from .protocol import Detector
     from .windows import Spell
@@ -55,10 +57,13 @@ def check_thresholds(detector: Any) -> None:
             raise ValueError(f"{each.name} must be at least 0, got {value}")
 
 
-def remedies(detector: Detector | type) -> tuple[str, ...]:
-    """The bullet points under "Try", each on one line."""
-    text = " ".join(specification(detector).get("Try", "").split())
-    return tuple(item.strip() for item in text.split("- ") if item.strip())
+def remedies(detector: Detector | type) -> tuple[Remedy, ...]:
+    """What the bullet points under "Try" name, each a remedy of `gandiag.detectors.remedies`, the best first.
+
+    Raises ValueError for a bullet point that names none.
+    """
+    lines = specification(detector).get("Try", "").splitlines()
+    return named(line.strip().removeprefix("- ") for line in lines if line.strip())
 
 
 def evidence(
@@ -88,7 +93,7 @@ def finding(
     facts: tuple[Evidence, ...],
     columns: tuple[str, ...],
 ) -> Finding:
-    """A `Finding` for one spell, with mechanism and remedies from the detector's specification."""
+    """A `Finding` for one spell, with mechanism and all remedies from the detector's specification."""
     return Finding(
         code=detector.code,
         severity=severity,

@@ -39,9 +39,10 @@ class SpectralCollapse:
         A single layer of many, whose fall the mean over matrices hides. A rank that sinks slowly over the whole run,
         which training does without harm as well.
     Try:
-        - go back to a checkpoint before the onset, and lower both learning rates from there
-        - hold the whole spectrum: spectral regularisation of D, or orthogonal regularisation of G (1e-4)
-        - stop before it: a collapse late in a long training is normal, the checkpoint before it is the model
+        - early-stop
+        - roll-back
+        - r1-penalty
+        - lower-learning-rates
     References:
         Liu et al. 2019 (spectral regularisation); Brock et al. 2019 (BigGAN, section 4); Roy & Vetterli 2007
         (effective rank).
@@ -101,8 +102,7 @@ class SpectralCollapse:
         for net in NETS:
             share = self._share(run, net)
             lasting = (share < self.share).rolling(self.min_checks).min() == 1
-            for spell in spells(lasting, share < self.stay_share):
-                found.append(self._finding(run, net, share, spell))
+            found += [self._finding(run, net, share, spell) for spell in spells(lasting, share < self.stay_share)]
         return found
 
     def _finding(self, run: Run, net: str, share: pd.Series, spell: Spell) -> Finding:

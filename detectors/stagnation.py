@@ -47,9 +47,10 @@ class Stagnation:
         over a sixteenth of the window scatter by 1 % of the level, 99 % of standstills are seen at the first look,
         by 2 % 74 %, by 3 % 40 %, and the others as windows grow.
     Try:
-        - look first for what came before: vanishing gradients, a dead layer, a dominating or a weak D, oscillation
-        - raise the learning rates or end their decay; give G more capacity or more latent dimensions
-        - weaken what holds D back (gradient penalty, clipping, noise) if D is at chance while samples are bad
+        - raise-learning-rate
+        - train-d-less
+        - wider-discriminator
+        - r1-penalty
     References:
         Székely & Rizzo 2013 (energy distance); Theil 1950, Sen 1968, Kendall 1938 (trend).
     """

@@ -35,9 +35,13 @@ class VanishingGradients:
         there, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
         which is convergence: D is at chance then, or its outputs on both have met.
     Try:
-        - use the non-saturating loss: maximise log D(G(z)), whose gradient is near 1 where D is sure
-        - train D less: one step per step of G, or a lower learning rate for D
-        - smooth D: instance noise on its inputs, R1 (gamma 0.1 to 10), or a Wasserstein critic with a penalty
+        - non-saturating-loss
+        - clip-bound
+        - penalty-weight
+        - train-d-less
+        - instance-noise
+        - r1-penalty
+        - wgan-gp
     References:
         Goodfellow et al. 2014; Arjovsky & Bottou 2017, whose frozen-G experiment decays by some five orders of
         magnitude; the factor p / (1 - p) between saturating and non-saturating gradients is exact.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gandiag.run import Run
 
@@ -56,6 +56,11 @@ def rolling_median(series: pd.Series, window_steps: int, min_rows: int = 10) -> 
 def rolling_mean(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
     """Mean over the last `window_steps` steps, or as many more as hold `min_rows` values; NaN is left out."""
     return _rolled(series, window_steps, min_rows, lambda window: window.mean())
+
+
+def rolling_std(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:
+    """Standard deviation over the last `window_steps` steps, or as many more as hold `min_rows` values."""
+    return _rolled(series, window_steps, min_rows, lambda window: window.std())
 
 
 def _rolled(series: pd.Series, window_steps: int, min_rows: int, statistic: Callable[[Any], pd.Series]) -> pd.Series:
@@ -124,6 +129,12 @@ def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
 def held(series: pd.Series, index: pd.Index) -> pd.Series:
     """The last value recorded up to each step of `index`, NaN before the first: for signals of other cadences."""
     return series.dropna().reindex(index, method="ffill")
+
+
+def side_by_side(rules: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """A column each under the steps of all, every value held until the next one; infinite ones are left out."""
+    frame = pd.DataFrame(dict(rules))
+    return frame.mask(np.isinf(frame)).ffill()
 
 
 def block_medians(series: pd.Series, block_steps: int, last_step: int) -> pd.Series:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
     from gandiag.judging import diagnose as diagnose
+    from gandiag.policy import Policy as Policy
     from gandiag.quality.training import Quality as Quality
     from gandiag.run import Run as Run
     from gandiag.run import RunError as RunError
+    from gandiag.stopping import StopPolicy as StopPolicy
     from gandiag.watcher import attach as attach
 
 __version__ = "0.1.0"
@@ -27,12 +29,26 @@ _HOMES = {
     "diagnose": "gandiag.judging",
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
+    "Policy": "gandiag.policy",
     "Quality": "gandiag.quality.training",
     "Run": "gandiag.run",
     "RunError": "gandiag.run",
+    "StopPolicy": "gandiag.stopping",
 }
-_SUBMODULES = ("detectors", "modes", "quality", "synthetic")
-__all__ = ["Callback", "Diagnosis", "Finding", "Quality", "Run", "RunError", "__version__", "attach", "diagnose"]
+_SUBMODULES = ("detectors", "dynamics", "modes", "quality", "synthetic")
+__all__ = [
+    "Callback",
+    "Diagnosis",
+    "Finding",
+    "Policy",
+    "Quality",
+    "Run",
+    "RunError",
+    "StopPolicy",
+    "__version__",
+    "attach",
+    "diagnose",
+]
 
 
 def __getattr__(name: str) -> Any:

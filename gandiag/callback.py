@@ -18,6 +18,7 @@ from gandiag.budget import Budget
 from gandiag.faults import Faults
 from gandiag.live import Judge
 from gandiag.options import check_limits, check_options
+from gandiag.policy import check_policy, read_policy
 from gandiag.ranks import this_rank
 from gandiag.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.reductions import SCALAR
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from gandiag.findings import Diagnosis, Finding
+    from gandiag.policy import PolicyLike
+    from gandiag.stopping import StopPolicy
 
 MAX_OVERHEAD = 0.02  # less than training times vary from run to run
 
@@ -54,6 +57,9 @@ class Callback:
     loss_family : minimax, non-saturating, lsgan, hinge, wgan, wgan-gp, relativistic or other
     hyperparameters : anything JSON-like to keep with the run
     detectors : the detectors to judge with, by default all
+    policy : a TOML file that sets thresholds and when to stop, over those of the nearest pyproject.toml; or a
+        `gandiag.Policy`. Read once, here. What is set in `detectors` and `stop_on` stays
+    stop_on : when `should_stop` becomes True, see `gandiag.StopPolicy`; by default what files say, else never
     judge_every : steps between two live judgements
     on_finding : called with each new `Finding`, from the thread that trains, between two steps
     alerts : log new findings through the logger "gandiag" (which prints them unless configured otherwise)
@@ -71,7 +77,7 @@ class Callback:
     RunError
         When `run_dir` cannot be written, or holds a run and `resume` is False.
     ValueError, TypeError
-        For arguments that make no sense.
+        For arguments, and policy files, that make no sense.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first have defaults
@@ -82,6 +88,8 @@ class Callback:
         loss_family: str | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
         detectors: Any = None,
+        policy: PolicyLike = None,
+        stop_on: StopPolicy | None = None,
         judge_every: int = 200,
         on_finding: Callable[[Finding], None] | None = None,
         alerts: bool = True,
@@ -96,6 +104,8 @@ class Callback:
         check_limits(flush_seconds=flush_seconds, max_bytes=max_bytes, max_overhead=max_overhead)
         for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
+        in_force = read_policy(policy, stop_on)
+        check_policy(in_force, detectors)
 
         rank, self.world_size = this_rank()
         tracker = _tracker(modes) if rank == 0 else None
@@ -132,7 +142,7 @@ class Callback:
         self._last_sample = completed
         self._process = os.getpid()
         self._closed = False
-        self._worker = Worker(recorder, Judge(detectors, judge_every), tracker, self.settings, self.faults)
+        self._worker = Worker(recorder, Judge(detectors, judge_every, in_force), tracker, self.settings, self.faults)
         self._rows = Rows(self._worker, completed, flush_seconds)
         if resume and self._leads:
             self._worker.remember(Run.open(self.run_dir))
@@ -268,6 +278,25 @@ class Callback:
     def diagnosis(self) -> Diagnosis:
         """The latest live `Diagnosis`."""
         return self._worker.diagnosis
+
+    @property
+    def last_healthy_step(self) -> int | None:
+        """The step to go back to, see `gandiag.Diagnosis`; None when there is none, or nothing was judged yet."""
+        return self._worker.diagnosis.last_healthy_step
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a finding was reason to stop under the policy that the user set; then it stays True.
+
+        Always False without such a policy, and in other processes of a distributed training than that of rank 0.
+        """
+        return self._worker.judge.stop is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why `should_stop` is True, in one sentence: failure, onset, last healthy step. None while it is False."""
+        stop = self._worker.judge.stop
+        return stop.reason if stop is not None else None
 
     def __enter__(self) -> Self:
         return self

@@ -13,9 +13,13 @@ from gandiag.zoo.command import demo, zoo
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Severity
+    from gandiag.policy import Policy
     from gandiag.run import Run
 
 RUN_DIR = click.argument("run_dir", metavar="RUN_DIR")
+POLICY = click.option(
+    "--policy", metavar="FILE", help="TOML file that sets thresholds, over [tool.gandiag] of pyproject.toml."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,22 +35,24 @@ main.add_command(zoo)
 @main.command(epilog="Example: gandiag report runs/dcgan")
 @RUN_DIR
 @click.option("--out", help="Folder for the two files, by default RUN_DIR itself.")
-def report(run_dir: str, out: str | None) -> None:
+@POLICY
+def report(run_dir: str, out: str | None, policy: str | None) -> None:
     """Write report.html and report.pdf of a run.
 
     The run may be running, finished, crashed or killed.
     """
-    run, diagnosis = _judged(run_dir)
+    run, diagnosis = _judged(run_dir, policy)
     for path in write_reports(run, diagnosis, out or run_dir):
         click.echo(path)
 
 
 @main.command(epilog="Example: gandiag diagnose runs/dcgan --json")
 @RUN_DIR
+@POLICY
 @JSON
-def diagnose(run_dir: str, as_json: bool) -> None:
+def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
     """Say what went wrong in a run, when, and what to try."""
-    run, diagnosis = _judged(run_dir)
+    run, diagnosis = _judged(run_dir, policy)
     if as_json:
         print_json(diagnosis.to_dict())
     else:
@@ -61,14 +67,15 @@ def diagnose(run_dir: str, as_json: bool) -> None:
     "--fail-on", type=click.Choice(["warning", "failure"]), default="failure", show_default=True,
     help="Lowest severity that fails the check.",
 )  # fmt: skip
+@POLICY
 @JSON
-def check(run_dir: str, fail_on: Severity, as_json: bool) -> None:
+def check(run_dir: str, fail_on: Severity, policy: str | None, as_json: bool) -> None:
     """Judge a run for CI, by exit code.
 
-    0: nothing found that fails the check. 1: failing. 2: the run cannot be read. 3: it cannot be decided, for want
-    of evidence.
+    0: nothing found that fails the check. 1: failing. 2: the run or the policy cannot be read. 3: it cannot be
+    decided, for want of evidence.
     """
-    _, diagnosis = _judged(run_dir)
+    _, diagnosis = _judged(run_dir, policy)
     failed = diagnosis.failed(fail_on)
     code = EXIT_FAILING if failed else 0 if diagnosis.decided else EXIT_UNDECIDED
     if as_json:
@@ -148,20 +155,18 @@ def explain(code: str) -> None:
     print_explanation(detector)
 
 
-@main.command(epilog="Example: gandiag detectors --json")
+@main.command(epilog="Example: gandiag detectors --policy strict.toml")
+@POLICY
 @JSON
-def detectors(as_json: bool) -> None:
-    """List what is looked for, on which signals and thresholds."""
-    from dataclasses import asdict
+def detectors(policy: str | None, as_json: bool) -> None:
+    """List what is looked for: signals, and thresholds with where they come from."""
+    from gandiag.listing import listed, print_listed
 
-    from gandiag.detectors import DETECTORS
-
+    in_force = _policy(policy)
     if as_json:
-        print_json([{"code": d.code, "needs": d.needs, "thresholds": asdict(d)} for d in DETECTORS])  # type: ignore[call-overload]
+        print_json(listed(in_force))
     else:
-        from gandiag.terminal import print_detectors
-
-        print_detectors(DETECTORS)
+        print_listed(in_force)
 
 
 def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
@@ -183,17 +188,28 @@ def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
     return [f"{folder.rstrip('/')}/{name}" for name in contents]
 
 
-def _judged(run_dir: str) -> tuple[Run, Diagnosis]:
+def _policy(path: str | None) -> Policy:
+    from gandiag.policy import read_policy
+    from gandiag.policy_files import PolicyError
+
+    try:
+        return read_policy(path)
+    except PolicyError as error:
+        refuse(str(error))
+
+
+def _judged(run_dir: str, policy: str | None) -> tuple[Run, Diagnosis]:
     from gandiag.judging import diagnose
     from gandiag.run import Run, RunError
 
+    in_force = _policy(policy)
     try:
         run = Run.open(run_dir)
     except RunError as error:
         refuse(str(error))
     except OSError as error:
         refuse(f"{run_dir}: cannot be read: {error.strerror or error}")
-    return run, diagnose(run)
+    return run, diagnose(run, policy=in_force)
 
 
 def _check_lines(diagnosis: Diagnosis, code: int) -> list[str]:

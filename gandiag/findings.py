@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from gandiag.remedy import Remedy
+
 Severity = Literal["info", "warning", "failure"]
 Verdict = Literal["healthy", "suspect", "failing", "undecided"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "failure")  # ascending
+SCHEMA = "gandiag-diagnosis/2"
+SEVERAL = "several, undecided"
+"""The root of a story that has more than one beginning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,9 @@ class Finding:
     """A failure seen over one spell of steps, with what a reader needs to redo the judgement.
 
     `onset_step` is the first step of the spell and `last_step` the last one at which it still held;
-    `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot.
+    `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
+    a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
+    first.
     """
 
     code: str
@@ -44,7 +51,7 @@ class Finding:
     summary: str
     evidence: tuple[Evidence, ...]
     mechanism: str
-    remedies: tuple[str, ...]
+    remedies: tuple[Remedy, ...]
     columns: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -65,6 +72,43 @@ class NotAssessed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotApplicable:
+    """A failure that runs of this loss family cannot have, or that its rule cannot tell there, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One finding that explains another by a known mechanism, with the paper that describes it.
+
+    `cause` and `effect` are places in `Diagnosis.findings`, counted from 0.
+    """
+
+    cause: int
+    effect: int
+    sentence: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What led to what, as far as known mechanisms tell.
+
+    `root` is the code of the finding that everything else follows from, `SEVERAL` when the findings have more than
+    one beginning, None without findings. `line` shows the chains in one line, `sentence` says what they rest on.
+    `chains` are places in `Diagnosis.findings`, from cause to effect; a chain begins where an earlier one forks.
+    """
+
+    root: str | None = None
+    line: str = ""
+    sentence: str = ""
+    chains: tuple[tuple[int, ...], ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class DetectorError:
     """A detector of ours that crashed: its failure is neither found nor excluded."""
 
@@ -76,18 +120,21 @@ class DetectorError:
 class Diagnosis:
     """What is wrong with a run up to `last_step`, what is not, and what could not be judged.
 
-    Findings stand in causal order: what came first stands first. `clean` names the failures that were looked for
-    and not found. `last_healthy_step` is the last step before the first finding, of severity warning at least, that
-    is still ongoing; None when there is no such step. `missing` says what the record lacks: steps that were not
-    recorded, detail that was given up, faults of gandiag's own. `decided` is False when an essential failure could not
-    be looked for, a detector crashed, or most steps are missing: the absence of findings then proves nothing.
+    Findings stand in the order of their onsets; `story` links them. `clean` names the failures that were looked for
+    and not found, `not_applicable` those that do not apply to the run's loss family. `last_healthy_step` is the last
+    step before the first finding, of severity warning at least, that is still ongoing; None when there is no such
+    step. `missing` says what the record lacks: steps that were not recorded, detail that was given up, faults of
+    gandiag's own. `decided` is False when an essential failure could not be looked for, a detector crashed, or most
+    steps are missing: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
     decided: bool = False
     findings: tuple[Finding, ...] = ()
+    story: Story = field(default_factory=Story)
     clean: tuple[str, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
     errors: tuple[DetectorError, ...] = ()
     missing: tuple[str, ...] = ()
     last_step: int = 0
@@ -104,41 +151,55 @@ class Diagnosis:
         return max((f.severity for f in self.findings), key=SEVERITIES.index, default=None)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy; numbers that are not finite become their names ("nan", "inf")."""
-        plain: dict[str, Any] = json_ready(asdict(self))
+        """A JSON-ready copy with its schema; numbers that are not finite become their names ("nan", "inf")."""
+        plain: dict[str, Any] = json_ready({"schema": SCHEMA, **asdict(self)})
         return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Diagnosis:
         """The inverse of `to_dict`.
 
-        Raises KeyError or TypeError when `data` is not a diagnosis.
+        Raises ValueError when `data` is no diagnosis, or one that another version of gandiag wrote.
         """
-        findings = tuple(
-            Finding(
-                **{
-                    **f,
-                    "evidence": tuple(_evidence(e) for e in f["evidence"]),
-                    "remedies": tuple(f["remedies"]),
-                    "columns": tuple(f["columns"]),
-                }
+        content = dict(data)
+        schema = content.pop("schema", None)
+        if schema != SCHEMA:
+            raise ValueError(
+                f"schema must be {SCHEMA!r}, found {schema!r}: another version of gandiag wrote this diagnosis; "
+                "judge the run again (gandiag diagnose RUN_DIR --json)"
             )
-            for f in data["findings"]
-        )
-        not_assessed = tuple(NotAssessed(**{**n, "missing": tuple(n["missing"])}) for n in data["not_assessed"])
-        errors = tuple(DetectorError(**e) for e in data["errors"])
-        rest = {
-            "findings": findings,
-            "not_assessed": not_assessed,
-            "errors": errors,
-            "missing": tuple(data["missing"]),
-            "clean": tuple(data["clean"]),
-        }
-        return cls(**{**data, **rest})
+        try:
+            return cls(**{**_plain(content), **_parts(content)})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no diagnosis of schema {SCHEMA}: {error}") from None
 
 
-def _evidence(data: Mapping[str, Any]) -> Evidence:
-    return Evidence(**{**data, "value": float(data["value"]), "threshold": float(data["threshold"])})
+def _parts(data: Mapping[str, Any]) -> dict[str, Any]:
+    story = data["story"]
+    links = tuple(Link(**link) for link in story["links"])
+    return {
+        "findings": tuple(_finding(f) for f in data["findings"]),
+        "story": Story(**{**_plain(story), "links": links}),
+        "not_assessed": tuple(NotAssessed(**_plain(n)) for n in data["not_assessed"]),
+        "not_applicable": tuple(NotApplicable(**n) for n in data["not_applicable"]),
+        "errors": tuple(DetectorError(**e) for e in data["errors"]),
+    }
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    numbers = ("value", "threshold")
+    evidence = tuple(Evidence(**{**e, **{name: float(e[name]) for name in numbers}}) for e in data["evidence"])
+    remedies = tuple(Remedy(**_plain(r)) for r in data["remedies"])
+    return Finding(**{**_plain(data), "evidence": evidence, "remedies": remedies})
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as JSON gives them, with tuples for lists, however deep."""
+    return {key: _tupled(value) for key, value in data.items()}
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
 
 
 def json_ready(value: Any) -> Any:

@@ -2,43 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.findings import DetectorError, Diagnosis, Finding, NotAssessed, Verdict
+from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.missing import END, blind, what_is_missing
+from gandiag.policy import read_policy
+from gandiag.remedy import offered
+from gandiag.story import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.detectors import Detector
+    from gandiag.policy import PolicyLike
     from gandiag.run import Run
 
 ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
-"""Of each of these groups one failure at least must have been looked for before a run is called healthy."""
+"""Of each of these groups one failure at least must have been looked for before a run is called healthy.
+
+A group none of whose rules applies to the run's loss family is left out: that a rule does not apply is a fact about the
+loss, not a gap in the record, so nothing that could be recorded would ever close it, and the run would stay undecided
+for ever. Whatever does apply must have been looked for: a group with one rule that does not apply and another whose
+signals are missing stays open. Where no group applies at all nothing essential was looked at, and nothing is decided.
+"""
 
 
-def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis:
+def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> Diagnosis:
     """Judge what a run recorded.
 
     Parameters
     ----------
     run : the run, whole or as far as it was recorded
     detectors : instances with their thresholds, by default all of `gandiag.detectors.DETECTORS`
+    policy : a TOML file that sets thresholds, over those of the nearest pyproject.toml; or a `gandiag.Policy`, with
+        which no file is read. What was set in `detectors` stays, see `gandiag.policy`
 
     Returns
     -------
     Diagnosis
-        With `not_assessed` for every failure whose signals are missing, too short or ended early. A detector that
+        With `not_assessed` for every failure whose signals are missing, too short or ended early, `not_applicable`
+        for those that the run's loss family excludes, and findings with the remedies that fit it. A detector that
         raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
         most of the last tenth, were not recorded; `missing` says what the record lacks.
-    """
-    if detectors is None:
-        from gandiag.detectors import DETECTORS
 
-        detectors = DETECTORS
+    Raises
+    ------
+    PolicyError
+        A ValueError, when a policy cannot be read or makes no sense.
+    """
+    selection = read_policy(policy).selection(detectors)
+    not_applicable = _not_applicable(selection.detectors, run.loss_family)
+    excluded = {n.code for n in not_applicable}
+    findings, not_assessed, errors = _asked(run, [d for d in selection.detectors if d.code not in excluded])
+    not_assessed = [*selection.not_assessed(), *not_assessed]
+    findings.sort(key=lambda f: (f.onset_step, f.last_step))
+    unseen = {n.code for n in not_assessed} | {e.code for e in errors}
+    out = {f.code for f in findings} | unseen | excluded
+    looked_for = {d.code for d in selection.detectors} - {n.code for n in not_assessed} - excluded
+    decided = not errors and not blind(run) and _essentials(looked_for, excluded)
+    return Diagnosis(
+        verdict=_verdict(findings, decided=decided),
+        decided=decided,
+        findings=tuple(findings),
+        story=tell(findings, unseen),
+        clean=tuple(d.code for d in selection.detectors if d.code not in out),
+        not_assessed=tuple(not_assessed),
+        not_applicable=not_applicable,
+        errors=tuple(errors),
+        missing=what_is_missing(run),
+        last_step=run.last_step,
+        last_healthy_step=_last_healthy_step(findings, run),
+        provenance=_provenance(selection.detectors) | selection.provenance(),
+    )
+
+
+def _asked(run: Run, detectors: Sequence[Detector]) -> tuple[list[Finding], list[NotAssessed], list[DetectorError]]:
+    """What each detector found, could not assess, or broke on."""
     findings: list[Finding] = []
     not_assessed: list[NotAssessed] = []
     errors: list[DetectorError] = []
@@ -50,26 +92,21 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None) -> Diagnosis
             found = detector(run)
             if not found and (doubt := _doubt(run, detector)):
                 not_assessed.append(doubt)
-            findings += found
+            findings += [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in found]
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
-    out = {f.code for f in findings} | {n.code for n in not_assessed} | {e.code for e in errors}
-    findings.sort(key=lambda f: (f.onset_step, f.last_step))
-    clean = tuple(d.code for d in detectors if d.code not in out)
-    looked_for = {d.code for d in detectors} - {n.code for n in not_assessed}
-    decided = not errors and not blind(run) and all(looked_for.intersection(group) for group in ESSENTIAL)
-    return Diagnosis(
-        verdict=_verdict(findings, decided=decided),
-        decided=decided,
-        findings=tuple(findings),
-        clean=clean,
-        not_assessed=tuple(not_assessed),
-        errors=tuple(errors),
-        missing=what_is_missing(run),
-        last_step=run.last_step,
-        last_healthy_step=_last_healthy_step(findings, run),
-        provenance=_provenance(detectors),
-    )
+    return findings, not_assessed, errors
+
+
+def _not_applicable(detectors: Sequence[Detector], family: str) -> tuple[NotApplicable, ...]:
+    found = ((d.code, d.not_for.get(family)) for d in detectors)
+    return tuple(NotApplicable(code=code, reason=reason) for code, reason in found if reason)
+
+
+def _essentials(looked_for: set[str], excluded: set[str]) -> bool:
+    """Whether each group of `ESSENTIAL` that applies was looked for, and at least one was."""
+    groups = [set(group) for group in ESSENTIAL if not excluded.issuperset(group)]
+    return bool(groups) and all(looked_for & group for group in groups)
 
 
 def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
@@ -78,9 +115,9 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     if steps < detector.min_run_steps:
         reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
         return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
-    missing = tuple(n for n in detector.needs if not any(run.names(name) for name in n.split("|")))
+    missing = tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
     if missing:
-        names = " and ".join(_readable(n) for n in missing)
+        names = " and ".join(n.replace("|", " or ") for n in missing)
         return NotAssessed(
             code=detector.code, reason=f"{names} was not recorded", how_to=detector.how_to, missing=missing
         )
@@ -89,21 +126,16 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
 
 def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
     """Why it means nothing that a detector found nothing, if so."""
-    names = " and ".join(_readable(n) for n in detector.needs)
+    names = " and ".join(n.replace("|", " or ") for n in detector.needs)
     if detector.score(run).empty:
         reason = f"{names} was recorded too seldom, or never where it can be judged"
         return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
-    ends = {names: max(_end(run, n) for name in names.split("|") for n in run.names(name)) for names in detector.needs}
+    ends = {names: max(_end(run, n) for n in names.split("|")) for names in detector.needs}
     for name, (good_for, last) in ends.items():
         if good_for < run.last_step:
-            reason = f"{_readable(name)} was recorded up to step {last:,} of {run.last_step:,}"
+            reason = f"{name.replace('|', ' or ')} was recorded up to step {last:,} of {run.last_step:,}"
             return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
     return None
-
-
-def _readable(need: str) -> str:
-    """A need in words: "feedback/norm or grad/generator/norm", "diversity/class/..."."""
-    return " or ".join(f"{n[:-1]}..." if n.endswith("/*") else n for n in need.split("|"))
 
 
 def _end(run: Run, name: str) -> tuple[float, int]:
@@ -112,6 +144,8 @@ def _end(run: Run, name: str) -> tuple[float, int]:
     It is good for twice the usual interval between two values, and for a tenth of the run.
     """
     steps = run.series(name).index.to_numpy()
+    if not len(steps):
+        return 0.0, 0
     interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
     span = run.last_step - int(run.scalars.index[0])
     return steps[-1] + max(2 * interval, END * span), int(steps[-1])

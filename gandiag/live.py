@@ -10,11 +10,14 @@ import numpy as np
 from gandiag.blocks import scatter
 from gandiag.evaluations import with_evaluations
 from gandiag.findings import SEVERITIES, Diagnosis, Finding
+from gandiag.policy import Policy
 from gandiag.run import Run
 from gandiag.thinning import merge_pairs, tightest_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gandiag.stopping import Stop
 
 MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then the same
 
@@ -71,11 +74,14 @@ def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
 class Judge:
     """Diagnoses a growing history every `every` steps and says which findings are new.
 
-    It takes at most 2 % of the time: after a judgement that took t seconds none follows for 50 t.
+    It takes at most 2 % of the time: after a judgement that took t seconds none follows for 50 t. `stop` is the first
+    reason to stop that the policy names, and stays.
     """
 
-    def __init__(self, detectors: Sequence[Any] | None, every: int) -> None:
+    def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:
         self.detectors, self.every = detectors, every
+        self.policy = policy or Policy()
+        self.stop: Stop | None = None
         self.diagnosis = Diagnosis(verdict="undecided")
         self._judged_step = 0
         self._rest_until = 0.0
@@ -83,13 +89,20 @@ class Judge:
     def due(self, step: int) -> bool:
         return step - self._judged_step >= self.every and time.monotonic() >= self._rest_until
 
+    def remember(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take over from the events of a run that is continued whether it was to stop."""
+        if self.policy.stop is not None:
+            self.stop = self.policy.stop.restored(events)
+
     def judge(self, run: Run) -> list[Finding]:
         """Update `diagnosis` and return the findings that it adds, or that became more severe."""
         from gandiag.judging import diagnose
 
         started = time.monotonic()
         before = self.diagnosis.findings
-        self.diagnosis = diagnose(run, self.detectors)
+        self.diagnosis = diagnose(run, self.detectors, policy=self.policy)
+        if self.stop is None and self.policy.stop is not None:
+            self.stop = self.policy.stop.stop(self.diagnosis)
         self._judged_step = run.last_step
         ended = time.monotonic()
         self._rest_until = ended + 50 * (ended - started)

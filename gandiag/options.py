@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gandiag.findings import Finding
+    from gandiag.policy import PolicyLike
     from gandiag.quality.training import Quality
+    from gandiag.stopping import StopPolicy
 
 MIN_BYTES = 1_000_000  # room for some thousand rows of many signals
 
@@ -22,6 +24,8 @@ class Options(TypedDict, total=False):
     loss_family: str | None
     hyperparameters: Mapping[str, Any] | None
     detectors: Any
+    policy: PolicyLike
+    stop_on: StopPolicy | None
     judge_every: int
     on_finding: Callable[[Finding], None] | None
     alerts: bool

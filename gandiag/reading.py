@@ -10,6 +10,7 @@ import numpy as np
 from gandiag.evaluations import KIND as EVALUATION
 from gandiag.folder import RunError
 from gandiag.parts import STEP, read_table, split_replaced
+from gandiag.stopping import STOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +67,7 @@ def read_arrays(folder: Folder, segments: Segments) -> dict[str, tuple[np.ndarra
 
 
 def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) -> Iterator[dict[str, Any]]:
-    """The events of all ranks; what a later segment did again is cut from gaps, thinnings and evaluations."""
+    """The events of all ranks; what a later segment did again is cut from gaps, thinnings, evaluations and stops."""
     for rank in metas:
         for event in folder.read_events(rank):
             end = segments.end(rank, event["segment"]) if isinstance(event.get("segment"), int) else float("inf")
@@ -74,7 +75,7 @@ def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) ->
                 if event["from_step"] >= end:
                     continue
                 event["to_step"] = int(end) - 1
-            if event.get("kind") == EVALUATION and event["step"] >= end:
+            if event.get("kind") in (EVALUATION, STOP) and event["step"] >= end:
                 continue
             yield event | ({"rank": rank} if rank else {})
 

@@ -10,6 +10,7 @@ from gandiag.folder import SCHEMA, Folder, RunError
 from gandiag.parts import sample_step
 from gandiag.ranks import exact_after, merge_metas, merge_rows
 from gandiag.reading import Segments, read_arrays, read_events, read_metas, read_scalars
+from gandiag.signals import matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +87,11 @@ class Run:
         return str(self.meta.get("loss_family", {}).get("name", "unknown"))
 
     def series(self, name: str) -> pd.Series:
-        """The recorded values of one signal, without the steps at which it was not recorded."""
+        """The recorded values of one signal, without the steps at which it was not recorded.
+
+        A name of the table with placeholders, `grad/<net>/layer/<layer>`, stands for all signals that it describes:
+        the largest of their values at each step.
+        """
         key = "series", name
         if key not in self.memo:
             self.memo[key] = self._series(name)
@@ -97,23 +102,19 @@ class Run:
         import numpy as np
         import pandas as pd
 
+        if "<" in name and (found := self.names(name)):
+            values: pd.Series = self.scalars[found].max(axis=1).rename(name).dropna()
+            return values
         if name not in self.scalars:
             return pd.Series(dtype="float64", name=name, index=self.scalars.index[:0])
         column = self.scalars[name]
-        values = column.to_numpy()
-        present = ~np.isnan(values)
-        return column if present.all() else pd.Series(values[present], column.index[present], name=name)
+        numbers = column.to_numpy()
+        present = ~np.isnan(numbers)
+        return column if present.all() else pd.Series(numbers[present], column.index[present], name=name)
 
-    def names(self, need: str) -> tuple[str, ...]:
-        """The recorded signals that a name stands for: itself, or with /* at its end all below it; none without values.
-
-        >>> import pandas as pd
-        >>> Run(pd.DataFrame({"diversity/class/0": [0.9], "diversity/ratio": [0.8]})).names("diversity/class/*")
-        ('diversity/class/0',)
-        """
-        head = need.removesuffix("*") if need.endswith("/*") else None
-        known = [n for n in map(str, self.scalars) if (n == need if head is None else n.startswith(head))]
-        return tuple(n for n in known if len(self.series(n)))
+    def names(self, pattern: str) -> list[str]:
+        """The recorded signals that a name of the table with placeholders stands for, in the order of recording."""
+        return matching(pattern, self.scalars)
 
     def until(self, step: int) -> Run:
         """The run as it was recorded up to and including `step`."""

@@ -11,7 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Worse = Literal["high", "low", "both", "neither"]
 
@@ -145,6 +148,12 @@ SIGNALS: tuple[Signal, ...] = (
         "share of generated samples that lie no closer to a training sample than its neighbours",
         "low",
     ),
+    Signal(
+        "quality/copies",
+        "share",
+        "generated samples that lie closer to a training sample than every held-out one, over all",
+        "high",
+    ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
 )
@@ -176,6 +185,18 @@ BESIDE = {
 """What a quality value may have beside it, as signals of their own: quality/fid/low."""
 
 _BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """Those of `names`, in their order, that a name of the table stands for.
+
+    >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
+    ['grad/generator/layer/main.0']
+    """
+    pieces = re.split(r"(<\w+>)", pattern)
+    wild = {"<net>": rf"({'|'.join(NETS)})"}
+    expression = re.compile("".join(wild.get(p, ".+") if p.startswith("<") else re.escape(p) for p in pieces))
+    return [name for name in names if expression.fullmatch(name)]
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from gandiag.detectors import Detector
     from gandiag.findings import Diagnosis, Finding
+    from gandiag.remedy import Remedy
     from gandiag.run import Run
 
 COLOURS = {
@@ -35,18 +35,23 @@ def wide_console() -> Console:
 
 
 def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
-    """Verdict, findings in causal order, and what was not assessed."""
+    """Verdict, findings in order of onset, what led to what, and what was not assessed."""
     console = Console()
     status = {"running": "still running, or killed", "crashed": f"crashed: {run.meta.get('reason')}"}
     note = status.get(str(run.meta.get("status")), "closed")
     console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {note}"))
     for finding in diagnosis.findings:
         _print_finding(console, finding)
+    if diagnosis.story.line:
+        console.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
+        console.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
     if diagnosis.clean:
         console.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
     for entry in diagnosis.not_assessed:
         console.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
         console.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
+    for excluded in diagnosis.not_applicable:
+        console.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
     for error in diagnosis.errors:
         console.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
     for sentence in diagnosis.missing:
@@ -65,36 +70,37 @@ def _print_finding(console: Console, finding: Finding) -> None:
         )
     )
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]
-    lines += [f"try: {remedy}" for remedy in finding.remedies]
+    lines += [f"try: {remedy.change}" for remedy in finding.remedies]
     for line in lines:
         console.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
 def print_explanation(detector: Detector) -> None:
-    """The detector's specification."""
+    """The detector's specification, with what it names as remedies in full."""
     from gandiag.detectors import specification
+    from gandiag.detectors.specification import remedies
 
     console = Console()
     parts = specification(detector)
     console.print(f"[bold]{detector.code}[/bold]  {escape(parts.pop('Summary'))}")
     for heading, text in parts.items():
         console.print(f"\n[bold]{heading}[/bold]")
-        console.print(Padding(escape(_flowing(text)), (0, 0, 0, 4)))
+        if heading == "Try":
+            for remedy in remedies(detector):
+                _print_remedy(console, remedy)
+        else:
+            console.print(Padding(escape(" ".join(text.split())), (0, 0, 0, 4)))
+    for family, reason in detector.not_for.items():
+        console.print(f"\n[bold]Not for {family}[/bold]: {escape(reason)}")
 
 
-def _flowing(text: str) -> str:
-    """Text with its line breaks left to the terminal, but for bullet points."""
-    return " ".join(text.split()).replace(" - ", "\n- ") if text.startswith("- ") else " ".join(text.split())
-
-
-def print_detectors(detectors: Sequence[Detector]) -> None:
-    """A table of codes, needs and thresholds."""
-    table = Table("code", "needs", "thresholds", show_lines=True)
-    for detector in detectors:
-        needs = "\n".join(n.replace("|", " or ") for n in detector.needs)
-        thresholds = "\n".join(f"{k} = {v:g}" for k, v in asdict(detector).items())  # type: ignore[call-overload]
-        table.add_row(detector.code, needs, thresholds)
-    Console().print(table)
+def _print_remedy(console: Console, remedy: Remedy) -> None:
+    console.print(Padding(f"[bold]{remedy.name}[/bold]: {escape(remedy.change)}", (0, 0, 0, 4)))
+    for line in remedy.code.splitlines():
+        console.print(Text(f"        {line}", style="cyan"), soft_wrap=True)  # to be copied as it is
+    for name, text in remedy.facts():
+        console.print(Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 8)))
+    console.print()
 
 
 def coloured(word: str) -> Text:

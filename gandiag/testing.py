@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from gandiag.findings import Diagnosis
 from gandiag.probes.networks import watched_networks
 from gandiag.run import Run
 from gandiag.watcher import attach
@@ -74,7 +75,11 @@ def assert_unchanged(train: Train, *, steps: int = 20, seed: int = 0, options: A
 
 
 class _Unwatched:
-    """Stands in for a callback where nothing is watched: takes every call, does nothing."""
+    """Stands in for a callback where nothing is watched: takes every call, does nothing, finds nothing."""
+
+    diagnosis = Diagnosis(verdict="undecided")
+    should_stop = False
+    last_healthy_step = stop_reason = None
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("__"):

@@ -18,6 +18,7 @@ from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
 from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
+from gandiag.stopping import STOP
 from gandiag.tasks import Tasks
 from gandiag.unknowns import UNKNOWN, told_apart
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gandiag.modes.tracker import ModeTracker
     from gandiag.recorder import Recorder
     from gandiag.run import Run
+    from gandiag.stopping import Stop
 
 logger = logging.getLogger("gandiag")
 
@@ -100,6 +102,7 @@ class Worker:
         self.history.append(
             run.scalars.index.to_numpy(), {str(name): values.to_numpy() for name, values in run.scalars.items()}
         )
+        self.judge.remember(run.events)
         self._earlier = [e for e in run.events if e.get("kind") in ("gap", "thinned", EVALUATION)]
 
     def drain(self) -> None:
@@ -226,6 +229,7 @@ class Worker:
             return
         meta = self.recorder.meta | {"faults": self.faults.listed()}
         run = self.history.run(meta, [*self._earlier, *self.recorder.losses])
+        stopped_before = self.judge.stop is not None
         for finding in self.judge.judge(run):
             self.new_findings.put(finding)
             self.recorder.event("finding", step=self._step, **asdict(finding))
@@ -239,7 +243,14 @@ class Worker:
                     finding.code,
                     finding.summary,
                 )
+        if self.judge.stop is not None and not stopped_before:
+            self._tell_stop(self.judge.stop)
         self._write_diagnosis()
+
+    def _tell_stop(self, stop: Stop) -> None:
+        self.recorder.event(STOP, **asdict(stop), segment=self.recorder.segment["index"])
+        if self.settings.alerts:
+            logger.warning("gandiag: step %d: the stop policy holds: %s", self._step, stop.reason)
 
     def _write_diagnosis(self) -> None:
         import json

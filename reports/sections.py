@@ -16,13 +16,44 @@ from .text import count, duration, flat, listed, number
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Evidence, Finding, Severity
+    from gandiag.remedy import Remedy
     from gandiag.run import Run
 
+ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
 
 Row = tuple[str, ...]
 Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remedy: what to change, the code, and what speaks for it as rows of name and text."""
+
+    name: str
+    change: str
+    code: str
+    why: str
+    facts: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One failure in a chain: the number of its card, its code, and its onset in words."""
+
+    number: int
+    code: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Causes:
+    """What led to what: chains from cause to effect, and each link's mechanism with its source."""
+
+    sentence: str
+    chains: tuple[tuple[Step, ...], ...]
+    links: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +67,7 @@ class Card:
     summary: str
     evidence: tuple[Row, ...]
     mechanism: str
-    remedies: tuple[str, ...]
+    remedies: tuple[Advice, ...]
     panels: tuple[Panel, ...]
     notes: tuple[str, ...]
 
@@ -51,11 +82,13 @@ class Table:
 
 
 HEADINGS = {
+    "story": "What led to what",
     "findings": "Findings",
     "panels": "Everything recorded",
     "samples": "Samples over time",
     "clean": "Looked for and not found",
     "not_assessed": "Not assessed",
+    "not_applicable": "Not applicable",
     "faults": "What the record lacks",
     "provenance": "Provenance",
 }
@@ -78,6 +111,7 @@ class Report:
     headline: str
     sentence: str
     facts: tuple[Pair, ...]
+    causes: Causes
     findings: tuple[Card, ...]
     panels: tuple[Panel, ...]
     panel_notes: tuple[str, ...]
@@ -85,6 +119,7 @@ class Report:
     modes: Heatmap | None
     clean: tuple[str, ...]
     not_assessed: tuple[Row, ...]
+    not_applicable: tuple[Pair, ...]
     errors: tuple[Row, ...]
     faults: tuple[str, ...]
     provenance: tuple[Table, ...]
@@ -101,6 +136,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         headline=_headline(diagnosis),
         sentence=_sentence(diagnosis),
         facts=tuple(_facts(run)),
+        causes=_causes(diagnosis),
         findings=tuple(_card(run, finding, i) for i, finding in enumerate(diagnosis.findings, start=1)),
         panels=panels,
         panel_notes=notes,
@@ -108,6 +144,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         modes=mode_heatmap(run, diagnosis),
         clean=diagnosis.clean,
         not_assessed=tuple((n.code, n.reason, n.how_to) for n in diagnosis.not_assessed),
+        not_applicable=tuple((n.code, n.reason) for n in diagnosis.not_applicable),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
         faults=tuple(_faults(run, diagnosis)),
         provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows),
@@ -189,9 +226,29 @@ def _card(run: Run, finding: Finding, number_: int) -> Card:
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,
-        remedies=finding.remedies,
+        remedies=tuple(_advice(remedy) for remedy in finding.remedies),
         panels=panels,
         notes=notes,
+    )
+
+
+def _advice(remedy: Remedy) -> Advice:
+    facts = tuple((name.capitalize(), text) for name, text in remedy.facts() if name in ADVICE_FACTS)
+    return Advice(name=remedy.name, change=remedy.change, code=remedy.code, why=remedy.why, facts=facts)
+
+
+def _causes(diagnosis: Diagnosis) -> Causes:
+    findings, story = diagnosis.findings, diagnosis.story
+
+    def step(place: int) -> Step:
+        return Step(place + 1, findings[place].code, f"step {findings[place].onset_step:,}")
+
+    return Causes(
+        sentence=story.sentence,
+        chains=tuple(tuple(step(place) for place in chain) for chain in story.chains),
+        links=tuple(
+            (findings[link.cause].code, findings[link.effect].code, link.sentence, link.source) for link in story.links
+        ),
     )
 
 

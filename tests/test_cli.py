@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -94,13 +95,12 @@ def test_check_can_fail_on_warnings(tmp_path):
 
 
 def test_json_output_is_json(collapsed):
-    """check, diagnose and detectors print what a program can parse, findings with their evidence."""
+    """check and diagnose print what a program can parse, findings with their evidence."""
     check = json.loads(gandiag("check", collapsed, "--json").output)
     assert (check["exit_code"], check["verdict"]) == (1, "failing")
     diagnosis = json.loads(gandiag("diagnose", collapsed, "--json").output)
     assert {f["code"] for f in diagnosis["findings"]} == {"mode-collapse", "sample-collapse"}
     assert diagnosis["provenance"]["thresholds"]["mode-collapse"]["share"] == 0.8
-    assert [d["code"] for d in json.loads(gandiag("detectors", "--json").output)] == [d.code for d in DETECTORS]
 
 
 def test_diagnose_tells_finding_evidence_and_remedy(collapsed):
@@ -108,6 +108,88 @@ def test_diagnose_tells_finding_evidence_and_remedy(collapsed):
     text = " ".join(gandiag("diagnose", collapsed).output.split())
     for part in ("FAILING", "mode-collapse", "from step 1,5", "evidence:", "try:", "PacGAN"):
         assert part in text
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """Writes a policy file and returns its path."""
+
+    def write(text):
+        (tmp_path / "policy.toml").write_text(text)
+        return tmp_path / "policy.toml"
+
+    return write
+
+
+def test_detectors_lists_every_threshold_with_default_value_source_and_who_set_it(policy):
+    """As JSON: the catalogue in its order, a changed threshold beside its default, a detector that is switched off."""
+    path = policy("[detectors.divergence]\ndecades = 2\n[detectors.oscillation]\nenabled = false\n")
+    listed = json.loads(gandiag("detectors", "--json", "--policy", path).output)
+    assert [d["code"] for d in listed] == [d.code for d in DETECTORS]
+    for entry, detector in zip(listed, DETECTORS, strict=True):
+        assert (entry["needs"], entry["how_to"]) == (list(detector.needs), detector.how_to)
+        assert entry["not_for"] == dict(detector.not_for)
+        assert entry["switched_off_by"] == (str(path) if detector.code == "oscillation" else None)
+        assert list(entry["thresholds"]) == [f.name for f in fields(detector)]
+        for field in fields(detector):
+            shown = entry["thresholds"][field.name]
+            changed = (detector.code, field.name) == ("divergence", "decades")
+            assert shown == {
+                "default": field.default,
+                "value": 2.0 if changed else field.default,
+                "source": field.metadata["source"],
+                "set_by": str(path) if changed else None,
+            }
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_the_list_of_detectors_fits_the_terminal_and_loses_nothing(columns, policy, monkeypatch):
+    """Every code, need, threshold and source is there, word by word, in lines no longer than the terminal."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = policy("[detectors.divergence]\ndecades = 2.25\n[detectors.oscillation]\nenabled = false\n[stop]\n")
+    output = gandiag("detectors", "--policy", path).output
+    assert max(len(line) for line in output.splitlines()) <= columns
+    blocks = dict(zip([d.code for d in DETECTORS], output.split("\n\n"), strict=False))
+    for detector in DETECTORS:
+        words = set(blocks[detector.code].replace(",", " ").split())
+        assert detector.code in words
+        assert {name for need in detector.needs for name in need.split("|")} <= words
+        for field in fields(detector):
+            assert field.name in words
+            assert {w for w in field.metadata["source"].replace(",", " ").split() if "/" not in w} <= words
+    assert {"force", "2.25"} <= set(blocks["divergence"].split())
+    assert "switched off by" in " ".join(blocks["oscillation"].split())
+    assert "because of every failure: at severity failure or above, held for 200 steps" in " ".join(output.split())
+
+
+def test_check_exits_by_the_policy(collapsed, healthy, policy):
+    """A stricter one fails a healthy run, a laxer one passes a collapsed one; off is not clean; a broken one is 2."""
+    strict = policy("[detectors.discriminator-dominance]\nauc = 0.51\n")
+    assert gandiag("check", healthy, "--policy", strict, "--fail-on", "warning").exit_code == 1
+    off = "[detectors.mode-collapse]\nenabled = false\n"
+    assert gandiag("check", collapsed, "--policy", policy(off)).exit_code == 1
+    lax = "[detectors.sample-collapse]\nratio = 0.0002\nfailure_ratio = 0.0001\n"
+    assert gandiag("check", collapsed, "--policy", policy(off + lax)).exit_code == 0
+    path = policy(off + "[detectors.sample-collapse]\nenabled = false\n")
+    undecided = gandiag("check", collapsed, "--policy", path)
+    assert undecided.exit_code == 3
+    assert f"not assessed sample-collapse: switched off by {path}" in undecided.output
+    for command in ("check", "diagnose", "report"):
+        broken = gandiag(command, collapsed, "--policy", policy("[detectors.sample-collapse]\nratio = 'low'\n"))
+        assert broken.exit_code == 2
+        assert broken.stderr.strip().endswith('sample-collapse.ratio: found "low", expected a number')
+        assert broken.stdout == ""
+
+
+def test_diagnose_and_report_judge_by_the_policy(collapsed, policy, tmp_path):
+    """And say so: in the provenance, and among what was not assessed."""
+    path = policy("[detectors.sample-collapse]\nenabled = false\n")
+    diagnosis = json.loads(gandiag("diagnose", collapsed, "--json", "--policy", path).output)
+    assert {f["code"] for f in diagnosis["findings"]} == {"mode-collapse"}
+    assert diagnosis["provenance"]["policy"]["switched_off"] == {"sample-collapse": str(path)}
+    assert f"switched off by {path}" in "".join(gandiag("diagnose", collapsed, "--policy", path).output.split("\n"))
+    assert gandiag("report", collapsed, "--out", tmp_path, "--policy", path).exit_code == 0
+    assert f"switched off by {path}" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.code)

@@ -124,10 +124,11 @@ def test_recorded_values_equal_those_computed_by_hand(tmp_path):
 
 
 def test_a_healthy_training_is_healthy(tmp_path):
-    """Nothing fails, and what is not assessed is only what needs more than numbers."""
+    """Nothing fails, and what is not assessed is only what needs more than numbers, or a longer training."""
     diagnosis = train(tmp_path / "run", 700)
     assert diagnosis.verdict == "healthy", [f.summary for f in diagnosis.findings]
-    assert {n.code for n in diagnosis.not_assessed} <= {"mode-collapse", "oscillation", "divergence"}
+    longer, samples = {"oscillation", "divergence"}, {"mode-collapse", "discriminator-overfitting", "memorisation"}
+    assert {n.code for n in diagnosis.not_assessed} <= longer | samples | {"critic-constraint"}
 
 
 def test_a_generator_that_collapses_to_a_point_is_found(tmp_path):

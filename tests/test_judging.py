@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,17 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotAssessed
+from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, Link, NotApplicable, NotAssessed
 from gandiag.judging import ESSENTIAL, diagnose
+from gandiag.remedy import Remedy
 
 RUN = synthetic.healthy()
+
+
+def remedy(name="do-this", **fields):
+    words = {"change": "do this", "code": "pass", "why": "it helps", "cost": "none", "evidence": "a paper"}
+    rest = {"cost_level": 0, "verified": True, "expect": "d/auc falls"}
+    return Remedy(name=name, **{**words, **rest, **fields})
 
 
 def finding(code="stub", severity="failure", onset=1000, last=3000, ongoing=True, value=1.0):
@@ -27,7 +34,7 @@ def finding(code="stub", severity="failure", onset=1000, last=3000, ongoing=True
         summary="something happened",
         evidence=(Evidence(signal="d/auc", value=value, threshold=0.5, unit="probability"),),
         mechanism="because",
-        remedies=("do this", "do that"),
+        remedies=(remedy(), remedy("do-that", families=("minimax", "non-saturating"))),
         columns=("d/auc",),
     )
 
@@ -39,6 +46,7 @@ class Stub:
     code: str = "stub"
     needs: tuple[str, ...] = ("d/auc",)
     how_to: str = "log d/auc"
+    not_for: dict[str, str] = field(default_factory=dict, hash=False)
     min_run_steps: int = 1
     findings: tuple[Finding, ...] = ()
     usable: bool = True
@@ -216,14 +224,19 @@ def test_failed_asks_for_a_severity_that_still_holds():
 
 def test_a_diagnosis_survives_json():
     """Findings, gaps and errors, with NaN and infinities as evidence, back to equal objects of the same types."""
+    links = [finding(code="oscillation", onset=20), finding(code="divergence", onset=40)]
     odd = [finding(code="odd", onset=10 * i, value=v) for i, v in enumerate((np.inf, -np.inf, 0.5), start=1)]
-    detectors = [Stub(findings=tuple(odd)), Stub(code="gap", needs=("quality/fid",)), Crashing(code="crashing")]
+    detectors = [Stub(findings=(*odd, *links)), Stub(code="gap", needs=("quality/fid",)), Crashing(code="crashing")]
+    detectors.append(Stub(code="excluded", not_for={RUN.loss_family: "it has no such thing"}))
     diagnosis = diagnose(RUN, [*detectors, *DETECTORS])
     text = json.dumps(diagnosis.to_dict(), allow_nan=False)
     back = Diagnosis.from_dict(json.loads(text))
     assert replace(back, provenance={}) == replace(diagnosis, provenance={})
     assert back.to_dict() == diagnosis.to_dict()
     assert isinstance(back.findings[0].evidence[0], Evidence)
+    assert isinstance(back.findings[0].remedies[1], Remedy)
+    assert [type(link) for link in back.story.links] == [Link]
+    assert back.not_applicable == (NotApplicable(code="excluded", reason="it has no such thing"),)
 
     unknown = replace(diagnosis, findings=(finding(value=float("nan")),))
     again = Diagnosis.from_dict(json.loads(json.dumps(unknown.to_dict(), allow_nan=False)))
@@ -231,11 +244,66 @@ def test_a_diagnosis_survives_json():
 
 
 def test_what_is_no_diagnosis_is_refused():
-    """A file of another kind."""
-    with pytest.raises((KeyError, TypeError)):
-        Diagnosis.from_dict({"verdict": "healthy"})
-    with pytest.raises((KeyError, TypeError)):
-        Diagnosis.from_dict({**diagnose(RUN).to_dict(), "surprise": 1})
+    """A file of an older version, of another kind, with something missing, and with something more: one sentence."""
+    whole = diagnose(RUN).to_dict()
+    older = {key: value for key, value in whole.items() if key != "schema"}
+    with pytest.raises(ValueError, match=r"schema must be 'gandiag-diagnosis/2', found None: another version .* judge"):
+        Diagnosis.from_dict(older)
+    with pytest.raises(ValueError, match="found 'gandiag-run/1'"):
+        Diagnosis.from_dict({"schema": "gandiag-run/1"})
+    with pytest.raises(ValueError, match=r"no diagnosis of schema .*: 'story'"):
+        Diagnosis.from_dict({key: value for key, value in whole.items() if key != "story"})
+    with pytest.raises(ValueError, match=r"no diagnosis of schema .*surprise"):
+        Diagnosis.from_dict({**whole, "surprise": 1})
+
+
+def excluded(*codes):
+    """The catalogue, in which some rules do not apply to the run's loss family."""
+    reason = {RUN.loss_family: "no such thing under this loss"}
+    return [Stub(code=d.code, not_for=reason) if d.code in codes else d for d in DETECTORS]
+
+
+def test_what_does_not_apply_is_neither_clean_nor_missing():
+    """It is named with its reason, its rule is not asked, and under another loss it is."""
+    stub = Stub(findings=(finding(),), not_for={"wgan": "a critic has no such thing"})
+    run = replace(RUN, meta={**RUN.meta, "loss_family": {"name": "wgan", "source": "given"}})
+    diagnosis = diagnose(run, [stub, *DETECTORS])
+    assert diagnosis.not_applicable == (NotApplicable(code="stub", reason="a critic has no such thing"),)
+    assert "stub" not in diagnosis.clean + tuple(n.code for n in diagnosis.not_assessed)
+    assert diagnosis.findings == ()
+    assert [f.code for f in diagnose(RUN, [stub, *DETECTORS]).findings] == ["stub"]
+
+
+@pytest.mark.parametrize("group", ESSENTIAL, ids=" or ".join)
+def test_a_rule_that_does_not_apply_leaves_no_run_undecided(group):
+    """A whole group that does not apply is passed over."""
+    diagnosis = diagnose(RUN, excluded(*group))
+    assert (diagnosis.verdict, diagnosis.decided) == ("healthy", True)
+
+
+def test_what_applies_must_have_been_looked_for():
+    """One rule of a group does not apply, the other could not look: open. Nothing essential applies: open, too."""
+    detectors = [
+        replace(d, min_run_steps=10**9) if d.code == "sample-collapse" else d for d in excluded("mode-collapse")
+    ]
+    assert diagnose(RUN, detectors).verdict == "undecided"
+    assert diagnose(RUN, excluded(*(code for group in ESSENTIAL for code in group))).verdict == "undecided"
+
+
+def test_three_remedies_that_fit_the_loss_are_offered_cheapest_first():
+    """The first three that fit are kept, then ordered by cost; equal costs stay in the order of the specification."""
+    dear = remedy("dear", cost_level=3)
+    wrong = remedy("critics-only", families=("wgan",)), remedy("not-here", not_for=("non-saturating",))
+    cheap, same, left_out = remedy("cheap", cost_level=1), remedy("as-cheap", cost_level=1), remedy("fourth")
+    (found,) = judged(replace(finding(), remedies=(wrong[0], dear, cheap, wrong[1], same, left_out))).findings
+    assert found.remedies == (cheap, same, dear)
+
+
+def test_unknown_losses_get_only_what_is_for_any():
+    """A remedy for certain losses is not offered where the loss is not known."""
+    run = replace(RUN, meta={**RUN.meta, "loss_family": {}})
+    (found,) = diagnose(run, [Stub(findings=(finding(),))]).findings
+    assert [r.name for r in found.remedies] == ["do-this"]
 
 
 def test_provenance_holds_every_threshold():

@@ -339,3 +339,19 @@ def test_the_run_can_be_cut_at_any_step(tmp_path):
     run = Run.open(record(tmp_path / "run"))
     assert run.until(20).last_step == 20
     assert run.until(0).last_step == 0
+
+
+def test_a_name_with_placeholders_stands_for_all_that_it_describes():
+    """In the order of recording; as a series it is the largest value at each step at which there was one."""
+    nan = np.nan
+    columns = {
+        "grad/generator/layer/b": [1.0, nan, 3.0], "grad/generator/layer/a.0": [2.0, nan, nan],
+        "grad/generator/norm": [9.0, 9.0, 9.0], "grad/discriminator/layer/b": [nan, nan, 5.0],
+        "other/layer/b": [9.0, 9.0, 9.0],
+    }  # fmt: skip
+    run = Run(scalars=pd.DataFrame(columns, index=[1, 2, 3]))
+    assert run.names("grad/generator/layer/<layer>") == ["grad/generator/layer/b", "grad/generator/layer/a.0"]
+    assert len(run.names("grad/<net>/layer/<layer>")) == 3
+    assert run.names("diversity/class/<class>") == []
+    assert run.series("grad/<net>/layer/<layer>").to_dict() == {1: 2.0, 3: 5.0}
+    assert run.series("diversity/class/<class>").empty

@@ -51,6 +51,21 @@ class NotRecording:
         """Undecided."""
         return Diagnosis(verdict="undecided")
 
+    @property
+    def last_healthy_step(self) -> int | None:
+        """Nothing was judged."""
+        return None
+
+    @property
+    def should_stop(self) -> bool:
+        """Nothing was found."""
+        return False
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Nothing was found."""
+        return None
+
     def __enter__(self) -> Self:
         return self
 

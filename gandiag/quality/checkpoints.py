@@ -13,10 +13,11 @@ from torch import nn
 
 from gandiag.quality.frozen import forked_rng, generate
 from gandiag.quality.inputs import as_arguments
+from gandiag.states import fitting_state, read_checkpoint
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 NESTED = ("g_ema", "generator", "netG", "G", "state_dict", "model", "model_state_dict", "generator_state_dict")
 """Keys under which checkpoints keep a generator's weights, an average first."""
@@ -116,7 +117,8 @@ def load_generator(
         found = type(made).__name__
         raise ValueError(f"--generator {factory}: must return {expected}, found {found}")  # noqa: TRY004 - a user's slip
     if weights is not None:
-        _load_weights(generator, Path(weights))
+        path = Path(weights)
+        generator.load_state_dict(fitting_state(generator, read_checkpoint(path), str(path), NESTED))
     generator = generator.to(device).eval().requires_grad_(requires_grad=False)
     return generator, draw or _normal_latents(generator, factory, latent_size)
 
@@ -140,50 +142,6 @@ def _called(factory: str) -> Any:
         return function()
     except Exception as error:
         raise ValueError(f"--generator {factory}: calling it failed: {type(error).__name__}: {error}") from error
-
-
-def _load_weights(generator: nn.Module, path: Path) -> None:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: does not exist") from error
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: not a readable file of weights: {first}") from error
-    wanted = set(generator.state_dict())
-    states = [_unprefixed(state) for state in _candidates(content)]
-    fitting = next((state for state in states if set(state) == wanted), None)
-    if fitting is None:
-        raise ValueError(f"{path}: holds no weights of {type(generator).__name__}: {_misfit(content, states, wanted)}")
-    try:
-        generator.load_state_dict(fitting)
-    except RuntimeError as error:
-        shapes = str(error).splitlines()[-1].strip()
-        raise ValueError(f"{path}: does not fit {type(generator).__name__}: {shapes}") from error
-
-
-def _candidates(content: Any) -> Iterator[Mapping[str, Any]]:
-    """Dictionaries of tensors in a checkpoint, those under usual names first."""
-    if not isinstance(content, dict):
-        return
-    if content and all(isinstance(value, torch.Tensor) for value in content.values()):
-        yield content
-    for name in sorted(content, key=lambda n: NESTED.index(n) if n in NESTED else len(NESTED)):
-        yield from _candidates(content[name])
-
-
-def _unprefixed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict without the prefixes of DistributedDataParallel and torch.compile."""
-    return {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in state.items()}
-
-
-def _misfit(content: Any, states: list[dict[str, Any]], wanted: set[str]) -> str:
-    if not states:
-        keys = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        return f"no dictionary of tensors, found {keys}"
-    closest = max(states, key=lambda state: len(set(state) & wanted))
-    lacking, extra = sorted(wanted - set(closest)), sorted(set(closest) - wanted)
-    return f"{len(lacking)} names are missing ({', '.join(lacking[:3])}), {len(extra)} unknown ({', '.join(extra[:3])})"
 
 
 def _normal_latents(generator: nn.Module, factory: str, size: int | None) -> Callable[[int], torch.Tensor]:

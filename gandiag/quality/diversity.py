@@ -88,11 +88,12 @@ def similarity_values(inputs: Inputs) -> Iterator[Measurement]:
 
 
 def copying_values(inputs: Inputs) -> Iterator[Measurement]:
-    """C_T and AuthPct, calibrated on held-out real samples."""
+    """C_T, AuthPct and the share nearer than any held-out sample, calibrated on held-out real samples."""
     assert inputs.held_out is not None  # noqa: S101 - the plan has seen to it
     held_out = features_of(inputs.held_out)
     found = memorisation.copying(features_of(inputs.generated), features_of(inputs.real), held_out, seed=inputs.seed)
     protocol = inputs.protocol(held_out_n=len(held_out))
+    copies = found.copies / len(features_of(inputs.generated))
     closest = {} if found.c_t_closest is None else {"of the closest tenth": found.c_t_closest}
     yield Measurement(
         name="c_t", value=found.c_t, better="neither", perfect=0.0, details=closest, notes=(found.sentence,),
@@ -101,6 +102,7 @@ def copying_values(inputs: Inputs) -> Iterator[Measurement]:
     yield Measurement(
         name="authpct", value=found.authpct, better="neither", perfect=found.authpct_of_held_out, protocol=protocol
     )
+    yield Measurement(name="copies", value=copies, better="lower", perfect=1 / (len(held_out) + 1), protocol=protocol)
 
 
 def sensitivity_values(inputs: Inputs) -> Iterator[Measurement]:

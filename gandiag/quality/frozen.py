@@ -29,10 +29,21 @@ def frozen_copy(generator: nn.Module, *, training: bool = False) -> nn.Module:
     training
         Whether the copy is in training mode; by default it is in evaluation mode, as FIDs are published.
     """
-    frozen = copy.deepcopy(unwrapped(generator)).requires_grad_(requires_grad=False).train(training)
-    for module in frozen.modules():
-        module._forward_hooks.clear()  # noqa: SLF001 - somebody's monitoring; normalised weights use pre-hooks
-    return frozen
+    return detached_copy(generator).requires_grad_(requires_grad=False).train(training)
+
+
+def detached_copy(module: nn.Module) -> nn.Module:
+    """A copy that shares nothing with the module, in the same mode and without forward hooks.
+
+    What the module keeps from its last forward pass (the weight of `torch.nn.utils.spectral_norm`, for one) is copied
+    without its history, which `copy.deepcopy` refuses.
+    """
+    inner = unwrapped(module)
+    kept = (value for part in inner.modules() for value in vars(part).values() if isinstance(value, torch.Tensor))
+    copied = copy.deepcopy(inner, {id(value): value.detach().clone() for value in kept if not value.is_leaf})
+    for part in copied.modules():
+        part._forward_hooks.clear()  # noqa: SLF001 - somebody's monitoring; normalised weights use pre-hooks
+    return copied
 
 
 @contextmanager

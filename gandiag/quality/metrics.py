@@ -117,7 +117,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="copying", says="whether samples lie closer to the training data than held-out ones",
-        compute=diversity.copying_values, makes=("c_t", "authpct"), keep=frozenset({FEATURES}),
+        compute=diversity.copying_values, makes=("c_t", "authpct", "copies"), keep=frozenset({FEATURES}),
         needs=frozenset({REFERENCE, HELD_OUT}), usual=False,
     ),
     Metric(

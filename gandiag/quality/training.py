@@ -14,7 +14,7 @@ from gandiag.probes.batches import first_tensor
 from gandiag.probes.networks import GENERATOR
 from gandiag.quality.frozen import device_of, forked_rng, frozen_copy, generate
 from gandiag.quality.inputs import InputPool, as_arguments
-from gandiag.quality.metrics import DEFAULT_METRICS
+from gandiag.quality.metrics import DEFAULT_METRICS, HELD_OUT, REFERENCE
 from gandiag.quality.plan import Reference, measure, planned
 from gandiag.quality.protocol import ProtocolError, differing
 from gandiag.quality.sources import open_source
@@ -52,6 +52,8 @@ class Quality:
     reference
         Real samples: a folder, file, array, tensor or data set, see `gandiag.quality.open_source`, or a file of
         statistics.
+    held_out
+        Real samples that G is not trained on, for the metric "copying"; the reference is then what it learns from.
     every
         Steps between two evaluations.
     n
@@ -81,6 +83,7 @@ class Quality:
     """
 
     reference: Any
+    held_out: Any = None
     every: int = 1000
     n: int = 10_000  # 50,000 are published; 10,000 are the fewest that the authors of FID recommend
     extractor: Any = "inception-v3-compat"
@@ -117,6 +120,7 @@ class QualityProbe:
         self._plan = planned(
             extractor=quality.extractor,
             metrics=quality.metrics,
+            given=frozenset({REFERENCE} if quality.held_out is None else {REFERENCE, HELD_OUT}),
             extractor_weights=quality.weights,
             value_range=quality.value_range,
             reference_range=quality.reference_range,
@@ -128,6 +132,7 @@ class QualityProbe:
             together=False,
         )
         self._reference = Reference(quality.reference, self._plan)
+        self._held_out = None if quality.held_out is None else Reference(quality.held_out, self._plan)
         last = callback.last_evaluation
         self._earlier = last["measurements"][0]["protocol"] if last and last["measurements"] else None
         made = self._plan.extractor
@@ -137,7 +142,7 @@ class QualityProbe:
         self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
         self._beside = self._plan.extractor.passive
         if not self._beside:
-            self._reference.collected()  # now: it must not wait for a moment between two steps
+            self._known()  # now: it must not wait for a moment between two steps
         self._thread: threading.Thread | None = None
         self._given_up = False
         self._trains = False  # G was seen in training mode; some never are
@@ -223,6 +228,10 @@ class QualityProbe:
     def _collected(self, samples: torch.Tensor) -> Collected:
         return self._plan.collect(open_source(samples), n=self._quality.n)
 
+    def _known(self) -> tuple[Collected, Collected | None]:
+        """The reference and the held-out set, read when first asked for."""
+        return self._reference.collected(), self._held_out.collected() if self._held_out else None
+
     def _evaluate(self, step: int, generated: torch.Tensor | Collected) -> None:
         """In the background thread: features where possible, metrics, and their way into the record."""
         started = time.monotonic()
@@ -230,9 +239,9 @@ class QualityProbe:
             with _stream(self._stream):
                 if isinstance(generated, torch.Tensor):
                     generated = self._collected(generated)
-                known = self._reference.collected()
-                self._refuse_another(reference_hash=known.content_hash)
-                measurements, unmeasured = measure(self._plan, self._plan.inputs(generated, known))
+                real, held_out = self._known()
+                self._refuse_another(reference_hash=real.content_hash)
+                measurements, unmeasured = measure(self._plan, self._plan.inputs(generated, real, held_out))
             for note in unmeasured:
                 self._callback.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
             values = [m.to_dict() for m in measurements]

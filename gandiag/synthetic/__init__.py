@@ -4,6 +4,14 @@ Each function returns an in-memory `Run` whose signals behave as they do in trai
 plus first-order autoregressive noise. They exercise detectors; they are no evidence of how well those do.
 """
 
+from gandiag.synthetic.discriminator import (
+    critic_constraint,
+    dead_layer,
+    discriminator_overfitting,
+    discriminator_too_weak,
+    memorisation,
+    shortcut,
+)
 from gandiag.synthetic.failures import (
     discriminator_dominance,
     divergence,
@@ -24,15 +32,21 @@ from gandiag.synthetic.samples import (
 
 __all__ = [
     "class_collapse",
+    "critic_constraint",
+    "dead_layer",
     "discriminator_dominance",
+    "discriminator_overfitting",
+    "discriminator_too_weak",
     "divergence",
     "exploding_gradients",
     "healthy",
+    "memorisation",
     "mode_collapse",
     "mode_hopping",
     "non_finite",
     "oscillation",
     "quality_regression",
+    "shortcut",
     "spectral_collapse",
     "stagnation",
     "vanishing_gradients",

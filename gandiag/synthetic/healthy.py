@@ -44,6 +44,10 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     **{f"weights/{net}/effective_rank": (100, 0.8, 0.005) for net in ("generator", "discriminator")},
     **{f"weights/{net}/sigma_max": (100, 2.0, 0.05) for net in ("generator", "discriminator")},
     **{f"diversity/class/{k}": (1, 0.95, 0.1) for k in range(10)},
+    "quality/c_t": (250, 0.0, 1.0),
+    "quality/authpct": (250, 70.0, 1.5),
+    "quality/authpct/perfect": (250, 70.0, 0.0),
+    "quality/copies": (250, 1e-3, 1e-4),
 }
 """Signals that scatter without memory, or are recorded now and then."""
 

@@ -108,3 +108,67 @@ def test_a_trend_is_no_cycle(trend):
     run = synthetic.healthy(0, 4000)
     moved = {"d/real/mean": run.scalars["d/real/mean"] + trend, "d/fake/mean": run.scalars["d/fake/mean"] - trend}
     assert DETECT(replace(run, scalars=run.scalars.assign(**moved))) == []
+
+
+def circling(size=4.0, growth=1.0, seed=0, spread=None, period=80):
+    """A healthy run whose generated batch circles with a radius `size`; real samples lie 5 apart, or `spread`."""
+    run = synthetic.healthy(seed, 4000)
+    since = np.clip(run.scalars.index.to_numpy() - 1000, 0, None)
+    radius = size * growth ** (since / period) * np.clip(since / period, 0, 1)
+    moved = {
+        f"centre/fake/{i}": run.scalars[f"centre/fake/{i}"] + radius * turn(2 * np.pi * since / period)
+        for i, turn in ((1, np.sin), (2, np.cos))
+    }
+    if spread is not None:
+        moved["diversity/real"] = spread
+    return replace(run, scalars=run.scalars.assign(**moved))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_samples_that_circle_are_a_failure(seed):
+    """As wide as the data, cycle after cycle: dated within a period, whatever D's outputs do."""
+    (found,) = DETECT(circling(seed=seed))
+    assert (found.severity, found.ongoing) == ("failure", True)
+    assert abs(found.onset_step - 1000) <= 80
+    assert found.evidence[0].value == pytest.approx(4 / 5, rel=0.15)
+    assert found.summary.startswith("Generated samples swing with a period of 8")
+
+
+@pytest.mark.parametrize("run", [circling(size=1.0), circling(size=8.0, growth=0.8)], ids=["small", "damped"])
+def test_samples_that_wobble_or_come_to_rest_are_left_alone(run):
+    """A fifth of the distance between real samples; or circles that shrink by a fifth each."""
+    assert DETECT(run) == []
+
+
+def test_data_without_spread_have_no_scale():
+    """Dirac-GAN: all real samples are equal, and any circle that lasts is one."""
+    assert len(DETECT(circling(size=1.0, spread=0.0))) == 1
+
+
+def outwards(steps=1000, factor=1.15):
+    """Swings that grow and take ever longer, as Dirac-GAN's under simultaneous updates; no real spread."""
+    run = synthetic.healthy(0, steps)
+    phase = 2 * np.pi * 8 * np.log1p(np.arange(steps) / 100)
+    path = factor ** (phase / np.pi) * np.sin(phase)
+    columns = {
+        "centre/fake/1": path,
+        "centre/fake/2": 0.0,
+        "diversity/real": 0.0,
+        "d/fake/mean": 0.0,
+        "d/real/mean": 0.0,
+    }
+    return replace(run, scalars=run.scalars.assign(**columns))
+
+
+def test_a_spiral_is_found_though_its_turns_take_ever_longer():
+    """No window holds a period; the turning points lie ever farther out. To the end of what was recorded."""
+    (found,) = DETECT(outwards())
+    assert (found.severity, found.ongoing) == ("failure", True)
+    assert found.evidence[1].value == pytest.approx(1.15**2, rel=0.1)
+
+
+def test_a_spiral_backwards_comes_to_rest():
+    """Direction: the same path in reverse."""
+    run = outwards()
+    back = run.scalars.assign(**{"centre/fake/1": run.scalars["centre/fake/1"].to_numpy()[::-1]})
+    assert DETECT(replace(run, scalars=back)) == []

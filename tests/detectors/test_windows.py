@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gandiag.detectors.windows import Spell, held, rolling_mean, rolling_median, spells, step_of_lowest, value_at
+from gandiag.detectors.windows import (
+    Spell,
+    held,
+    rolling_mean,
+    rolling_median,
+    rolling_std,
+    side_by_side,
+    spells,
+    step_of_lowest,
+    value_at,
+)
 
 
 def flags(pattern, first=1, every=1):
@@ -136,3 +146,20 @@ def test_a_signal_of_another_cadence_is_held():
 def test_the_lowest_step_is_the_first_of_equals():
     """By step, not by position."""
     assert step_of_lowest(pd.Series([3.0, 1.0, 2.0, 1.0], index=[10, 20, 30, 40])) == 20
+
+
+def test_signals_of_several_cadences_stand_side_by_side():
+    """Under the steps of all, each held from its first value on; an infinite one is as none."""
+    slow, fast = pd.Series([1.0, np.inf], index=[2, 4]), pd.Series([5.0, 6.0, 7.0], index=[1, 2, 3])
+    frame = side_by_side({"slow": slow, "fast": fast})
+    assert frame.index.tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(frame["slow"], [np.nan, 1, 1, 1])
+    np.testing.assert_array_equal(frame["fast"], [5, 6, 7, 7])
+
+
+def test_the_rolling_standard_deviation_is_that_of_the_window():
+    """Trailing, of the values there are."""
+    values = pd.Series(np.random.default_rng(0).random(60), index=np.arange(1, 61))
+    result = rolling_std(values, 20)
+    assert result.index[0] == 10
+    assert result[60] == pytest.approx(np.std(values.iloc[-20:], ddof=1))

@@ -151,3 +151,13 @@ def test_a_frozen_copy_shares_nothing_and_calls_no_hooks() -> None:
     assert not copy.training
     assert all(a.data_ptr() != b.data_ptr() for a, b in zip(generator.parameters(), copy.parameters(), strict=True))
     assert all(p.requires_grad for p in generator.parameters())
+
+
+def test_a_generator_under_the_older_spectral_norm_can_be_copied_after_a_pass() -> None:
+    """It keeps a weight with a history, which copy.deepcopy refuses; the copy gives the same samples."""
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.utils.spectral_norm(nn.Linear(2, 2)))
+    latents = torch.randn(4, 2)
+    generator(latents)
+    copy = frozen_copy(generator)
+    assert torch.equal(copy(latents), generator.eval()(latents))

@@ -125,6 +125,33 @@ def test_the_average_is_evaluated_in_place_of_the_generator(tiny: Callable[..., 
     assert run.series("quality/frechet").min() > 10_000
 
 
+def test_copies_of_training_samples_are_seen_against_held_out_ones(tmp_path: Path) -> None:
+    """A G that is a table of training samples; all four signals that the detector of memorisation needs are there."""
+    train, held_out = REFERENCE[:128], REFERENCE[128:]
+    table = nn.Embedding.from_pretrained(train, freeze=False)
+    discriminator = nn.Linear(2, 1)
+    options: Any = {"held_out": held_out, "metrics": ["copying"], "reference": train, "inputs": torch.arange}
+    with gandiag.attach(table, discriminator, tmp_path / "run", quality=points(**options)) as callback:
+        optimizers = [torch.optim.SGD(m.parameters(), lr=1e-6) for m in (discriminator, table)]
+        for _ in range(6):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+                discriminator(table(torch.arange(48))).mean().backward()
+                optimizer.step()
+        assert callback.completed_steps == 6
+    row = Run.open(tmp_path / "run").scalars.loc[5]
+    assert row["quality/c_t"] < -5
+    assert row["quality/authpct"] < row["quality/authpct/perfect"] - 20
+    assert row["quality/copies"] > 0.9
+    assert row["quality/copies/perfect"] == pytest.approx(1 / 129)
+
+
+def test_copying_needs_held_out_samples(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
+    """Said when attaching, not in the training."""
+    with pytest.raises(ValueError, match="held_out"):
+        watched(tiny(), tmp_path / "run", metrics=["copying"])
+
+
 def test_inputs_with_labels_are_used_as_they_came(tmp_path: Path) -> None:
     """A conditional generator is given its own latents and labels, positional and named."""
 

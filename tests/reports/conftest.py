@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from gandiag import synthetic
-from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotAssessed
+from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotApplicable, NotAssessed
 from gandiag.missing import what_is_missing
+from gandiag.remedy import Remedy
 from gandiag.run import Run, Sample
+from gandiag.story import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,31 @@ def collapse() -> Finding:
         summary="G covers two of ten modes.",
         evidence=(Evidence(signal="diversity/ratio", value=0.11345, threshold=0.3, unit="ratio", comparison="below"),),
         mechanism="G found outputs that D accepts and nothing asks for variety.",
-        remedies=("Let D see whole batches.", "Lower the learning rate of G."),
+        remedies=(
+            Remedy(
+                name="whole-batches",
+                change="let D see whole batches",
+                code="spread = fake.std(dim=0)\nif step % 2:\n    print(spread)",
+                why="It sees that samples are alike.",
+                cost="a wider layer",
+                cost_level=1,
+                evidence="79 of 1,000 modes to all of them.",
+                verified=True,
+                expect="diversity/ratio rises within 500 steps",
+                recipe="ring8-pacgan2",
+            ),
+            Remedy(
+                name="slower",
+                change="lower the learning rate of G",
+                code="lr = 1e-4",
+                why="D can answer.",
+                cost="none",
+                cost_level=0,
+                evidence="Two time scales.",
+                verified=False,
+                expect="d/auc rises within 500 steps",
+            ),
+        ),
         columns=("diversity/ratio", "modes/effective"),
     )
 
@@ -54,6 +80,8 @@ def failing(collapse: Finding) -> tuple[Run, Diagnosis]:
     diagnosis = Diagnosis(
         verdict="failing",
         findings=(collapse, second),
+        story=tell((collapse, second), {"spectral-collapse"}),
+        not_applicable=(NotApplicable(code="critic-constraint", reason="this loss asks for no constraint"),),
         clean=("non-finite", "divergence"),
         not_assessed=(
             NotAssessed(code="memorisation", reason="no distances were recorded", how_to="log quality/nearest"),
@@ -112,7 +140,7 @@ def nasty(collapse: Finding) -> tuple[Run, Diagnosis]:
         summary=NASTY,
         evidence=evidence,
         mechanism=NASTY,
-        remedies=(NASTY,),
+        remedies=(replace(collapse.remedies[0], change=NASTY, code=NASTY, why=NASTY, evidence=NASTY),),
         columns=(*names, "not/recorded"),
     )
     missing = NotAssessed(code=NASTY, reason=NASTY, how_to=NASTY)
@@ -121,6 +149,8 @@ def nasty(collapse: Finding) -> tuple[Run, Diagnosis]:
         findings=(finding,),
         clean=(NASTY,),
         not_assessed=(missing,),
+        not_applicable=(NotApplicable(code=NASTY, reason=NASTY),),
+        story=replace(tell((finding,)), sentence=NASTY),
         errors=(DetectorError(code=NASTY, message=NASTY),),
         last_step=60,
         provenance={NASTY: NASTY},

@@ -121,6 +121,15 @@ def test_markup_never_reaches_the_file_unescaped(nasty: Case) -> None:
     assert "&lt;script&gt;alert" in render(*nasty)
 
 
+def test_remedies_story_and_exclusions_are_on_the_page(failing: Case) -> None:
+    """Code to paste with its indent, the chain with links to the cards, and what does not apply."""
+    page = render(*failing)
+    assert "<pre><code>spread = fake.std(dim=0)\nif step % 2:\n    print(spread)</code></pre>" in page
+    assert "<b>Lower the learning rate of G.</b>" in page
+    assert page.index('<a href="#finding-1"><code>mode-collapse') < page.index('<a href="#finding-2"><code>sample-')
+    assert "this loss asks for no constraint" in page
+
+
 def test_one_row_makes_a_report(healthy: Case) -> None:
     """The first step alone can be drawn."""
     run, diagnosis = healthy

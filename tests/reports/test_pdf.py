@@ -37,11 +37,22 @@ def test_the_finding_can_be_searched_for_and_pages_are_numbered(failing: Case, t
     assert f"{pages} of {pages}" in text
     phrases = (
         "Failing: mode-collapse",
+        "What led to what",
+        "It began with mode-collapse.",
         "G covers two of ten modes.",
         "0.113",
+        "spread = fake.std(dim=0)",
+        "gandiag zoo train ring8-pacgan2",
         "Lower the learning rate of G.",
     )
-    sections = ("Everything recorded", "Samples over time", "memorisation", "out of memory", "Thresholds")
+    sections = (
+        "Everything recorded",
+        "Samples over time",
+        "memorisation",
+        "asks for no constraint",
+        "out of memory",
+        "Thresholds",
+    )
     order = [text.index(phrase) for phrase in phrases + sections]
     assert order == sorted(order)
 

@@ -65,6 +65,39 @@ def test_evidence_is_a_row_with_value_threshold_and_unit(failing: tuple[Run, Dia
     assert card.when == "from step 1,500, ongoing"
 
 
+def test_a_remedy_tells_what_speaks_for_it(failing: tuple[Run, Diagnosis]) -> None:
+    """Cost, evidence with its standing, what to expect, and where to see it; no empty rows."""
+    first, second = sections.build(*failing).findings[0].remedies
+    assert (first.change, first.why) == ("let D see whole batches", "It sees that samples are alike.")
+    assert first.facts == (
+        ("Cost", "a wider layer"),
+        ("Evidence", "79 of 1,000 modes to all of them. (verified)"),
+        ("Expect", "diversity/ratio rises within 500 steps"),
+        ("See", "gandiag zoo train ring8-pacgan2"),
+    )
+    assert dict(second.facts)["Evidence"] == "Two time scales. (recalled)"
+    assert "See" not in dict(second.facts)
+
+
+def test_the_story_points_at_the_cards(failing: tuple[Run, Diagnosis]) -> None:
+    """Each step of a chain has its card's number; each link its mechanism and source."""
+    causes = sections.build(*failing).causes
+    assert [[(s.number, s.code, s.when) for s in chain] for chain in causes.chains] == [
+        [(1, "mode-collapse", "step 1,500"), (2, "sample-collapse", "step 1,520")]
+    ]
+    assert [(cause, effect, source) for cause, effect, _, source in causes.links] == [
+        ("mode-collapse", "sample-collapse", "definition")
+    ]
+    assert causes.sentence.startswith("It began with mode-collapse.")
+
+
+def test_what_does_not_apply_is_listed_apart(failing: tuple[Run, Diagnosis]) -> None:
+    """With its reason, and not among what could not be assessed."""
+    report = sections.build(*failing)
+    assert report.not_applicable == (("critic-constraint", "this loss asks for no constraint"),)
+    assert "critic-constraint" not in [code for code, _, _ in report.not_assessed]
+
+
 def test_facts_tell_a_killed_run_from_a_closed_one(healthy: tuple[Run, Diagnosis]) -> None:
     """A run without a recorded close is not passed off as finished."""
     run, diagnosis = healthy

@@ -52,18 +52,19 @@ def judge(corpus: Corpus, entry: Entry) -> Judged:
     Raises RunError when the run or its gradients are damaged.
     """
     from gandiag.judging import diagnose
+    from gandiag.policy import Policy
     from gandiag.run import Run
 
     run_dir = corpus.run_dir(entry)
     run = Run.open(run_dir)
-    diagnosis = diagnose(run)
+    diagnosis = diagnose(run, policy=Policy())  # the defaults are measured, whatever the current directory says
     found = _found(diagnosis)
     raised, silent = _raised(run, Evidence(run, read_gradients(run_dir / "gradients.npz")))
     return Judged(
         entry=entry,
         verdict=diagnosis.verdict,
         alarms={**found, **raised},
-        not_assessed=frozenset({n.code for n in diagnosis.not_assessed} | silent),
+        not_assessed=frozenset({n.code for n in (*diagnosis.not_assessed, *diagnosis.not_applicable)} | silent),
         crashed=frozenset(e.code for e in diagnosis.errors),
     )
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.zoo.dynamics import gradients
+from gandiag.dynamics.field import joint_gradient
+from gandiag.dynamics.jacobian import Jacobian, all_eigenvalues
 from gandiag.zoo.reproduce.intervals import Estimate, estimate
 from gandiag.zoo.reproduce.methods import WAYS
 
@@ -70,11 +71,8 @@ def spectrum(method: Method) -> Spectrum:
 def eigenvalues(method: Method, seed: int = 0) -> tuple[complex, complex]:
     """Eigenvalues of the Jacobian of the field at the equilibrium, by automatic differentiation."""
     game = _game(method, seed)
-    rows = [
-        [torch.autograd.grad(of_player, w, retain_graph=True)[0].item() for w in _weights(game)]
-        for of_player in field(game, method.consensus)
-    ]
-    first, second = np.linalg.eigvals(np.array(rows))
+    v = field(game, method.consensus)
+    first, second = all_eigenvalues(Jacobian(v.split(1), _weights(game)))
     return _ordered((complex(first), complex(second)))
 
 
@@ -83,9 +81,9 @@ def field(game: Game, consensus: float = 0.0) -> Tensor:
 
     It is (-dL_G / dtheta, -dL_D / dpsi), of the losses as a training computes them, and itself differentiable.
     """
-    of_g = gradients(game.generator_loss(), game.generator, create_graph=True)
-    of_d = gradients(game.discriminator_loss(detach=False), game.discriminator, create_graph=True)
-    both = -torch.cat([g.flatten() for g in (*of_g, *of_d)])
+    loss_g, loss_d = game.generator_loss(), game.discriminator_loss(detach=False)
+    of_g, of_d = list(game.generator.parameters()), list(game.discriminator.parameters())
+    both = -torch.cat([g.flatten() for g in joint_gradient(loss_d, loss_g, of_d, of_g, create_graph=True)])
     if consensus:
         more = torch.autograd.grad(consensus / 2 * both.square().sum(), _weights(game), create_graph=True)
         both = both - torch.cat([g.flatten() for g in more])

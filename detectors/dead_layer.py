@@ -1,0 +1,156 @@
+"""A layer that no longer learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from gandiag.findings import Evidence
+from gandiag.signals import NETS
+
+from .layers import MIN_ROWS, layer_levels
+from .specification import check_thresholds, finding, threshold
+from .windows import held, remembered, rolling_median, spells
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gandiag.findings import Finding
+    from gandiag.run import Run
+
+    from .windows import Spell
+
+NAMED_LAYERS = 3  # more are counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLayer:
+    """The gradient of a layer inside G or D is gone, while what the network is told is not.
+
+    Sees:
+        The gradient norm of each layer's weight, over its own best level and over the norm of all gradients of its
+        network: both next to nothing. Only while the feedback from D (for D, the norm of all its gradients) is
+        alive.
+    Why it happens:
+        ReLUs that are off for every sample pass nothing back: a bias driven far below zero by one large step, a
+        learning rate that is too high, a bad initial state. Saturated tanh or sigmoid units do the same. All layers
+        before the dead one stop learning with it, and the last bias alone may go on.
+    Misses:
+        Single dead units in a layer that lives. Networks of which only part is recorded, and loops that log norms
+        by themselves without naming layers. A layer that never had a gradient may be unused instead of dead:
+        that is a warning.
+    Try:
+        - leaky-relu
+        - lower-learning-rates
+        - clip-gradients
+        - normalise-layer
+        - fresh-layer
+        - roll-back
+    References:
+        Lu et al. 2019 (dying ReLU); Zhang et al. 2021 (AutoTrainer), whose ratio between layers is 1e-3.
+    """
+
+    code: ClassVar[str] = "dead-layer"
+    needs: ClassVar[tuple[str, ...]] = (
+        "grad/<net>/layer/<layer>",
+        "grad/generator/norm|grad/discriminator/norm",
+    )
+    how_to: ClassVar[str] = "attach with gandiag.attach, or pass grad_norms= by layer to callback.step"
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    share: float = threshold(
+        1e-3, "of the network's whole gradient: AutoTrainer's bound for the ratio of its first to its last layer"
+    )
+    left: float = threshold(0.01, "of the layer's best level: as the feedback in vanishing-gradients")
+    stay: float = threshold(3.0, "times both: dates the onset, as in vanishing-gradients")
+    alive: float = threshold(
+        0.03, "of its best level: the feedback below which vanishing-gradients says that it has faded"
+    )
+    window_steps: int = threshold(200, "20 records at the usual interval of 10 steps")
+    min_steps: int = threshold(100, "half a window")
+    min_run_steps: int = threshold(400, "two windows: one to have had a gradient in")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self)
+        if not self.stay >= 1:
+            raise ValueError(f"stay must be at least 1, got {self.stay}")
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """What is left of the most starved layer's gradient, in units of the two bounds: below 1 it is gone."""
+        starved = [left.min(axis=1) for left in self._left(run).values()]
+        return pd.concat(starved, axis=1).min(axis=1).dropna().sort_index().rename("gradient left")
+
+    @remembered
+    def _left(self, run: Run) -> dict[str, pd.DataFrame]:
+        """The same for each layer of each network, NaN where nothing alive reaches it."""
+        found = {}
+        for net in NETS:
+            levels = layer_levels(run, net, self.window_steps)
+            feedback = run.series("feedback/norm")
+            told = feedback if net == "generator" and not feedback.empty else run.series(f"grad/{net}/norm")
+            alive = _over_best(self._level(told, levels.index)) >= self.alive
+            gone = np.maximum(self._shares(run, net) / self.share, _over_best(levels) / self.left)
+            found[net] = gone.where(alive.reindex(levels.index, fill_value=False), axis=0)
+        return found
+
+    def _shares(self, run: Run, net: str) -> pd.DataFrame:
+        """Each layer's norm over that of all of its network's gradients."""
+        levels = layer_levels(run, net, self.window_steps)
+        return levels.div(self._level(run.series(f"grad/{net}/norm"), levels.index), axis=0)
+
+    def _level(self, series: pd.Series, steps: pd.Index) -> pd.Series:
+        """Median over the window of what was recorded by the steps at which layers were."""
+        return rolling_median(held(series, steps), self.window_steps, MIN_ROWS)
+
+    def __call__(self, run: Run) -> list[Finding]:
+        found: list[Finding] = []
+        for net in NETS:
+            left = self._left(run)[net]
+            seen = spells(
+                (left < 1).any(axis=1),
+                (left < self.stay).any(axis=1),
+                min_steps=self.min_steps,
+                lead_steps=self.window_steps // 2,
+            )
+            found += [self._finding(run, net, spell) for spell in seen]
+        return found
+
+    def _finding(self, run: Run, net: str, spell: Spell) -> Finding:
+        left = self._left(run)[net]
+        dead = [str(name) for name, gone in (left.loc[spell.onset : spell.last] < 1).any().items() if gone]
+        worst = str(left.loc[spell.certain].idxmin())
+        levels = layer_levels(run, net, self.window_steps)
+        had = bool(levels[worst].loc[: spell.certain].max() > 0)
+        over_best = float(_over_best(levels)[worst].loc[spell.certain])
+        share = float(self._shares(run, net)[worst].loc[spell.certain])
+        layers = [name.removeprefix(f"grad/{net}/layer/") for name in dead]
+        said = f"{'Layer' if len(layers) == 1 else 'Layers'} {_listed(layers)} of the {net}"
+        summary = (
+            f"{said} lost all gradient from step {spell.onset:,}, while the {net} is still told what to do"
+            if had
+            else f"{said} never had a gradient: dead from the start, or unused"
+        )
+        facts = (
+            Evidence(signal=f"{worst} / its best level", value=over_best, threshold=self.left, comparison="below"),
+            Evidence(signal=f"{worst} / grad/{net}/norm", value=share, threshold=self.share, comparison="below"),
+        )
+        columns = (*dead, f"grad/{net}/norm", "feedback/norm")
+        return finding(self, spell, "failure" if had else "warning", summary, facts, columns)
+
+
+def _over_best(levels: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """Levels over the highest so far; 0 as long as there never was any."""
+    return (levels / levels.cummax()).mask(levels.cummax() == 0, 0.0)
+
+
+def _listed(layers: list[str]) -> str:
+    """
+    >>> _listed(["0", "2", "4", "6"])
+    '0, 2, 4 and 1 more'
+    """
+    more = len(layers) - NAMED_LAYERS
+    return ", ".join(layers[:NAMED_LAYERS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,102 @@
+"""A discriminator that knows its training samples by heart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from gandiag.findings import Evidence
+
+from .specification import check_thresholds, evidence, finding, threshold
+from .windows import remembered, rolling_mean, side_by_side, spells, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from gandiag.findings import Finding
+    from gandiag.run import Run
+
+    from .windows import Spell
+
+GAP, AUC, POSITIVE = "d/held_out/gap", "d/held_out/auc", "d/real/positive"
+WITHOUT_DECISION = ("wgan", "wgan-gp", "relativistic")  # their D's output of 0 decides nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorOverfitting:
+    """D tells its own training samples from other real ones: it has learnt them by heart.
+
+    Sees:
+        Real samples that D is not trained on, at every check: the share of the way from training samples to
+        generated ones that D puts them (r_v), and how often D rates a training sample above one of them. Both must
+        be beyond their limits. It needs no decision point, so it holds for critics, too.
+    Why it happens:
+        Few training samples, many passes over them, a large D without augmentation. What D says of a sample is
+        then whether it has seen it, and its feedback pulls G towards single training samples or nowhere.
+    Misses:
+        Anything, without held-out samples. The share of training samples that D calls real (r_t = 2 p - 1) is given
+        as evidence only: it is as high where D simply wins. A gap says little where D rates generated samples like
+        real ones: then the other measure decides.
+    Try:
+        - augmentation
+        - r1-penalty
+        - early-stop
+        - roll-back
+    References:
+        Karras et al. 2020 (r_t, r_v, ADA); Zhao et al. 2020 (DiffAugment); Brock et al. 2019, whose D has over 98 %
+        on training data and some 50 to 55 % on held-out data while G is still good: hence a warning.
+    """
+
+    code: ClassVar[str] = "discriminator-overfitting"
+    needs: ClassVar[tuple[str, ...]] = (f"{GAP}|{AUC}",)
+    how_to: ClassVar[str] = "pass held_out= to attach: real samples that D is not trained on"
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    gap: float = threshold(0.5, "our choice: held-out samples are half-way to generated ones (0 none, 1 all of it)")
+    auc: float = threshold(0.6, "our choice: a small effect by Cohen's table is 0.56, a medium one 0.64")
+    positive: float = threshold(0.8, "r_t beyond ADA's target of 0.6 (Karras et al. 2020); evidence only")
+    min_checks: int = threshold(3, "the middle one of three counts: the gap of one check may be divided by next to 0")
+    window_steps: int = threshold(100, "of r_t, whose single steps scatter")
+    min_run_steps: int = threshold(200, "four checks at the usual interval of 50 steps")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self)
+        if not 0.5 < self.auc < 1:
+            raise ValueError(f"auc must lie in (0.5, 1), got {self.auc}")
+        if self.min_checks < 1:
+            raise ValueError(f"min_checks must be at least 1, got {self.min_checks}")
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """How far the nearer of the two measures is on its way to its limit, median of the last checks."""
+        return self._checks(run).rolling(self.min_checks).median().dropna().rename("overfitting")
+
+    @remembered
+    def _checks(self, run: Run) -> pd.Series:
+        """The same of single checks."""
+        excess = (run.series(AUC) - 0.5) / (self.auc - 0.5)
+        return side_by_side({GAP: run.series(GAP) / self.gap, AUC: excess}).min(axis=1).dropna()
+
+    def __call__(self, run: Run) -> list[Finding]:
+        score, checks = self.score(run), self._checks(run)
+        if score.empty:
+            return []
+        return [self._finding(run, spell) for spell in spells(score > 1, checks > 1)]
+
+    def _finding(self, run: Run, spell: Spell) -> Finding:
+        said, facts = [], []
+        for name, limit, says in (
+            (GAP, self.gap, "puts held-out real samples {0:.0%} of the way to generated ones"),
+            (AUC, self.auc, "prefers a training sample to a held-out one {0:.0%} of the time"),
+        ):
+            values = run.series(name).rolling(self.min_checks).median().dropna()
+            if value_at(values, spell.certain) > limit:
+                said.append(says.format(value_at(values, spell.certain)))
+                facts.append(evidence(values, limit, "above", spell.certain))
+        positive = 2 * value_at(rolling_mean(run.series(POSITIVE), self.window_steps), spell.certain) - 1
+        if positive > self.positive and run.loss_family not in WITHOUT_DECISION:
+            facts.append(Evidence(signal="r_t = 2 d/real/positive - 1", value=positive, threshold=self.positive))
+        summary = f"D {' and '.join(said) or 'tells training from held-out samples'}, from step {spell.onset:,}"
+        return finding(self, spell, "warning", summary, tuple(facts), (GAP, AUC, POSITIVE, "d/held_out/mean"))

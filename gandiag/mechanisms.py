@@ -1,0 +1,116 @@
+"""Which failure is known to lead to which: the table that stories are told from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """How one failure brings about another, and who described it."""
+
+    cause: str
+    effect: str
+    sentence: str
+    source: str
+
+
+_ARJOVSKY = "Arjovsky & Bottou 2017"
+_FEW = "With hardly any gradient nothing brings variety back: G stays at the outputs that it was driven to."
+_SLOW = "A D that is slow to answer lets G move all latents to what D rates best at the moment."
+_MOVES_ON = "D learns to reject the few outputs, and G moves on to others, all at once."
+_RANK = "D's weights lose rank and see few directions of the data, so that nothing else is asked of G."
+_THROWN = "A step that was too large throws G to where all latents give much the same."
+_WORSE = "Samples that miss most of the data score worse."
+_SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
+
+_COLLAPSES = ("sample-collapse", "mode-collapse", "class-collapse")
+
+MECHANISMS: tuple[Mechanism, ...] = (
+    Mechanism(
+        "discriminator-overfitting",
+        "discriminator-dominance",
+        "A D that knows its training samples by heart tells them from generated ones whatever G does.",
+        "Karras et al. 2020",
+    ),
+    Mechanism(
+        "discriminator-overfitting",
+        "memorisation",
+        "For a D that knows its training samples by heart, copies of them are the best that G can make.",
+        "Goodfellow et al. 2014, proposition 2, with the training set as the data's distribution",
+    ),
+    Mechanism(
+        "discriminator-overfitting",
+        "quality-regression",
+        "What D tells G is about its training samples, not about the data.",
+        "Karras et al. 2020",
+    ),
+    Mechanism(
+        "discriminator-dominance",
+        "vanishing-gradients",
+        "Where D is sure, the loss that G follows is flat, and hardly any gradient reaches G.",
+        _ARJOVSKY,
+    ),
+    Mechanism(
+        "dead-layer", "vanishing-gradients", "A layer of D that passes no gradient cuts off G's feedback.", "chain rule"
+    ),
+    Mechanism("dead-layer", "stagnation", "What lies before a layer without a gradient does not learn.", "chain rule"),
+    Mechanism("vanishing-gradients", "stagnation", "Without a gradient G stands still.", _ARJOVSKY),
+    Mechanism("vanishing-gradients", "sample-collapse", _FEW, f"our reading of {_ARJOVSKY}"),
+    Mechanism("vanishing-gradients", "mode-collapse", _FEW, f"our reading of {_ARJOVSKY}"),
+    *(Mechanism("discriminator-too-weak", c, _SLOW, "Metz et al. 2017; Heusel et al. 2017") for c in _COLLAPSES),
+    *(Mechanism("spectral-collapse", c, _RANK, "Liu et al. 2019") for c in _COLLAPSES),
+    *(Mechanism("exploding-gradients", c, _THROWN, "Brock et al. 2019") for c in _COLLAPSES),
+    *(Mechanism(a, b, _SAME, "definition") for a in _COLLAPSES for b in _COLLAPSES if a != b),
+    *(Mechanism(c, "mode-hopping", _MOVES_ON, "Metz et al. 2017") for c in _COLLAPSES),
+    *(Mechanism(c, "quality-regression", _WORSE, "Heusel et al. 2017") for c in _COLLAPSES),
+    Mechanism(
+        "critic-constraint",
+        "vanishing-gradients",
+        "Clipped weights make gradients shrink from layer to layer.",
+        "Gulrajani et al. 2017, figure 1",
+    ),
+    Mechanism(
+        "critic-constraint",
+        "exploding-gradients",
+        "Clipped weights make gradients grow from layer to layer, or a critic without a bound is ever steeper.",
+        "Gulrajani et al. 2017, figure 1",
+    ),
+    Mechanism(
+        "critic-constraint",
+        "divergence",
+        "A critic whose Lipschitz constraint fails raises its outputs without end.",
+        "Gulrajani et al. 2017",
+    ),
+    Mechanism(
+        "exploding-gradients", "dead-layer", "One large step can push units to where no input reaches them.",
+        "Lu et al. 2019",
+    ),
+    Mechanism(
+        "exploding-gradients",
+        "divergence",
+        "A step that was too large takes both networks where the next is larger still.",
+        "Pascanu et al. 2013",
+    ),
+    Mechanism(
+        "exploding-gradients", "non-finite", "What grows by orders of magnitude overflows.", "Micikevicius et al. 2018"
+    ),
+    Mechanism("divergence", "non-finite", "What grows without end overflows.", "Micikevicius et al. 2018"),
+    Mechanism(
+        "divergence", "quality-regression", "Samples get worse while outputs grow.", "Mescheder et al. 2018"
+    ),
+    Mechanism(
+        "oscillation", "divergence", "Circles that grow with every turn leave every bound.", "Mescheder et al. 2018"
+    ),
+    Mechanism(
+        "oscillation",
+        "mode-hopping",
+        "As G and D circle each other, G visits one part of the data after the other.",
+        "Metz et al. 2017",
+    ),
+    Mechanism(
+        "oscillation", "stagnation", "Steps lead around the equilibrium, not into it.", "Mescheder et al. 2018"
+    ),
+    Mechanism("non-finite", "stagnation", "Weights that are NaN learn nothing.", "arithmetic"),
+)  # fmt: skip
+"""Apart from the three collapses, which see one thing and go either way, nothing here leads back to itself."""
