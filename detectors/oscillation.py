@@ -10,18 +10,20 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 
-from .periodicity import growing_swings, strongest_cycle
+from .periodicity import growing_swings_of_each, strongest_peaks
 from .specification import check_thresholds, finding, threshold
 from .windows import remembered, spells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from gandiag.findings import Finding
     from gandiag.run import Run
 
     from .periodicity import Cycle
     from .windows import Spell
+
+    Binned = Mapping[str, np.ndarray]
 
 BINS = 256  # samples of each window: periods from 6 to 64 bins can be seen
 
@@ -83,6 +85,8 @@ class Oscillation:
             raise ValueError(f"p_value must lie in (0, 1), got {self.p_value}")
         if self.window_steps < BINS:
             raise ValueError(f"window_steps must be at least {BINS}, got {self.window_steps}")
+        if self.window_steps % BINS:
+            raise ValueError(f"window_steps must be a multiple of {BINS}, got {self.window_steps}")
 
     @remembered
     def score(self, run: Run) -> pd.Series:
@@ -100,51 +104,59 @@ class Oscillation:
         return pd.DataFrame(rows, columns=["step", "window", *QUIET], dtype="float64")
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
-        steps = run.scalars.index.to_numpy()
-        columns = {name: run.scalars[name].to_numpy() for name in COLUMNS if name in run.scalars}
+        ends, binned = _binned(run, window)
+        if not len(ends):
+            return []
+        known = {name: np.isfinite(values).all(axis=1) for name, values in binned.items()}
+        binned = {name: np.where(known[name][:, None], values, 0.0) for name, values in binned.items()}
+        found: list[list[dict[str, float]]] = [[] for _ in ends]
+        self._of_outputs(binned, known, found)
+        self._of_samples(binned, known, found)
         rows: list[dict[str, float]] = []
-        for end in range(window, int(steps[-1]) + 1, window // 4):
-            inside = slice(*np.searchsorted(steps, [end - window + 1, end + 1]))
-            if steps[inside].size < BINS:
-                continue
-            edges = np.linspace(end - window, end, BINS + 1)
-            binned = {k: _bin_means(steps[inside], v[inside], edges) for k, v in columns.items()}
-            binned = {k: v for k, v in binned.items() if np.isfinite(v).all()}
-            found = [*self._of_outputs(binned), *self._of_samples(binned)]
-            if found:
-                widest = max(found, key=lambda swing: (swing["size"], swing["extent"]))
-                scale = window / BINS
+        scale = window / BINS
+        for end, swings in zip(ends, found, strict=True):
+            if swings:
+                widest = max(swings, key=lambda swing: (swing["size"], swing["extent"]))
                 places = {"begins": end - window + widest["begins"] * scale, "period": widest["period"] * scale}
                 rows.append({"step": end, "window": window, **widest, **places})
         return rows
 
-    def _of_outputs(self, binned: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:
-        """The cycle of D's outputs, if they were recorded."""
+    def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
+        """Add the cycles of D's outputs, if they were recorded, to what was found in each window."""
         if not all(name in binned for name in OUTPUTS):
             return
-        fake, real = (strongest_cycle(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
-        both = fake is not None and real is not None and 0.8 < fake.period / real.period < 1.25
-        if fake is None or real is None or not both or not self._lasts(fake) or real.p_value > self.p_value:
-            yield QUIET
-            return
-        size = fake.amplitude / max(float(np.median(binned["d/fake/std"])), 1e-12) / self.amplitude
-        yield {**QUIET, "size": size, "envelope": fake.envelope, "period": fake.period, "begins": fake.begins}
+        fake, real = (strongest_peaks(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
+        likely = np.maximum(fake.p_value, real.p_value) <= self.p_value
+        for place in np.flatnonzero(np.logical_and.reduce([known[name] for name in OUTPUTS])):
+            found[place].append(QUIET)
+            cycle = fake.cycle(place) if likely[place] else None
+            if cycle is None or not 0.8 < cycle.period * real.frequency[place] < 1.25 or not self._lasts(cycle):
+                continue
+            spread = max(float(np.median(binned["d/fake/std"][place])), 1e-12)
+            size = cycle.amplitude / spread / self.amplitude
+            seen = {"size": size, "envelope": cycle.envelope, "period": cycle.period, "begins": cycle.begins}
+            found[place].append({**QUIET, **seen})
 
-    def _of_samples(self, binned: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:
-        """The cycle, or the growing swings, of the generated batch along each direction."""
-        spread = float(np.median(binned["diversity/real"])) if "diversity/real" in binned else 0.0
-        for values in (binned[name] for name in CENTRES if name in binned):
-            quiet = {**QUIET, "extent": float(np.ptp(values)) / 2}
-            yield quiet
-            cycle = strongest_cycle(values)
-            if cycle is not None and self._lasts(cycle):
-                size = _in_units(cycle.amplitude, self.swing * spread)
-                found = {"size": size, "envelope": cycle.envelope, "period": cycle.period, "begins": cycle.begins}
-                yield {**quiet, **found, "samples": 1.0}
-            spiral = growing_swings(values)
-            if spiral is not None:
-                found = {"size": _in_units(spiral.size, self.swing * spread), "envelope": spiral.growth}
-                yield {**quiet, **found, "begins": spiral.begins, "samples": 1.0, "spiral": spiral.size}
+    def _of_samples(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
+        """Add the cycles, and the growing swings, of the generated batch along each direction."""
+        spread = np.zeros(len(found))
+        if "diversity/real" in binned:
+            spread = np.where(known["diversity/real"], np.median(binned["diversity/real"], axis=1), 0.0)
+        for name in (n for n in CENTRES if n in binned):
+            peaks, spirals = strongest_peaks(binned[name]), growing_swings_of_each(binned[name])
+            extents = np.ptp(binned[name], axis=1) / 2
+            for place in np.flatnonzero(known[name]):
+                quiet, unit = {**QUIET, "extent": float(extents[place])}, self.swing * float(spread[place])
+                found[place].append(quiet)
+                cycle = peaks.cycle(place) if peaks.p_value[place] <= self.p_value else None
+                if cycle is not None and self._lasts(cycle):
+                    size = _in_units(cycle.amplitude, unit)
+                    seen = {"size": size, "envelope": cycle.envelope, "period": cycle.period, "begins": cycle.begins}
+                    found[place].append({**quiet, **seen, "samples": 1.0})
+                spiral = spirals[place]
+                if spiral is not None:
+                    seen = {"size": _in_units(spiral.size, unit), "envelope": spiral.growth, "begins": spiral.begins}
+                    found[place].append({**quiet, **seen, "samples": 1.0, "spiral": spiral.size})
 
     def _lasts(self, cycle: Cycle) -> bool:
         return cycle.p_value <= self.p_value and cycle.envelope >= self.envelope
@@ -199,13 +211,30 @@ def _in_units(amplitude: float, unit: float) -> float:
     return amplitude / unit if unit > 0 else float(amplitude > 0)
 
 
-def _bin_means(steps: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Mean of the recorded values in each bin of steps, NaN for a bin without any."""
+def _binned(run: Run, window: int) -> tuple[np.ndarray, Binned]:
+    """The last steps (m,) of windows a quarter apart that hold rows enough, and by signal their bin means (m, BINS)."""
+    width = window // BINS
+    count = run.last_step // width
+    steps = run.scalars.index.to_numpy()
+    places = (steps - 1) // width
+    apart = BINS // 4
+    rows = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=count)[:count])])
+    enough = (rows[BINS:] - rows[:-BINS])[::apart] >= BINS
+    ends = (window + apart * width * np.arange(len(enough)))[enough]
+    binned = {}
+    for name in (n for n in COLUMNS if n in run.scalars):
+        means = _bin_means(places, run.scalars[name].to_numpy(), count)
+        binned[name] = np.lib.stride_tricks.sliding_window_view(means, BINS)[::apart][enough]
+    return ends, binned
+
+
+def _bin_means(places: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    """Mean of the recorded values in each bin, NaN for a bin without any."""
     present = ~np.isnan(values)
-    places = np.searchsorted(edges, steps[present], side="left") - 1
-    size = len(edges) - 1
-    counts = np.bincount(places, minlength=size)
-    sums = np.bincount(places, weights=values[present], minlength=size)
+    if not present.all():
+        places, values = places[present], values[present]
+    counts = np.bincount(places, minlength=size)[:size]
+    sums = np.bincount(places, weights=values, minlength=size)[:size]
     with np.errstate(invalid="ignore"):
         means: np.ndarray = sums / np.where(counts, counts, np.nan)
     return means

@@ -43,28 +43,51 @@ def strongest_cycle(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
     ----------
     Fisher 1929 for g; Schwarz & Percival's practice of whitening by an AR(1) fit for the null.
     """
-    n = len(values)
-    time = np.arange(n)
-    scale = max(float(np.abs(values).max()), 1e-300)  # so that no square overflows
-    series = values / scale
-    series = series - np.polyval(np.polyfit(time, series, 1), time)
-    if not np.ptp(series) > 1e-12:
-        return None
-    power = np.abs(np.fft.rfft(series))[1 : (n - 1) // 2 + 1] ** 2
-    frequencies = np.arange(1, len(power) + 1) / n
-    ratios = power / _red_spectrum(power, frequencies)
+    return strongest_peaks(values[None], min_cycles, min_period).cycle(0)
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The strongest periodic components of m series: `frequency` per sample and `p_value`, (m,), 1 for none.
+
+    `series` (m, n) are detrended, in units of `scale` (m,).
+    """
+
+    frequency: np.ndarray
+    p_value: np.ndarray
+    series: np.ndarray
+    scale: np.ndarray
+
+    def cycle(self, place: int) -> Cycle | None:
+        """One of them with its amplitude and envelope, None for a constant series."""
+        frequency = float(self.frequency[place])
+        if not frequency > 0:
+            return None
+        amplitude, envelope, begins = _envelope(self.series[place], frequency)
+        p_value = float(self.p_value[place])
+        return Cycle(1 / frequency, p_value, amplitude * float(self.scale[place]), envelope, begins)
+
+
+def strongest_peaks(values: np.ndarray, min_cycles: float = 4.0, min_period: float = 6.0) -> Peaks:
+    """As `strongest_cycle` for many series at once, (m, n), without what only a cycle worth the name has."""
+    m, n = values.shape
+    scale = np.maximum(np.abs(values).max(axis=1), 1e-300)  # so that no square overflows
+    series = values / scale[:, None]
+    time = np.arange(n) - (n - 1) / 2
+    series -= series.mean(axis=1, keepdims=True)
+    series -= (series @ time / (time @ time))[:, None] * time
+    power = np.abs(np.fft.rfft(series))[:, 1 : (n - 1) // 2 + 1] ** 2
+    frequencies = np.arange(1, power.shape[1] + 1) / n
     candidates = np.flatnonzero((frequencies >= min_cycles / n) & (frequencies <= 1 / min_period))
-    if not len(candidates):
-        return None
-    peak = int(candidates[np.argmax(ratios[candidates])])
-    amplitude, envelope, begins = _envelope(series, float(frequencies[peak]))
-    return Cycle(
-        1 / float(frequencies[peak]),
-        fisher_p(float(ratios[peak] / ratios.sum()), len(power)),
-        amplitude * scale,
-        envelope,
-        begins,
-    )
+    varies = np.ptp(series, axis=1) > 1e-12
+    if not len(candidates) or not varies.any():
+        return Peaks(np.zeros(m), np.ones(m), series, scale)
+    power[~varies] = 1.0
+    ratios = power / _red_spectrum(power, frequencies)
+    peak = candidates[np.argmax(ratios[:, candidates], axis=1)]
+    g = ratios[np.arange(m), peak] / ratios.sum(axis=1)
+    p_value = np.where(varies, _fisher_p(g, power.shape[1]), 1.0)
+    return Peaks(np.where(varies, frequencies[peak], 0.0), p_value, series, scale)
 
 
 MIN_SWINGS = 5
@@ -96,11 +119,21 @@ def growing_swings(values: np.ndarray) -> Spiral | None:
     ----------
     values : (n,) evenly spaced, finite
     """
-    scatter = np.median(np.abs(np.diff(values, 2))) / (0.6745 * 6**0.5)  # of white noise; of smooth series next to 0
-    turns = _turns(values, NOISE * float(scatter))
-    heights = np.abs(np.diff(values[turns]))
-    if len(heights) < MIN_SWINGS:
+    return growing_swings_of_each(values[None])[0]
+
+
+def growing_swings_of_each(values: np.ndarray) -> list[Spiral | None]:
+    """As `growing_swings` for each of m series, (m, n)."""
+    scatter = np.median(np.abs(np.diff(values, 2, axis=1)), axis=1)
+    reversals = NOISE * scatter / (0.6745 * 6**0.5)  # of white noise; of smooth series next to 0
+    turns = (_turns(*each) for each in zip(values.tolist(), reversals.tolist(), strict=True))
+    return [_spiral(series, np.array(places)) for series, places in zip(values, turns, strict=True)]
+
+
+def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
+    if len(turns) <= MIN_SWINGS:
         return None
+    heights = np.abs(np.diff(values[turns]))
     rising = (heights[1:] >= GROWTH * heights[:-1]) & (heights[:-1] >= SMALLEST * heights[-1])
     run = len(rising) if rising.all() else int(np.argmin(rising[::-1]))
     if run < MIN_SWINGS - 1:
@@ -109,18 +142,18 @@ def growing_swings(values: np.ndarray) -> Spiral | None:
     return Spiral(float(heights[-1]) / 2, float(per_cycle), int(turns[-2 - run]))
 
 
-def _turns(values: np.ndarray, reversal: float) -> np.ndarray:
+def _turns(values: list[float], reversal: float) -> list[int]:
     """Positions at which a series turns by more than `reversal`; its ends are none."""
     turns: list[int] = []
-    extreme, rising = 0, True
+    extreme, at, rising = values[0], 0, True
     for i, value in enumerate(values):
-        ahead = value - values[extreme] if rising else values[extreme] - value
+        ahead = value - extreme if rising else extreme - value
         if ahead >= 0:
-            extreme = i
+            extreme, at = value, i
         elif -ahead > reversal:
-            turns.append(extreme)
-            extreme, rising = i, not rising
-    return np.array([turn for turn in turns if turn], dtype=np.int64)
+            turns.append(at)
+            extreme, at, rising = value, i, not rising
+    return [turn for turn in turns if turn]
 
 
 def fisher_p(g: float, m: int) -> float:
@@ -129,27 +162,36 @@ def fisher_p(g: float, m: int) -> float:
     >>> round(fisher_p(0.0888, 100), 4)
     0.01
     """
-    return float(min(1.0, m * (1 - g) ** (m - 1)))
+    return float(_fisher_p(np.array(g), m))
+
+
+def _fisher_p(g: np.ndarray, m: int) -> np.ndarray:
+    p: np.ndarray = np.minimum(1.0, m * (1 - g) ** (m - 1))
+    return p
 
 
 def _red_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Spectrum, up to a factor, of the AR(1) process fitted to a periodogram, undisturbed by one strong cycle.
+    """Spectrum, up to a factor, of the AR(1) process fitted to each periodogram (m, k), undisturbed by one strong cycle.
 
     What a first fit leaves as the strongest ordinate is replaced, with its neighbours, by what that fit expects
     there. Were it left out, red noise itself would look less red, and periodic.
     """
     first = _ar1_spectrum(power, frequencies)
     ratios = power / first
-    peak = int(np.argmax(ratios))
-    near = slice(max(peak - 1, 0), peak + 2)
+    near = np.argmax(ratios, axis=1)[:, None] + np.array([-1, 0, 1])
+    inside = (near >= 0) & (near < power.shape[1])
+    places = np.where(inside, near, near[:, 1:2])  # at the ends the peak itself, once more
+    left_out = np.where(inside, np.take_along_axis(ratios, places, axis=1), 0.0).sum(axis=1)
+    others = np.maximum(power.shape[1] - inside.sum(axis=1), 1)
+    expected = np.take_along_axis(first, places, axis=1) * ((ratios.sum(axis=1) - left_out) / others)[:, None]
     rest = power.copy()
-    rest[near] = np.minimum(power[near], first[near] * np.delete(ratios, near).mean())
+    np.put_along_axis(rest, places, np.minimum(np.take_along_axis(power, places, axis=1), expected), axis=1)
     return _ar1_spectrum(rest, frequencies)
 
 
 def _ar1_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     turn = np.cos(2 * np.pi * frequencies)
-    rho = float(np.clip(power @ turn / max(float(power.sum()), 1e-300), 0.0, 0.999))
+    rho = np.clip(power @ turn / np.maximum(power.sum(axis=1), 1e-300), 0.0, 0.999)[:, None]
     shape: np.ndarray = 1 / (1 - 2 * rho * turn + rho**2)
     return shape
 
