@@ -81,9 +81,7 @@ class CriticConstraint:
     steeper: float = threshold(10.0, "our choice: times the highest level of the first steps")
     flatter: float = threshold(100.0, "our choice: a hundredth of it, as for gradients that vanish")
     slope: float = threshold(0.5, "our choice: decades per layer, after the same figure: tenfold in two layers")
-    failure: float = threshold(
-        1.8, "our choice, times a limit on its scale: 90 % of weights, 63 times as steep, 0.9 decades per layer"
-    )
+    failure: float = threshold(1.8, "our choice, times the limit of weights at the bound: 90 % of them")
     min_layers: int = threshold(3, "a slope through fewer is a difference")
     reference_steps: int = threshold(500, "our choice: a critic has found its scale by then")
     grace_steps: int = threshold(1000, "our choice: so long may the penalty take to bring the norm near 1")
@@ -156,9 +154,8 @@ class CriticConstraint:
         for spell in spells((scores > 1).any(axis=1), min_steps=self.min_steps, lead_steps=self.window_steps // 2):
             at = scores.loc[spell.certain]
             broken = sorted((r for r in self._rules(run) if at[r.label] > 1), key=lambda r: -at[r.label])
-            severe = bool(
-                spells((scores.loc[spell.onset : spell.last] > self.failure).any(axis=1), min_steps=self.min_steps)
-            )
+            inside = scores[AT_BOUND].loc[spell.onset : spell.last]  # the other rules warn in healthy tuning runs, too
+            severe = bool(spells(inside > self.failure, min_steps=self.min_steps))
             severity: Severity = "failure" if severe else "warning"
             worst = broken[0]
             summary = f"{worst.says.format(value_at(worst.values, spell.certain))}, from step {spell.onset:,}"

@@ -14,7 +14,7 @@ from .windows import aligned, held, remembered, rolling_mean, rolling_median, sp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gandiag.findings import Finding
+    from gandiag.findings import Finding, Severity
     from gandiag.run import Run
 
 CHECK_STEPS = 50  # between two looks at the centre of the generated batch, as between two histograms
@@ -157,7 +157,8 @@ class ModeHopping:
                 f"{words.format(fact.value)} per check"
             )
             columns = ("modes/turnover", "modes/nearest/effective", "modes/recent_effective", "bins/turnover", *CENTRE)
-            found.append(finding(self, spell, "failure", summary, (fact,), columns))
+            severity: Severity = "failure" if form == "modes" else "warning"  # cells hop in a healthy tuning run, too
+            found.append(finding(self, spell, severity, summary, (fact,), columns))
         return found
 
 
