@@ -73,7 +73,7 @@ class CriticConstraint:
 
     code: ClassVar[str] = "critic-constraint"
     needs: ClassVar[tuple[str, ...]] = (f"{AT_BOUND}|{PENALTY}|{LIPSCHITZ}|{LAYERS}",)
-    how_to: ClassVar[str] = "attach with gandiag.attach; weights are looked at every 100 steps"
+    how_to: ClassVar[str] = "attach with gandiag.attach; weights are looked at every 50 steps"
     not_for: ClassVar[Mapping[str, str]] = {}
 
     at_bound: float = threshold(0.5, "our choice, after figure 1 of Gulrajani et al. 2017: half of all weights")
@@ -86,7 +86,7 @@ class CriticConstraint:
     reference_steps: int = threshold(500, "our choice: a critic has found its scale by then")
     grace_steps: int = threshold(1000, "our choice: so long may the penalty take to bring the norm near 1")
     window_steps: int = threshold(200, "20 records at the usual interval of 10 steps")
-    min_steps: int = threshold(300, "four looks at the weights at the usual interval of 100 steps")
+    min_steps: int = threshold(300, "six looks at the weights at the usual interval of 50 steps")
     min_run_steps: int = threshold(500, "a window and a spell")
 
     def __post_init__(self) -> None:
