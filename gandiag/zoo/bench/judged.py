@@ -60,11 +60,12 @@ def judge(corpus: Corpus, entry: Entry) -> Judged:
     diagnosis = diagnose(run, policy=Policy())  # the defaults are measured, whatever the current directory says
     found = _found(diagnosis)
     raised, silent = _raised(run, Evidence(run, read_gradients(run_dir / "gradients.npz")))
+    unasked = {n.code for n in diagnosis.not_assessed} | {n.code for n in diagnosis.not_applicable}
     return Judged(
         entry=entry,
         verdict=diagnosis.verdict,
         alarms={**found, **raised},
-        not_assessed=frozenset({n.code for n in (*diagnosis.not_assessed, *diagnosis.not_applicable)} | silent),
+        not_assessed=frozenset(unasked | silent),
         crashed=frozenset(e.code for e in diagnosis.errors),
     )
 
