@@ -37,8 +37,8 @@ class ClassCollapse:
     Try:
         - mode-seeking
         - projection-discriminator
-        - minibatch-stddev
         - roll-back
+        - packing
     References:
         Odena et al. 2017 (AC-GAN; variety within classes); Miyato & Koyama 2018 (projection); Mao et al. 2019 (MSGAN).
     """

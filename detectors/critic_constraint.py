@@ -63,8 +63,8 @@ class CriticConstraint:
     Try:
         - clip-bound
         - penalty-weight
-        - wgan-gp
         - no-batch-norm-in-critic
+        - wgan-gp
         - spectral-norm
     References:
         Arjovsky et al. 2017 (WGAN); Gulrajani et al. 2017, figure 1 (weights at the bound, norms through depth);

@@ -44,11 +44,9 @@ class DeadLayer:
         that is a warning.
     Try:
         - leaky-relu
-        - lower-learning-rates
-        - clip-gradients
-        - normalise-layer
         - fresh-layer
-        - roll-back
+        - normalise-layer
+        - lower-learning-rates
     References:
         Lu et al. 2019 (dying ReLU); Zhang et al. 2021 (AutoTrainer), whose ratio between layers is 1e-3.
     """

@@ -41,9 +41,8 @@ class DiscriminatorOverfitting:
         real ones: then the other measure decides.
     Try:
         - augmentation
-        - r1-penalty
         - early-stop
-        - roll-back
+        - r1-penalty
     References:
         Karras et al. 2020 (r_t, r_v, ADA); Zhao et al. 2020 (DiffAugment); Brock et al. 2019, whose D has over 98 %
         on training data and some 50 to 55 % on held-out data while G is still good: hence a warning.

@@ -42,7 +42,6 @@ class Memorisation:
     Try:
         - augmentation
         - early-stop
-        - roll-back
     References:
         Meehan et al. 2020 (C_T); Alaa et al. 2022 (AuthPct); Jiralerspong et al. 2023 and Stein et al. 2023, who find
         that none of today's measures is sure to see memorisation.

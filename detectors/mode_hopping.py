@@ -47,9 +47,9 @@ class ModeHopping:
     Try:
         - faster-discriminator
         - packing
-        - minibatch-stddev
         - experience-replay
         - unrolled-gan
+        - weight-averaging
     References:
         Metz et al. 2017 (unrolled GAN, figure 2: a G that rotates through the modes of a ring); Thanh-Tung & Tran
         2020 (catastrophic forgetting in GANs).

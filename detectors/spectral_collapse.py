@@ -39,10 +39,9 @@ class SpectralCollapse:
         A single layer of many, whose fall the mean over matrices hides. A rank that sinks slowly over the whole run,
         which training does without harm as well.
     Try:
-        - early-stop
         - roll-back
+        - early-stop
         - r1-penalty
-        - lower-learning-rates
     References:
         Liu et al. 2019 (spectral regularisation); Brock et al. 2019 (BigGAN, section 4); Roy & Vetterli 2007
         (effective rank).

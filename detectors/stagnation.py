@@ -48,9 +48,9 @@ class Stagnation:
         by 2 % 74 %, by 3 % 40 %, and the others as windows grow.
     Try:
         - raise-learning-rate
-        - train-d-less
+        - fresh-discriminator
+        - relativistic-loss
         - wider-discriminator
-        - r1-penalty
     References:
         Székely & Rizzo 2013 (energy distance); Theil 1950, Sen 1968, Kendall 1938 (trend).
     """

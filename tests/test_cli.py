@@ -100,7 +100,7 @@ def test_json_output_is_json(collapsed):
     assert (check["exit_code"], check["verdict"]) == (1, "failing")
     diagnosis = json.loads(gandiag("diagnose", collapsed, "--json").output)
     assert {f["code"] for f in diagnosis["findings"]} == {"mode-collapse", "sample-collapse"}
-    assert diagnosis["provenance"]["thresholds"]["mode-collapse"]["share"] == 0.8
+    assert diagnosis["provenance"]["thresholds"]["mode-collapse"]["share"] == 0.87
 
 
 def test_diagnose_tells_finding_evidence_and_remedy(collapsed):

@@ -127,8 +127,9 @@ def test_a_healthy_training_is_healthy(tmp_path):
     """Nothing fails, and what is not assessed is only what needs more than numbers, or a longer training."""
     diagnosis = train(tmp_path / "run", 700)
     assert diagnosis.verdict == "healthy", [f.summary for f in diagnosis.findings]
-    longer, samples = {"oscillation", "divergence"}, {"mode-collapse", "discriminator-overfitting", "memorisation"}
-    assert {n.code for n in diagnosis.not_assessed} <= longer | samples | {"critic-constraint"}
+    longer = {"oscillation", "divergence", "stagnation", "quality-regression"}
+    samples = {"mode-collapse", "class-collapse", "discriminator-overfitting", "memorisation"}
+    assert {n.code for n in diagnosis.not_assessed} <= longer | samples | {"critic-constraint", "spectral-collapse"}
 
 
 def test_a_generator_that_collapses_to_a_point_is_found(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
@@ -253,6 +254,7 @@ class Own:
     code: str = "oscillation"
     needs: tuple[str, ...] = ("d/auc",)
     how_to: str = ""
+    not_for: ClassVar[dict[str, str]] = {}
     min_run_steps: int = 1
 
     def score(self, run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
@@ -42,6 +43,7 @@ class Stub:
     code: str = "stub"
     needs: tuple[str, ...] = ("d/auc",)
     how_to: str = ""
+    not_for: ClassVar[dict[str, str]] = {}
     min_run_steps: int = 1
     onset: int = 11
     end: int = 10**9

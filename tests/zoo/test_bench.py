@@ -32,7 +32,7 @@ def corpus(tmp_path_factory):
     runs += [
         (row("hidden-s1", ("mode-collapse", 1000), data="grid25", split="unseen"), synthetic.healthy(21, STEPS)),
         (row("vanish-s1", ("vanishing-gradients", 1000)), synthetic.vanishing_gradients(1000, 1, STEPS)),
-        (row("dead-s1", ("dead-layer", 1000)), synthetic.healthy(22, STEPS)),
+        (row("dead-s1", ("buried-layer", 1000)), synthetic.healthy(22, STEPS)),
         (row("part-s1", ("mode-collapse", 1000), status="partial"), synthetic.mode_collapse(1000, 3, STEPS, left=7)),
         (row("healthy-s30", split="tuning"), synthetic.healthy(30, STEPS)),
         (row("collapse-s30", ("mode-collapse", 1000), split="tuning"), synthetic.mode_collapse(1000, 30, STEPS)),
@@ -55,7 +55,7 @@ def test_counts_are_those_of_the_corpus(bench):
     assert bench.score("mode-collapse", "unseen").found == Share(0, 1)
     assert bench.score("mode-collapse", "tuning").found == Share(1, 1)
     assert bench.score("vanishing-gradients").found == Share(1, 1)
-    assert bench.no_detector == ("dead-layer",)
+    assert bench.no_detector == ("buried-layer",)
 
 
 def test_rules_without_their_gradients_are_not_passed_as_clean(bench):
@@ -75,7 +75,7 @@ def test_tables_fit_100_columns(bench):
     assert "…" not in text.getvalue()
     assert any(line.split()[:2] == ["mode-collapse", "2/3"] for line in lines)
     assert " mode-collapse missed (1): hidden-s1" in lines
-    assert " dead-layer: no detector (1 run)" in lines
+    assert " buried-layer: no detector (1 run)" in lines
 
 
 def test_tables_of_a_large_corpus_fit_100_columns():
@@ -103,7 +103,7 @@ def test_the_readme_table_has_a_row_for_each_detector_and_baseline(bench):
     found, false, _ = rows["`mode-collapse`"]
     assert (found, false) == ("2 of 3 (21–94 %)", "1 of 6 (3.0–56 %)")
     assert rows["`exploding-gradients`"] == ["no such run", "0 of 6 (≤ 39 %)", "–"]
-    assert rows["`dead-layer`"][0] == "no detector (1 run)"
+    assert rows["`buried-layer`"][0] == "no detector (1 run)"
     assert rows["SageMaker: VanishingGradient"][0] == "not recorded"
     assert rows["SageMaker: LossNotDecreasing"][1] == "6 of 6 (61–100 %)"
 

@@ -120,13 +120,13 @@ def test_cross_talk_gives_the_share_of_alarms_for_each_label():
     """sample-collapse is alarmed on in one of two collapsed runs and on no healthy one."""
     runs = [
         judged("a", ("mode-collapse", 500), sample_collapse=[("failure", 510, 1000)]),
-        judged("b", ("mode-collapse", 500), ("dead-layer", 500), sample_collapse=[("warning", 510, 1000)]),
+        judged("b", ("mode-collapse", 500), ("buried-layer", 500), sample_collapse=[("warning", 510, 1000)]),
         judged("c"),
     ]
     bench = scored("corpus", runs)
     talk = bench.parts[HELD_OUT].cross_talk["sample-collapse"]
-    assert (talk["mode-collapse"], talk["dead-layer"], talk["healthy"]) == (Share(1, 2), Share(0, 1), Share(0, 1))
-    assert bench.no_detector == ("dead-layer",)
+    assert (talk["mode-collapse"], talk["buried-layer"], talk["healthy"]) == (Share(1, 2), Share(0, 1), Share(0, 1))
+    assert bench.no_detector == ("buried-layer",)
 
 
 def test_splits_are_scored_apart_and_held_out_runs_together():
