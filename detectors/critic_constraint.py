@@ -142,7 +142,7 @@ class CriticConstraint:
         depth = np.arange(levels.shape[1]) - (levels.shape[1] - 1) / 2
         if len(depth) < self.min_layers:
             levels = levels.iloc[:0]
-        decades = np.log10(levels.where(levels > 0)).to_numpy() @ depth / max(float(depth @ depth), 1.0)
+        decades = np.log10(levels.where(levels > 0).to_numpy()) @ depth / max(float(depth @ depth), 1.0)
         slopes = pd.Series(np.abs(decades), index=levels.index).dropna()
         label = "decades of gradient norm per layer of D"
         says = "The critic's gradient norm changes by {0:.2g} decades from layer to layer"
