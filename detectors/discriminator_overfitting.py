@@ -110,5 +110,6 @@ class DiscriminatorOverfitting:
         positive = 2 * value_at(rolling_mean(run.series(POSITIVE), self.window_steps), worst) - 1
         if positive > self.positive and run.loss_family not in WITHOUT_DECISION:
             facts.append(Evidence(signal="r_t = 2 d/real/positive - 1", value=positive, threshold=self.positive))
-        summary = f"From step {spell.onset:,} D knows training samples by heart: it {' and '.join(said) or 'tells them from held-out ones'}"
+        how = " and ".join(said) or "rates them higher"
+        summary = f"From step {spell.onset:,} D tells training samples from other real ones: it {how}"
         return finding(self, spell, severity, summary, tuple(facts), (GAP, AUC, POSITIVE, "d/held_out/mean"))
