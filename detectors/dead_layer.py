@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from gandiag.findings import Evidence
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from gandiag.run import Run
 
     from .windows import Spell
+
+Levels = TypeVar("Levels", pd.Series, pd.DataFrame)
 
 NAMED_LAYERS = 3  # more are counted
 
@@ -91,14 +92,17 @@ class DeadLayer:
             feedback = run.series("feedback/norm")
             told = feedback if net == "generator" and not feedback.empty else run.series(f"grad/{net}/norm")
             alive = _over_best(self._level(told, levels.index)) >= self.alive
-            gone = np.maximum(self._shares(run, net) / self.share, _over_best(levels) / self.left)
-            found[net] = gone.where(alive.reindex(levels.index, fill_value=False), axis=0)
+            of_all, of_best = self._shares(run, net) / self.share, _over_best(levels) / self.left
+            found[net] = of_all.where(of_all > of_best, of_best).where(
+                alive.reindex(levels.index, fill_value=False), axis=0
+            )
         return found
 
     def _shares(self, run: Run, net: str) -> pd.DataFrame:
         """Each layer's norm over that of all of its network's gradients."""
         levels = layer_levels(run, net, self.window_steps)
-        return levels.div(self._level(run.series(f"grad/{net}/norm"), levels.index), axis=0)
+        whole = self._level(run.series(f"grad/{net}/norm"), levels.index)
+        return levels.div(whole, axis=0).mask(levels == 0, 0.0)
 
     def _level(self, series: pd.Series, steps: pd.Index) -> pd.Series:
         """Median over the window of what was recorded by the steps at which layers were."""
@@ -140,7 +144,7 @@ class DeadLayer:
         return finding(self, spell, "failure" if had else "warning", summary, facts, columns)
 
 
-def _over_best(levels: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+def _over_best(levels: Levels) -> Levels:
     """Levels over the highest so far; 0 as long as there never was any."""
     return (levels / levels.cummax()).mask(levels.cummax() == 0, 0.0)
 

@@ -114,7 +114,7 @@ class Run:
 
     def names(self, pattern: str) -> list[str]:
         """The recorded signals that a name of the table with placeholders stands for, in the order of recording."""
-        return matching(pattern, self.scalars)
+        return matching(pattern, map(str, self.scalars))
 
     def until(self, step: int) -> Run:
         """The run as it was recorded up to and including `step`."""

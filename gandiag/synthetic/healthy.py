@@ -127,7 +127,7 @@ def mode_columns(rng: np.random.Generator, covered: np.ndarray, modes: int, n: i
 
 
 def run_of(columns: Mapping[str, np.ndarray] | pd.DataFrame, loss_family: str = "non-saturating") -> Run:
-    """A run in memory of one row per step, from step 1 on."""
+    """A closed run of these signals, (steps,) each, from step 1 on; the index of a frame is not kept."""
     frame = pd.DataFrame(columns)
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="step")
     meta = {

@@ -62,14 +62,15 @@ def test_a_critic_whose_constraint_holds_is_left_alone(family, seed):
     assert DETECT(run_with(family, seed, **bound(0.2))) == []
 
 
-@pytest.mark.parametrize(("norm", "said"), [(4.0, "is 4, not 1"), (0.1, "is 0.1, not 1")])
+@pytest.mark.parametrize(("norm", "said"), [(30.0, "is 30, not 1"), (0.03, "is 0.03, not 1")])
 def test_a_penalty_that_does_not_reach_its_target_is_found(norm, said):
-    """A gradient norm of 4, or of a tenth, on interpolates."""
+    """A gradient norm of 30, or of a thirtieth, on interpolates; 3 is what a weak penalty leaves."""
     (found,) = DETECT(run_with("wgan-gp", **{"penalty/norm": np.where(LATE, norm, 1.0)}))
     assert abs(found.onset_step - 1500) <= 100
     assert found.severity == "warning"
     assert said in found.summary
     assert found.evidence[0].comparison == ("above" if norm > 1 else "below")
+    assert DETECT(run_with("wgan-gp", **{"penalty/norm": 3.0 if norm > 1 else 1 / 3})) == []
 
 
 def test_a_penalty_may_take_time_to_work():

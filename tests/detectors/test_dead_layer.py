@@ -44,6 +44,13 @@ def test_a_network_of_which_only_the_last_bias_learns_is_dead():
     assert "Layers 0, 2, 4 of the generator" in found.summary
 
 
+def test_a_network_that_learns_nothing_at_all_is_dead():
+    """Biases included, while D's feedback reaches G."""
+    norm = synthetic.healthy().scalars["grad/generator/norm"].where(~LATE, 0.0)
+    (found,) = DETECT(run_with(**layers("generator", np.where(LATE, 0.0, 1.0)), **{"grad/generator/norm": norm}))
+    assert all(e.value < e.threshold for e in found.evidence)
+
+
 def test_layers_that_fade_with_the_feedback_are_not_dead():
     """Vanishing gradients: everything falls together, and D is the one who says nothing."""
     fading = 10.0 ** (-6 * np.clip((STEPS - 1500) / 100, 0, 1))

@@ -29,11 +29,24 @@ def checks(gap, auc, **rest):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_d_that_learns_by_heart_is_found(seed):
-    """Dated within 250 steps, over 200 of which it learns; a warning, for G may be good all the same."""
+    """Dated within 250 steps, over 200 of which it learns."""
     (found,) = DETECT(synthetic.discriminator_overfitting(at=1500, seed=seed))
     assert 1500 <= found.onset_step <= 1750
-    assert (found.severity, found.ongoing) == ("warning", True)
+    assert (found.severity, found.ongoing) == ("failure", True)
     assert "held-out" in found.summary
+
+
+def test_a_d_that_knows_them_a_little_better_is_a_warning():
+    """G may be good all the same."""
+    assert [f.severity for f in DETECT(checks(0.9, 0.65))] == ["warning"]
+    assert [f.severity for f in DETECT(checks(0.9, 0.85))] == ["failure"]
+
+
+def test_checks_between_that_scatter_do_not_end_it():
+    """Four below the limit, then as before: one finding; twenty: two."""
+    for until, spells in ((1700, 1), (2500, 2)):
+        better = STEPS.clip(1501, until) == STEPS
+        assert len(DETECT(checks(0.9, np.where(better, 0.55, 0.8)))) == spells
 
 
 def test_a_d_that_wins_without_knowing_samples_by_heart_is_dominance_only():
