@@ -171,7 +171,7 @@ def _fisher_p(g: np.ndarray, m: int) -> np.ndarray:
 
 
 def _red_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Spectrum, up to a factor, of the AR(1) process fitted to each periodogram (m, k), undisturbed by one strong cycle.
+    """Spectrum, up to a factor, of the AR(1) process fitted to each periodogram (m, k), as if without a strong cycle.
 
     What a first fit leaves as the strongest ordinate is replaced, with its neighbours, by what that fit expects
     there. Were it left out, red noise itself would look less red, and periodic.

@@ -57,7 +57,7 @@ class QualityRegression:
     """
 
     code: ClassVar[str] = "quality-regression"
-    needs: ClassVar[tuple[str, ...]] = ("quality/*|distance/energy",)
+    needs: ClassVar[tuple[str, ...]] = ("|".join((*METRICS, ENERGY)),)
     how_to: ClassVar[str] = "pass quality= to attach, or log quality/fid or another metric now and then"
     not_for: ClassVar[Mapping[str, str]] = {}
 

@@ -50,7 +50,7 @@ class SpectralCollapse:
 
     code: ClassVar[str] = "spectral-collapse"
     needs: ClassVar[tuple[str, ...]] = ("weights/generator/effective_rank|weights/discriminator/effective_rank",)
-    how_to: ClassVar[str] = "attach with gandiag.attach, which looks at the weights every 100 steps"
+    how_to: ClassVar[str] = "attach with gandiag.attach, which looks at the weights every 200 steps"
     not_for: ClassVar[Mapping[str, str]] = {}
 
     share: float = threshold(0.7, "of the median so far: a drop of 30 %, as in the collapses that Liu et al. 2019 show")

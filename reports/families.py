@@ -30,11 +30,20 @@ class Family:
 
 FAMILIES: tuple[Family, ...] = (
     Family("Losses", r"loss/.+", "As logged by the loop. A GAN's losses alone say little about its samples."),
-    Family("D outputs: mean", rf"d{OWN}/(real|fake)/mean", "How far apart D holds real and generated samples."),
+    Family(
+        "D outputs: mean", rf"d{OWN}/(real|fake|held_out)/mean", "How far apart D holds real and generated samples."
+    ),
     Family("D outputs: spread within the batch", rf"d{OWN}/(real|fake)/std"),
     Family("D outputs: smallest and largest", rf"d{OWN}/(real|fake)/(min|max)"),
     Family("Share that D calls real", rf"d{OWN}/(real|fake)/positive"),
     Family("D's separation of real and generated (AUC)", rf"d{OWN}/auc", "0.5 is guessing, 1 is always right."),
+    Family("Steepness of D", rf"d{OWN}/lipschitz", "At least so steep D is between a real and a generated sample."),
+    Family(
+        "D on held-out samples",
+        rf"d{OWN}/held_out/(auc|gap)",
+        "AUC 0.5 and gap 0: D knows its training data no better than others.",
+    ),
+    Family("D's gradient where a penalty takes it", rf"penalty{OWN}/norm", "WGAN-GP aims at 1, R1 at 0."),
     Family("Gradient norms", f"grad/{NET}/norm"),
     Family("Gradient norms by layer: generator", r"grad/generator/layer/.+", ordered=True),
     Family("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
@@ -47,8 +56,15 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Diversity, generated over real", rf"diversity{OWN}/.*ratio", "1 is as diverse as the data, 0 is one sample."
     ),
+    Family("Diversity within each class, generated over real", "diversity/class/.+"),
+    Family("Distance to the real batch", rf"distance{OWN}/energy", "Energy distance, about 0 for a perfect model."),
+    Family("Centre of the generated batch", rf"centre{OWN}/fake/.", "Along two fixed directions; a circling G swings."),
+    Family("Range of what D is given", rf"range{OWN}/(real|fake)/(min|max)"),
+    Family("Values equal in the whole batch", rf"range{OWN}/(real|fake)/constant", even_constant=False),
+    Family("Parts of the data that are covered", "bins/(effective|lost)", "Cells of the real samples, without labels."),
     Family("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),
-    Family("Modes", "modes/(captured|robust|effective|expected_effective|missing)"),
+    Family("Modes", "modes/(captured|robust|(nearest/|expected_|recent_)?effective|(nearest/)?missing)"),
+    Family("How much of the histogram moves", "(modes|bins)/turnover", "A G that hops replaces most of it."),
     Family("Mode balance", "modes/kl", "Distance of the mode histogram from the prior, 0 is perfect."),
     Family("Shares of samples by mode", "modes/(high_quality|tv)"),
     Family("Samples behind the mode counts", "modes/samples", even_constant=False),
@@ -63,6 +79,7 @@ FAMILIES: tuple[Family, ...] = (
         f"quality/(precision|recall|density|coverage){BESIDE}",
         "Recall and coverage fall when modes are lost, precision and density when samples are bad.",
     ),
+    Family("Weights at their bound", "weights/.*at_bound.*"),
     Family("Effective rank of the weights", "weights/.*effective_rank.*", ordered=True),
     Family("Largest singular value of the weights", "weights/.*sigma_max.*", ordered=True),
 )

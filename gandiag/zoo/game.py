@@ -51,11 +51,6 @@ class Game:
         """What is given to `gandiag.attach`: the generator and the discriminator, or dictionaries of several."""
         return self.generator, self.discriminator
 
-    @property
-    def held_out(self) -> Tensor | None:
-        """Real samples that nobody learns from, (M, ...), where D takes samples as they are."""
-        return self.data.held_out if type(self) is Game and not self.changes_inputs else None
-
     def latents(self, n: int) -> Tensor:
         """(n, latent) numbers of a standard normal distribution."""
         return torch.randn(n, self.recipe.latent)

@@ -73,7 +73,6 @@ def attached(game: Game, run_dir: str | PathLike[str], options: dict[str, Any]) 
     settings = {"recipe": recipe.name, "says": recipe.says, "seed": recipe.seed, "steps": recipe.steps}
     defaults: dict[str, Any] = {
         "modes": game.data.modes,
-        "held_out": game.held_out,
         "hyperparameters": {**settings, "batch": recipe.batch, "loss": recipe.loss.name},
         "alerts": False,
         "max_overhead": None,  # the same numbers on any machine

@@ -55,7 +55,7 @@ CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must
     "memorisation": 600,
     "critic-constraint": 450,
     "class-collapse": 250,
-    "mode-hopping": 300,
+    "mode-hopping": 950,
     "spectral-collapse": 100,
     "stagnation": 1700,  # the first look is at step 2,400
     "quality-regression": 500,

@@ -67,7 +67,7 @@ def test_a_penalty_that_does_not_reach_its_target_is_found(norm, said):
     """A gradient norm of 4, or of a tenth, on interpolates."""
     (found,) = DETECT(run_with("wgan-gp", **{"penalty/norm": np.where(LATE, norm, 1.0)}))
     assert abs(found.onset_step - 1500) <= 100
-    assert found.severity == "failure"
+    assert found.severity == "warning"
     assert said in found.summary
     assert found.evidence[0].comparison == ("above" if norm > 1 else "below")
 
@@ -79,13 +79,13 @@ def test_a_penalty_may_take_time_to_work():
     assert 900 <= found.onset_step <= 1100
 
 
-@pytest.mark.parametrize(("factor", "severity"), [(20.0, "warning"), (1000.0, "failure"), (1e-3, "warning")])
-def test_a_critic_that_leaves_its_scale_is_found(factor, severity):
+@pytest.mark.parametrize("factor", [20.0, 1000.0, 1e-3])
+def test_a_critic_that_leaves_its_scale_is_found(factor):
     """Twenty times as steep, a thousand times, a thousandth."""
     steep = synthetic.healthy().scalars["d/lipschitz"] * np.where(LATE, factor, 1.0)
     (found,) = DETECT(run_with("wgan", **{"d/lipschitz": steep}))
     assert abs(found.onset_step - 1500) <= 100
-    assert found.severity == severity
+    assert found.severity == "warning"
     assert DETECT(run_with("wgan", **{"d/lipschitz": synthetic.healthy().scalars["d/lipschitz"] * factor})) == []
 
 

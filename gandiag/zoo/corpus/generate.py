@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.zoo.corpus.configurations import Configuration, PlannedRun
-    from gandiag.zoo.game import Game
 
 SCHEMA = "gandiag-corpus/1"
 LABEL, TRUTH, GRADIENTS = "label.json", "truth.parquet", "gradients.npz"
@@ -69,6 +68,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     import torch
 
     from gandiag.zoo.corpus.labels import label
+    from gandiag.zoo.game import Game
     from gandiag.zoo.gradient_log import GradientLog
     from gandiag.zoo.training import train
     from gandiag.zoo.truth import Referee
@@ -83,7 +83,12 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     def log_gradients(game: Game) -> None:
         logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
 
-    train(run.recipe, run_dir=target, before=log_gradients, after_step=referee, detectors=())  # judged by nobody yet
+    recipe = run.recipe
+    held_out = (
+        recipe.data().held_out if recipe.game is Game and not recipe.inputs else None
+    )  # D takes samples as they are
+    options = {"held_out": held_out, "detectors": ()}  # judged by nobody yet
+    train(recipe, run_dir=target, before=log_gradients, after_step=referee, **options)
     for log in logs:
         log.close()
         log.save(target / GRADIENTS)
