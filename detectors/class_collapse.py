@@ -78,15 +78,12 @@ class ClassCollapse:
     @remembered
     def _left(self, run: Run) -> pd.DataFrame:
         """As `score`, one column for each class."""
-        names = [n for n in run.names(self.needs[0]) if not run.series(n).empty]
+        names = run.names(self.needs[0])
         levels = {n: rolling_mean(run.series(n), self.window_steps, self.min_rows) for n in names}
         steps = all_steps(levels.values())
-        others = _median_of_others(np.stack([held(s, steps) for s in levels.values()], axis=1))
-        left = {}
-        for name, level in levels.items():
-            now = held(level, steps)
-            left[name.rsplit("/", 1)[1]] = np.maximum(now / now.cummax(), now / others)
-        return pd.DataFrame(left, index=steps).dropna(how="all")
+        now = np.stack([held(level, steps).to_numpy() for level in levels.values()], axis=1)
+        reference = np.minimum(np.fmax.accumulate(now), _median_of_others(now)[:, None])
+        return pd.DataFrame(now / reference, steps, [n.rsplit("/", 1)[1] for n in names]).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
