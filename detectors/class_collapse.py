@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import held, remembered, rolling_median, spells, step_of_lowest
+from .windows import all_steps, held, remembered, rolling_mean, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ class ClassCollapse:
     failure_ratio: float = threshold(0.25, "our choice: three quarters of the variety are lost")
     stay_ratio: float = threshold(0.7, "dates the onset")
     window_steps: int = threshold(
-        200, "a spread of two to ten samples scatters by 10 to 70 %, the median of a hundred by a tenth of that"
+        200, "a spread of two to ten samples scatters by 10 to 70 %, the mean of a hundred by a tenth of that"
     )
     min_rows: int = threshold(20, "values of a class in a window; it is stretched to twice its steps to hold them")
     min_steps: int = threshold(100, "half a window: no single stretch of unlucky batches")
@@ -78,15 +78,12 @@ class ClassCollapse:
     @remembered
     def _left(self, run: Run) -> pd.DataFrame:
         """As `score`, one column for each class."""
-        names = [n for n in run.names(self.needs[0]) if not run.series(n).empty]
-        levels = {n: rolling_median(run.series(n), self.window_steps, self.min_rows) for n in names}
-        steps = pd.Index(np.unique(np.concatenate([s.index for s in levels.values()])), name="step", dtype="int64")
-        others = _median_of_others(np.stack([held(s, steps) for s in levels.values()], axis=1))
-        left = {}
-        for name, level in levels.items():
-            now = held(level, steps)
-            left[name.rsplit("/", 1)[1]] = np.maximum(now / now.cummax(), now / others)
-        return pd.DataFrame(left, index=steps).dropna(how="all")
+        names = run.names(self.needs[0])
+        levels = {n: rolling_mean(run.series(n), self.window_steps, self.min_rows) for n in names}
+        steps = all_steps(levels.values())
+        now = np.stack([held(level, steps).to_numpy() for level in levels.values()], axis=1)
+        reference = np.minimum(np.fmax.accumulate(now), _median_of_others(now)[:, None])
+        return pd.DataFrame(now / reference, steps, [n.rsplit("/", 1)[1] for n in names]).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import aligned, held, remembered, rolling_mean, rolling_median, spells, step_of_lowest
+from .windows import aligned, all_steps, held, remembered, rolling_mean, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ class ModeHopping:
         that dates the onset.
         """
         frames = {"modes": self._on_modes(run), "bins": self._on_bins(run), "centre": self._on_centre(run)}
-        steps = pd.Index(np.unique(np.concatenate([f.index for f in frames.values()])), name="step", dtype="int64")
+        steps = all_steps(frame["score"] for frame in frames.values())
         return pd.concat({name: f.reindex(steps, method="ffill") for name, f in frames.items()}, axis=1).fillna(0.0)
 
     def _on_modes(self, run: Run) -> pd.DataFrame:
@@ -121,19 +121,19 @@ class ModeHopping:
         """Steps count for checks here: the centre is recorded at each."""
         ways = [self._way(run, name) for name in CENTRE if name in run.scalars or name == CENTRE[0]]
         way = pd.concat(ways, axis=1, join="inner").pow(2).sum(axis=1).pow(0.5)
-        spread = rolling_median(run.series("diversity/real"), CHECK_STEPS)
+        spread = rolling_mean(run.series("diversity/real"), CHECK_STEPS)
         long = self.checks * CHECK_STEPS
         one_hop = self.travel * self.checks / 2  # longer ways count as that: it takes two to reach the mean
         travelled = rolling_mean((way / held(spread, way.index)).dropna().clip(upper=one_hop), long)
         now, lasting = (
-            held(rolling_median(run.series("diversity/ratio"), steps), travelled.index) < self.few
+            held(rolling_mean(run.series("diversity/ratio"), steps), travelled.index) < self.few
             for steps in (CHECK_STEPS, long)
         )
         return _form(travelled / self.travel, lasting, now)
 
     def _way(self, run: Run, name: str) -> pd.Series:
         """How far a coordinate of the centre moved within one check, smoothed against the batches' scatter."""
-        place = rolling_median(run.series(name), CHECK_STEPS // 2)
+        place = rolling_mean(run.series(name), CHECK_STEPS // 2)
         before = held(place.set_axis(place.index + CHECK_STEPS), place.index)
         return (place - before).dropna()
 
