@@ -98,7 +98,7 @@ class _FromRow(BaseIndexer):  # type: ignore[misc]
         self,
         num_values: int = 0,
         min_periods: int | None = None,  # noqa: ARG002
-        center: bool | None = None,  # noqa: ARG002, FBT001
+        center: bool | None = None,  # noqa: ARG002
         closed: str | None = None,  # noqa: ARG002
         step: int | None = None,  # noqa: ARG002
     ) -> tuple[np.ndarray, np.ndarray]:
