@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -53,49 +54,64 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: P
     PolicyError
         A ValueError, when a policy cannot be read or makes no sense.
     """
-    selection = read_policy(policy).selection(detectors)
-    not_applicable = _not_applicable(selection.detectors, run.loss_family)
-    excluded = {n.code for n in not_applicable}
-    findings, not_assessed, errors = _asked(run, [d for d in selection.detectors if d.code not in excluded])
-    not_assessed = [*selection.not_assessed(), *not_assessed]
-    findings.sort(key=lambda f: (f.onset_step, f.last_step))
-    unseen = {n.code for n in not_assessed} | {e.code for e in errors}
-    out = {f.code for f in findings} | unseen | excluded
-    looked_for = {d.code for d in selection.detectors} - {n.code for n in not_assessed} - excluded
-    decided = not errors and not blind(run) and _essentials(looked_for, excluded)
-    return Diagnosis(
-        verdict=_verdict(findings, decided=decided),
-        decided=decided,
-        findings=tuple(findings),
-        story=tell(findings, unseen),
-        clean=tuple(d.code for d in selection.detectors if d.code not in out),
-        not_assessed=tuple(not_assessed),
-        not_applicable=not_applicable,
-        errors=tuple(errors),
-        missing=what_is_missing(run),
-        last_step=run.last_step,
-        last_healthy_step=_last_healthy_step(findings, run),
-        provenance=_provenance(selection.detectors) | selection.provenance(),
-    )
+    judgement = Judgement(run, detectors, policy=policy)
+    while judgement.waiting:
+        judgement.ask()
+    return judgement.diagnosis()
 
 
-def _asked(run: Run, detectors: Sequence[Detector]) -> tuple[list[Finding], list[NotAssessed], list[DetectorError]]:
-    """What each detector found, could not assess, or broke on."""
-    findings: list[Finding] = []
-    not_assessed: list[NotAssessed] = []
-    errors: list[DetectorError] = []
-    for detector in detectors:
+class Judgement:
+    """A diagnosis in the making: of a training that runs, detectors are asked a few at a time.
+
+    The parameters are those of `diagnose`. `waiting` holds the detectors that `ask` will ask, in this order.
+    """
+
+    def __init__(self, run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> None:
+        self.run = run
+        self._selection = read_policy(policy).selection(detectors)
+        self._not_applicable = _not_applicable(self._selection.detectors, run.loss_family)
+        self._excluded = {n.code for n in self._not_applicable}
+        self.waiting = deque(d for d in self._selection.detectors if d.code not in self._excluded)
+        self._findings: list[Finding] = []
+        self._not_assessed: list[NotAssessed] = list(self._selection.not_assessed())
+        self._errors: list[DetectorError] = []
+
+    def ask(self) -> None:
+        """Note what the next detector found, could not assess, or broke on."""
+        run, detector = self.run, self.waiting.popleft()
         if reason := _obstacle(run, detector):
-            not_assessed.append(reason)
-            continue
+            self._not_assessed.append(reason)
+            return
         try:
             found = detector(run)
             if not found and (doubt := _doubt(run, detector)):
-                not_assessed.append(doubt)
-            findings += [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in found]
+                self._not_assessed.append(doubt)
+            self._findings += [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in found]
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
-            errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
-    return findings, not_assessed, errors
+            self._errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
+
+    def diagnosis(self) -> Diagnosis:
+        """What the detectors asked so far say of the run."""
+        run, codes = self.run, [d.code for d in self._selection.detectors]
+        findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
+        unseen = {n.code for n in self._not_assessed} | {e.code for e in self._errors}
+        out = {f.code for f in findings} | unseen | self._excluded
+        looked_for = set(codes) - {n.code for n in self._not_assessed} - self._excluded
+        decided = not self._errors and not blind(run) and _essentials(looked_for, self._excluded)
+        return Diagnosis(
+            verdict=_verdict(findings, decided=decided),
+            decided=decided,
+            findings=tuple(findings),
+            story=tell(findings, unseen),
+            clean=tuple(code for code in codes if code not in out),
+            not_assessed=tuple(self._not_assessed),
+            not_applicable=self._not_applicable,
+            errors=tuple(self._errors),
+            missing=what_is_missing(run),
+            last_step=run.last_step,
+            last_healthy_step=_last_healthy_step(findings, run),
+            provenance=_provenance(self._selection.detectors) | self._selection.provenance(),
+        )
 
 
 def _not_applicable(detectors: Sequence[Detector], family: str) -> tuple[NotApplicable, ...]:

@@ -17,9 +17,12 @@ from gandiag.thinning import merge_pairs, tightest_pairs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gandiag.judging import Judgement
     from gandiag.stopping import Stop
 
 MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then the same
+PART_SECONDS = 0.020
+SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time, and of how long a time that was not used is still to be had
 
 
 class History:
@@ -74,8 +77,9 @@ def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
 class Judge:
     """Diagnoses a growing history every `every` steps and says which findings are new.
 
-    It takes at most 2 % of the time: after a judgement that took t seconds none follows for 50 t. `stop` is the first
-    reason to stop that the policy names, and stays.
+    A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, so that Python's lock, which
+    the training needs, too, is never held for longer. Parts take at most 2 % of the time, with ten seconds' worth of
+    them saved up. `stop` is the first reason to stop that the policy names, and stays.
     """
 
     def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:
@@ -83,11 +87,14 @@ class Judge:
         self.policy = policy or Policy()
         self.stop: Stop | None = None
         self.diagnosis = Diagnosis(verdict="undecided")
+        self.judgement: Judgement | None = None  # the one in the making
+        self._took: dict[str, float] = {}  # seconds by detector, at their last turn
         self._judged_step = 0
         self._rest_until = 0.0
 
     def due(self, step: int) -> bool:
-        return step - self._judged_step >= self.every and time.monotonic() >= self._rest_until
+        started = self.judgement is not None or step - self._judged_step >= self.every
+        return started and time.monotonic() >= self._rest_until
 
     def remember(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take over from the events of a run that is continued whether it was to stop."""
@@ -96,17 +103,44 @@ class Judge:
 
     def judge(self, run: Run) -> list[Finding]:
         """Update `diagnosis` and return the findings that it adds, or that became more severe."""
-        from gandiag.judging import diagnose
+        new: list[Finding] = []
+        self.begin(run)
+        while self.judgement is not None:
+            new = self.go_on()
+        return new
 
-        started = time.monotonic()
-        before = self.diagnosis.findings
-        self.diagnosis = diagnose(run, self.detectors, policy=self.policy)
-        if self.stop is None and self.policy.stop is not None:
-            self.stop = self.policy.stop.stop(self.diagnosis)
+    def begin(self, run: Run) -> None:
+        """Start a diagnosis of the run as it is now; one in the making is dropped."""
+        from gandiag.judging import Judgement
+
+        self.judgement = Judgement(run, self.detectors, policy=self.policy)
         self._judged_step = run.last_step
+
+    def go_on(self) -> list[Finding]:
+        """Ask the next detectors; when all were asked, update `diagnosis` and return as `judge` does."""
+        if self.judgement is None:
+            return []
+        judgement, started, asked = self.judgement, time.monotonic(), 0
+        new: list[Finding] = []
+        while judgement.waiting:
+            now, code = time.monotonic(), judgement.waiting[0].code
+            if asked and now + self._took.get(code, 0.0) > started + PART_SECONDS:
+                break
+            judgement.ask()
+            asked += 1
+            self._took[code] = time.monotonic() - now
+        else:
+            self.judgement = None
+            new = self._finish(judgement.diagnosis())
         ended = time.monotonic()
-        self._rest_until = ended + 50 * (ended - started)
-        return [f for f in self.diagnosis.findings if not any(_covers(known, f) for known in before)]
+        self._rest_until = max(self._rest_until, ended - SAVED_SECONDS) + (ended - started) / SHARE
+        return new
+
+    def _finish(self, diagnosis: Diagnosis) -> list[Finding]:
+        before, self.diagnosis = self.diagnosis.findings, diagnosis
+        if self.stop is None and self.policy.stop is not None:
+            self.stop = self.policy.stop.stop(diagnosis)
+        return [f for f in diagnosis.findings if not any(_covers(known, f) for known in before)]
 
 
 def _covers(known: Finding, new: Finding) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import queue
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.announcing import tell_findings, tell_stop, write_diagnosis
 from gandiag.bins import BinTracker, track
 from gandiag.blocks import Block, scatter
 from gandiag.evaluations import KIND as EVALUATION
@@ -18,7 +18,6 @@ from gandiag.live import History, Judge
 from gandiag.probes.notices import AMBIGUOUS, PATIENCE
 from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
-from gandiag.stopping import STOP
 from gandiag.tasks import Tasks
 from gandiag.unknowns import UNKNOWN, told_apart
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from gandiag.modes.tracker import ModeTracker
     from gandiag.recorder import Recorder
     from gandiag.run import Run
-    from gandiag.stopping import Stop
-
-logger = logging.getLogger("gandiag")
 
 LAYER_EVERY = 10  # steps between two records of each layer's gradient norm
 MODES_EVERY = 50  # steps between two mode histograms
@@ -158,7 +154,7 @@ class Worker:
         if self.recorder.rank == 0:
             self.history.append(steps, columns)
         if self.judge.due(self._step):
-            self._guarded("judging", self._judge)
+            self._guarded("judging", self._judge_on)
 
     def _reduced(self, block: Block) -> tuple[np.ndarray, dict[str, np.ndarray], list[Any]]:
         """Steps (k,), signals (k,) by name, and the raw arrays of a block of k rows, batches told apart."""
@@ -225,38 +221,34 @@ class Worker:
         columns |= track(self._bins, steps, arrays)
 
     def _judge(self) -> None:
+        """Judge all that there is now."""
+        if self.recorder.rank == 0:
+            stopped_before = self.judge.stop is not None
+            self._tell(self.judge.judge(self._run()), stopped_before=stopped_before)
+
+    def _judge_on(self) -> None:
+        """Judge for a moment; what was begun at some step is gone on with at later ones."""
         if self.recorder.rank:
             return
-        meta = self.recorder.meta | {"faults": self.faults.listed()}
-        run = self.history.run(meta, [*self._earlier, *self.recorder.losses])
+        if self.judge.judgement is None:
+            self.judge.begin(self._run())
         stopped_before = self.judge.stop is not None
-        for finding in self.judge.judge(run):
+        new = self.judge.go_on()
+        if self.judge.judgement is None:
+            self._tell(new, stopped_before=stopped_before)
+
+    def _run(self) -> Run:
+        meta = self.recorder.meta | {"faults": self.faults.listed()}
+        return self.history.run(meta, [*self._earlier, *self.recorder.losses])
+
+    def _tell(self, new: list[Finding], *, stopped_before: bool) -> None:
+        alerts = self.settings.alerts
+        for finding in new:
             self.new_findings.put(finding)
-            self.recorder.event("finding", step=self._step, **asdict(finding))
-            if self.settings.alerts:
-                level = logging.ERROR if finding.severity == "failure" else logging.WARNING
-                logger.log(
-                    level,
-                    "gandiag: step %d: %s %s: %s",
-                    self._step,
-                    finding.severity,
-                    finding.code,
-                    finding.summary,
-                )
+        tell_findings(self.recorder, self._step, new, alerts=alerts)
         if self.judge.stop is not None and not stopped_before:
-            self._tell_stop(self.judge.stop)
-        self._write_diagnosis()
-
-    def _tell_stop(self, stop: Stop) -> None:
-        self.recorder.event(STOP, **asdict(stop), segment=self.recorder.segment["index"])
-        if self.settings.alerts:
-            logger.warning("gandiag: step %d: the stop policy holds: %s", self._step, stop.reason)
-
-    def _write_diagnosis(self) -> None:
-        import json
-
-        content = json.dumps(self.diagnosis.to_dict(), indent=1).encode()
-        self.recorder.folder.write(content, "diagnosis.json")
+            tell_stop(self.recorder, self._step, self.judge.stop, alerts=alerts)
+        write_diagnosis(self.recorder, self.diagnosis)
 
     def _write_faults(self) -> None:
         self._faults_written = len(self.faults.entries)

@@ -92,7 +92,7 @@ def test_tables_of_a_large_corpus_fit_100_columns():
     print_bench(scored("corpora/large", runs), Console(file=text, width=100))
     assert "…" not in text.getvalue()
     assert max(map(len, text.getvalue().splitlines())) <= 100
-    assert "200/200 98–100 200 200/200 98–100 200       50 200/400 −1,899/−1,899   200" in text.getvalue()
+    assert "200/200 98–100 200 200/200 98–100 200   50 200/400 −1,899/−1,899   200" in text.getvalue()
 
 
 def test_the_readme_table_has_a_row_for_each_detector_and_baseline(bench):

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gandiag.zoo.bench.bench import HELD_OUT, VERDICTS
 from gandiag.zoo.bench.corpus import SPLITS, STATUSES
-from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, percent, runs
+from gandiag.zoo.bench.words import count, delays, interval, names, per_100k, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
     from gandiag.zoo.bench.bench import Bench, Part
     from gandiag.zoo.bench.scores import Score
+    from gandiag.zoo.bench.shares import Share
 
 MOST_NAMES = 12
 FOUND = (
     "found: of the runs labelled with the failure, those in which it was found at failure severity (any: at warning "
-    "or above). false alarms: of the healthy runs, those with an alarm. Intervals are Wilson's. precision: of the "
-    "healthy and failing runs with an alarm, those that are labelled with the failure. onset: from the label's onset "
-    "to the stated one, in brackets of warnings only; early: stated more than 5 % of the run before the label. A "
+    "or above). false alarms: of the healthy runs, those with an alarm; per 100k: in 100,000 healthy steps. Intervals "
+    "are Wilson's. precision: of the healthy and failing runs with an alarm, those that are labelled with the failure. "
+    "onset: steps from the label's onset to the stated one, in brackets of warnings only; early: stated more than 5 % "
+    "of the run before the label. A "
     "baseline is held to the failures that it claims to see. n/a: no run recorded what it reads."
 )
 
@@ -45,7 +47,8 @@ def print_bench(bench: Bench, console: Console) -> None:
     console.print(split_table(bench))
     _title(
         console,
-        f"Cross-talk on {HELD_OUT} runs: percent of a row's runs in which each detector, by number, sees a failure",
+        f"Cross-talk on {HELD_OUT} runs: percent of a row's runs in which each detector, by number, sees a failure\n"
+        "(· none, ■ all)",
     )
     console.print(cross_talk_table(bench, held_out))
     _title(console, f"Verdict of the whole diagnosis, {HELD_OUT} runs")
@@ -89,9 +92,9 @@ def score_table(part: Part) -> Table:
         "false\nalarms",
         "95 %",
         "any",
-        "per 100k\nsteps",
+        "per\n100k",
         "preci-\nsion",
-        "onset, steps\nmedian/p90",
+        "onset,\nmedian/p90",
         "early",
     )
     for score in _in_families(part.scores, table):
@@ -127,17 +130,22 @@ def split_table(bench: Bench) -> Table:
 
 
 def cross_talk_table(bench: Bench, part: Part) -> Table:
-    """Rows are what runs are labelled with, columns the detectors by number, then the number of runs."""
+    """Rows are what runs are labelled with, then the number of runs and the detectors by number."""
     detectors = [s.watcher.name for s in part.scores if s.watcher.ours]
     table = _table("labelled", "runs", *(str(i) for i in range(1, len(detectors) + 1)))
     for i, label in enumerate((*part.labels, "healthy")):
         shares = [part.cross_talk[name][label] for name in detectors]
-        cells = [(percent(share.value) if share.hits else "·") if share.n else "" for share in shares]
+        cells = [_short(share) if share.n else "" for share in shares]
         cells = [f"[bold]{c}[/bold]" if detectors[j] == label else c for j, c in enumerate(cells)]
         number = f"{i + 1:>2}" if label in detectors else "  "
         note = " (no detector)" if label in bench.no_detector else ""
         table.add_row(f" {number} {label}{note}", str(shares[0].n), *cells)
     return table
+
+
+def _short(share: Share) -> str:
+    """A whole percentage in two characters."""
+    return "·" if not share.hits else "■" if share.hits == share.n else str(min(max(round(100 * share.value), 1), 99))
 
 
 def verdict_table(part: Part) -> Table:
