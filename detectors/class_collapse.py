@@ -83,7 +83,8 @@ class ClassCollapse:
         steps = all_steps(levels.values())
         now = np.stack([held(level, steps).to_numpy() for level in levels.values()], axis=1)
         reference = np.minimum(np.fmax.accumulate(now), _median_of_others(now)[:, None])
-        return pd.DataFrame(now / reference, steps, [n.rsplit("/", 1)[1] for n in names]).dropna(how="all")
+        left = np.divide(now, reference, out=np.full_like(now, np.nan), where=reference > 0)
+        return pd.DataFrame(left, steps, [n.rsplit("/", 1)[1] for n in names]).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)

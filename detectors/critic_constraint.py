@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gandiag.run import Run
 
 CRITICS = ("wgan", "wgan-gp")
-UNTOLD = ("unknown", "other")
 AT_BOUND, PENALTY, LIPSCHITZ = "weights/discriminator/at_bound", "penalty/norm", "d/lipschitz"
 LAYERS = "grad/discriminator/layer/<layer>"
 
@@ -49,10 +48,10 @@ class CriticConstraint:
     """The critic's Lipschitz constraint fails: weights pile up at the clip bound, or the critic is too steep or flat.
 
     Sees:
-        Weights of D that are all as large as the largest, under any loss. For Wasserstein critics also the gradient
-        norm on a penalty's interpolates away from 1 (WGAN-GP's target), and the steepest slope seen between a real
-        and a generated sample against the run's first steps. For Wasserstein critics, and where the loss is not
-        known, gradient norms that grow or decay exponentially through the layers.
+        Weights of D that are all as large as the largest, and gradient norms that grow or decay exponentially through
+        the layers. For losses known to be Wasserstein's also the gradient norm on a penalty's interpolates away from
+        1 (WGAN-GP's target), and the steepest slope seen between a real and a generated sample against the run's
+        first steps.
     Why it happens:
         Clipping bounds each weight, not the critic: weights end up at plus or minus the bound, the critic becomes
         too simple, and gradients shrink or grow with every layer. A penalty that is too weak, or that is computed
@@ -74,7 +73,10 @@ class CriticConstraint:
     code: ClassVar[str] = "critic-constraint"
     needs: ClassVar[tuple[str, ...]] = (f"{AT_BOUND}|{PENALTY}|{LIPSCHITZ}|{LAYERS}",)
     how_to: ClassVar[str] = "attach with gandiag.attach; weights are looked at every 50 steps"
-    not_for: ClassVar[Mapping[str, str]] = {}
+    not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("minimax", "non-saturating", "lsgan", "hinge", "relativistic"),
+        "only critics of Wasserstein type must keep to a slope; other losses saturate or have a target of their own",
+    )
 
     at_bound: float = threshold(0.5, "our choice, after figure 1 of Gulrajani et al. 2017: half of all weights")
     penalty_factor: float = threshold(
@@ -115,9 +117,7 @@ class CriticConstraint:
         rules = [_Rule(AT_BOUND, bound, bound / self.at_bound, self.at_bound, 0.0, says)]
         if run.loss_family in CRITICS:
             rules += [self._penalty(run), self._lipschitz(run)]
-        if run.loss_family in CRITICS + UNTOLD:
-            rules.append(self._slope(run))
-        return tuple(rules)
+        return (*rules, self._slope(run))
 
     def _penalty(self, run: Run) -> _Rule:
         norms = rolling_mean(run.series(PENALTY), self.window_steps)

@@ -52,7 +52,9 @@ class DiscriminatorDominance:
     how_to: ClassVar[str] = (
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
-    not_for: ClassVar[Mapping[str, str]] = {}
+    not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("wgan", "wgan-gp"), "a critic is to rank real above generated: its constraint, not its errors, keeps G learning"
+    )
 
     auc: float = threshold(0.98, "none of 18 healthy tuning runs held 0.97 for 400 steps on end")
     window_steps: int = threshold(100, "single steps scatter by 0.04 to 0.11 in healthy tuning runs")

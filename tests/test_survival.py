@@ -261,7 +261,7 @@ PROBES = [
     ("gandiag.probes.batches", "sample_norms"),
     ("gandiag.probes.batches", "first_tensor"),
     ("gandiag.reductions", "reduce_block"),
-    ("gandiag.judging", "diagnose"),
+    ("gandiag.judging", "Judgement.ask"),
 ]
 
 
