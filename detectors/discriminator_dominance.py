@@ -53,7 +53,8 @@ class DiscriminatorDominance:
         "attach with gandiag.attach; where D's outputs are not attributed, callback.observe(real=, fake=)"
     )
     not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("wgan", "wgan-gp"), "a critic is to rank real above generated: its constraint, not its errors, keeps G learning"
+        ("wgan", "wgan-gp"),
+        "a critic is to rank real above generated: G learns from its slope, which a constraint keeps",
     )
 
     auc: float = threshold(0.98, "none of 18 healthy tuning runs held 0.97 for 400 steps on end")

@@ -6,27 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import held, remembered, rolling_median, spells
+from .windows import held, remembered, rolling_median, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from gandiag.findings import Finding
     from gandiag.run import Run
+
+    from .windows import Spell
 
 GRADIENTS = "grad/generator/norm|grad/discriminator/norm"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Divergence:
-    """D's outputs and the gradients grow together by orders of magnitude and do not come back.
+    """D's outputs grow by orders of magnitude, and the gradients with them, or the samples leave the data for good.
 
     Sees:
-        How far the magnitude of D's outputs, and the larger of the two gradient norms, have risen above the
-        lowest level each had so far; both must have. It counts in decades and needs no loss family.
+        How far the magnitude of D's outputs has risen above its lowest level so far, in decades. It counts as far as
+        the larger of the two gradient norms has risen, too; or in full where the samples have gone away from the
+        data, by the energy distance against the real spread: gradients are gone by then. It needs no loss family.
     Why it happens:
         Each player's step makes the other's next step larger: a critic whose Lipschitz constraint fails, a
         learning rate beyond what the curvature allows, simultaneous steps on a rotating field. Outputs then grow
@@ -51,6 +55,9 @@ class Divergence:
 
     decades: float = threshold(1.5, "healthy tuning runs (18; digits, ring8, grid25; six losses) stay below 0.4")
     stay_decades: float = threshold(0.5, "dates the onset")
+    departure: float = threshold(
+        1.0, "real spreads of energy distance above its lowest; with outputs that grow healthy tuning runs have 0.2"
+    )
     output_floor: float = threshold(1.0, "outputs below this are small on any loss's scale")
     window_steps: int = threshold(100, "single steps jump by a decade, medians of 100 do not")
     warmup_steps: int = threshold(200, "while D's outputs leave zero nothing can be said about growth")
@@ -64,12 +71,19 @@ class Divergence:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """Decades by which outputs and gradients have both risen above their lowest level."""
+        """Decades by which outputs have risen above their lowest level, as far as gradients or samples bear it out."""
         outputs = run.scalars[["d/real/mean", "d/fake/mean"]].abs().max(axis=1).dropna()
         gradients = run.scalars[[n for n in GRADIENTS.split("|") if n in run.scalars]].max(axis=1).dropna()
         risen = self._risen(outputs, self.output_floor)
-        both = pd.concat([risen, held(self._risen(gradients, 0.0), risen.index)], axis=1)
-        return both.min(axis=1, skipna=False).dropna().rename("decades")
+        growth = held(self._risen(gradients, 0.0), risen.index)
+        gone = held(self._departure(run), risen.index) > self.departure
+        return np.minimum(risen, growth.mask(gone, np.inf)).dropna().rename("decades")
+
+    def _departure(self, run: Run) -> pd.Series:
+        """How much farther from the data the samples are than they were at best, in real spreads."""
+        distance = rolling_median(run.series("distance/energy"), self.window_steps)
+        distance = distance / held(rolling_median(run.series("diversity/real"), self.window_steps), distance.index)
+        return distance - distance.cummin()
 
     def _risen(self, series: pd.Series, floor: float) -> pd.Series:
         level = rolling_median(series, self.window_steps)
@@ -79,16 +93,24 @@ class Divergence:
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
-        found = []
-        for spell in spells(
+        found = spells(
             score > self.decades,
             score > self.stay_decades,
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
-        ):
-            peak = float(score.loc[spell.onset : spell.last].max())
-            summary = f"D's outputs and the gradients grew {10**peak:,.2g}-fold together from step {spell.onset:,}"
-            facts = (evidence(score, self.decades, "above", spell.certain, "decades of growth"),)
-            columns = ("d/real/mean", "d/fake/mean", "grad/generator/norm", "grad/discriminator/norm")
-            found.append(finding(self, spell, "failure", summary, facts, columns))
-        return found
+        )
+        return [self._finding(run, spell, float(score.loc[spell.onset : spell.last].max())) for spell in found]
+
+    def _finding(self, run: Run, spell: Spell, peak: float) -> Finding:
+        facts = [evidence(self.score(run), self.decades, "above", spell.certain, "decades of growth")]
+        columns = ["d/real/mean", "d/fake/mean", "grad/generator/norm", "grad/discriminator/norm"]
+        departure = self._departure(run)
+        gone = len(departure) and value_at(departure, spell.certain) > self.departure
+        if gone:
+            label = "distance/energy above its lowest / diversity/real"
+            facts.append(evidence(departure, self.departure, "above", spell.certain, label))
+            columns.append("distance/energy")
+        who = "D's outputs" if gone else "D's outputs and the gradients"
+        left = ", and the samples left the data" if gone else ""
+        summary = f"{who} grew {10**peak:,.2g}-fold{left} from step {spell.onset:,}"
+        return finding(self, spell, "failure", summary, tuple(facts), tuple(columns))

@@ -49,6 +49,26 @@ def test_one_that_grows_alone_does_not_diverge(outputs, gradients):
     assert DETECT(scaled(outputs, gradients)) == []
 
 
+def test_outputs_that_grow_while_samples_leave_the_data_are_found_without_gradients():
+    """One step of a far too high learning rate: outputs a thousandfold, no gradient any more, samples elsewhere."""
+    late = STEPS >= 1500
+    run = scaled(np.where(late, 1e3, 1.0), np.where(late, 0.0, 1.0))
+    spread = run.scalars["diversity/real"].median()
+    for spreads, expected in ((0.5, []), (3.0, [1500])):
+        away = run.scalars["distance/energy"] + np.where(late, spreads * spread, 0.0)
+        found = DETECT(replace(run, scalars=run.scalars.assign(**{"distance/energy": away})))
+        assert [round(f.onset_step, -2) for f in found] == expected
+    assert "the samples left the data" in found[0].summary
+    assert [e.value > e.threshold for e in found[0].evidence] == [True, True]
+
+
+def test_samples_that_leave_the_data_alone_do_not_diverge():
+    """D's outputs stay where they are: G fails, the game does not run away."""
+    run = synthetic.healthy()
+    away = run.scalars["distance/energy"] + np.where(STEPS >= 1500, 10 * run.scalars["diversity/real"], 0.0)
+    assert DETECT(replace(run, scalars=run.scalars.assign(**{"distance/energy": away}))) == []
+
+
 def test_growth_of_one_while_the_other_falls_does_not_diverge():
     """Direction: outputs up by orders of magnitude, gradients down by as many, and the other way round."""
     assert DETECT(scaled(growth(), 1 / growth())) == []
