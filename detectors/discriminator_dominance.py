@@ -54,7 +54,7 @@ class DiscriminatorDominance:
     )
     not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("wgan", "wgan-gp"),
-        "a critic is to rank real above generated: G learns from its slope, which a constraint keeps",
+        "a critic is to rank real above generated: G learns from its slope, which the constraint keeps",
     )
 
     auc: float = threshold(0.98, "none of 18 healthy tuning runs held 0.97 for 400 steps on end")
