@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import aligned, all_steps, held, remembered, rolling_mean, spells, step_of_lowest
+from .windows import aligned, all_steps, counted, held, remembered, rolling_mean, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +76,13 @@ class ModeHopping:
         "and means of 64 samples scatter by an eighth of that",
     )
     checks: int = threshold(8, "as many as the record joins in modes/recent_effective")
-    min_steps: int = threshold(600, "healthy tuning runs hop for up to 480 steps while G warms up")
-    min_run_steps: int = threshold(650, "so many, and one check before")
+    reach: float = threshold(0.75, "our choice: halfway from `few` to all, G is no beginner any more")
+    hold_steps: int = threshold(100, "so long it must have been reached: three checks")
+    grace_steps: int = threshold(
+        1000, "a G that never got so far counts from here on, unless it still gains; healthy tuning runs hop for 900"
+    )
+    min_steps: int = threshold(300, "six checks: our choice")
+    min_run_steps: int = threshold(450, "so many, and those of a first reach")
 
     def __post_init__(self) -> None:
         check_thresholds(self)
@@ -109,12 +114,12 @@ class ModeHopping:
         together = seen["modes/recent_effective"] >= self.coverage_ratio * self._mean(shown)
         share = shown / seen[EXPECTED]
         replaced = self._mean(seen["modes/turnover"]) / self.turnover
-        return _form(replaced, (self._mean(share) < self.few) & together, share < self.few)
+        return self._form(replaced, share, self._mean(share), together)
 
     def _on_bins(self, run: Run) -> pd.DataFrame:
         seen = aligned(run, "bins/turnover", "bins/effective")
         share = seen["bins/effective"]
-        return _form(self._mean(seen["bins/turnover"]) / self.turnover, self._mean(share) < self.few, share < self.few)
+        return self._form(self._mean(seen["bins/turnover"]) / self.turnover, share, self._mean(share))
 
     def _on_centre(self, run: Run) -> pd.DataFrame:
         """Steps count for checks here: the centre is recorded at each."""
@@ -124,17 +129,30 @@ class ModeHopping:
         long = self.checks * CHECK_STEPS
         one_hop = self.travel * self.checks / 2  # longer ways count as that: it takes two to reach the mean
         travelled = rolling_mean((way / held(spread, way.index)).dropna().clip(upper=one_hop), long)
-        now, lasting = (
-            held(rolling_mean(run.series("diversity/ratio"), steps), travelled.index) < self.few
-            for steps in (CHECK_STEPS, long)
+        share, lasting = (
+            held(rolling_mean(run.series("diversity/ratio"), steps), travelled.index) for steps in (CHECK_STEPS, long)
         )
-        return _form(travelled / self.travel, lasting, now)
+        return self._form(travelled / self.travel, share, lasting)
 
     def _way(self, run: Run, name: str) -> pd.Series:
         """How far a coordinate of the centre moved within one check, smoothed against the batches' scatter."""
         place = rolling_mean(run.series(name), CHECK_STEPS // 2)
         before = held(place.set_axis(place.index + CHECK_STEPS), place.index)
         return (place - before).dropna()
+
+    def _form(
+        self, replaced: pd.Series, share: pd.Series, lasting: pd.Series, also: pd.Series | bool = True
+    ) -> pd.DataFrame:
+        """The columns of `_forms`: what is replaced per check, where little is shown for long, and where it is now."""
+        if share.dropna().empty:
+            return pd.DataFrame({"score": [], "moves": []}, dtype="float64")
+        counts, dated = counted(share.dropna(), self.reach, self.hold_steps, self.grace_steps)
+        if dated.sum() > counts.sum():  # it never got anywhere: it has hopped from its beginning
+            dated[:] = True
+        counts, dated = (c.reindex(share.index, fill_value=False) for c in (counts, dated))
+        score = replaced.where((lasting < self.few) & also & counts, 0.0)
+        moves = replaced.where((share < self.few) & dated, 0.0)
+        return pd.DataFrame({"score": score, "moves": moves}).loc[replaced.dropna().index]
 
     def _mean(self, series: pd.Series) -> pd.Series:
         return series.rolling(self.checks, min_periods=self.checks // 2).mean()
@@ -159,10 +177,3 @@ class ModeHopping:
             severity: Severity = "failure" if form == "modes" else "warning"  # cells hop in a healthy tuning run, too
             found.append(finding(self, spell, severity, summary, (fact,), columns))
         return found
-
-
-def _form(replaced: pd.Series, lasting: pd.Series, now: pd.Series) -> pd.DataFrame:
-    """The columns of `ModeHopping._forms`: what is replaced, where G is collapsed for long, and where it is now."""
-    known = replaced.dropna().index
-    columns = {"score": replaced.where(lasting, 0.0), "moves": replaced.where(now, 0.0)}
-    return pd.DataFrame(columns, dtype="float64").loc[known]

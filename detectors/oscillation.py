@@ -10,7 +10,8 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 
-from .periodicity import growing_swings_of_each, strongest_peaks
+from .binning import BINS, bin_means, binned_windows
+from .periodicity import growing_swings, growing_swings_of_each, strongest_peaks
 from .specification import check_thresholds, finding, threshold
 from .windows import remembered, spells
 
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding
     from gandiag.run import Run
 
+    from .binning import Binned
     from .periodicity import Cycle
     from .windows import Spell
-
-    Binned = Mapping[str, np.ndarray]
-
-BINS = 256  # samples of each window: periods from 6 to 64 bins can be seen
-
 
 OUTPUTS = ("d/real/mean", "d/fake/mean", "d/fake/std")
 CENTRES = ("centre/fake/1", "centre/fake/2")
@@ -42,6 +39,7 @@ class Oscillation:
         away: in the mean of the generated batch along fixed directions, as wide as the data (a failure), or at the
         same period in D's mean outputs on real and on generated samples, wider than the samples of a batch differ (a
         warning, a failure where it grows). Swings of the mean that grow from turn to turn are found without a period.
+        What has died away was damped after all, and is a warning.
     Why it happens:
         The two players' gradients form a rotation: without damping, steps lead around the equilibrium, not into
         it. Momentum, a high learning rate and a D that lags behind G make the circles wider.
@@ -76,6 +74,9 @@ class Oscillation:
     envelope: float = threshold(0.98, "per cycle; below, the cycle is damped (Dirac-GAN: 1.000 sustained, 0.92 damped)")
     failure_envelope: float = threshold(1.01, "above, it grows")
     window_steps: int = threshold(512, "two steps to a bin; longer windows see slower cycles")
+    patience: float = threshold(
+        4.0, "our choice: a turn of a growing spiral may take so many times as long as the last one (Dirac-GAN: 3.3)"
+    )
     min_windows: int = threshold(3, "overlapping windows on end, a quarter apart")
     min_run_steps: int = threshold(768, "three windows, overlapping")
 
@@ -99,12 +100,12 @@ class Oscillation:
         rows: list[dict[str, float]] = []
         window = self.window_steps
         while window <= run.last_step:  # each scale sees four times slower cycles
-            rows += self._scale(run, window)
+            rows += self._scale(run, window) + self._from_the_start(run, window)
             window *= 4
         return pd.DataFrame(rows, columns=["step", "window", *QUIET], dtype="float64")
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
-        ends, binned = _binned(run, window)
+        ends, binned = binned_windows(run, COLUMNS, window)
         if not len(ends):
             return []
         known = {name: np.isfinite(values).all(axis=1) for name, values in binned.items()}
@@ -119,6 +120,30 @@ class Oscillation:
                 widest = max(swings, key=lambda swing: (swing["size"], swing["extent"]))
                 places = {"begins": end - window + widest["begins"] * scale, "period": widest["period"] * scale}
                 rows.append({"step": end, "window": window, **widest, **places})
+        return rows
+
+    def _from_the_start(self, run: Run, window: int) -> list[dict[str, float]]:
+        """One row, of window 0, for each end between `window` and four of it: swings that grew in all steps so far.
+
+        The turns of a spiral that leaves the equilibrium take ever longer: no window holds five of them for long.
+        """
+        width = window // BINS
+        places = (run.scalars.index.to_numpy() - 1) // width
+        count = min(run.last_step // width, 4 * BINS)
+        means = {n: bin_means(places, run.scalars[n].to_numpy(), count) for n in COLUMNS if n in run.scalars}
+        rows: list[dict[str, float]] = []
+        for end in range(BINS, min(count + 1, 4 * BINS), BINS // 4):
+            spread = means["diversity/real"][:end] if "diversity/real" in means else np.zeros(0)
+            unit = self.swing * float(np.median(spread[~np.isnan(spread)])) if not np.isnan(spread).all() else 0.0
+            found = [dict(QUIET)]
+            for name in (n for n in CENTRES if n in means):
+                known = np.flatnonzero(~np.isnan(means[name][:end]))
+                spiral = growing_swings(means[name][known]) if len(known) >= BINS // 2 else None
+                if spiral is not None and spiral.since <= self.patience * spiral.lasted:
+                    begins = float(known[spiral.begins] * width)
+                    seen = {"size": _in_units(spiral.size, unit), "envelope": spiral.growth, "begins": begins}
+                    found.append({**QUIET, **seen, "samples": 1.0, "spiral": spiral.size})
+            rows.append({"step": end * width, "window": 0, **max(found, key=lambda swing: swing["size"])})
         return rows
 
     def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
@@ -175,8 +200,12 @@ class Oscillation:
                 candidates.append((replace(spell, onset=onset), frame[hit].loc[spell.onset : spell.last]))
         kept: list[tuple[Spell, pd.DataFrame]] = []
         for spell, frame in sorted(candidates, key=lambda c: c[0].certain):
-            if not kept or spell.onset > kept[-1][0].certain:  # else one cycle, seen at two scales
+            if not kept or spell.onset > kept[-1][0].certain:
                 kept.append((spell, frame))
+            else:  # one cycle, seen at two scales
+                first, seen = kept.pop()
+                last, ongoing = max(first.last, spell.last), first.ongoing or spell.ongoing
+                kept.append((replace(first, last=last, ongoing=ongoing), seen))
         return [self._finding(frame, spell) for spell, frame in kept]
 
     def _finding(self, frame: pd.DataFrame, spell: Spell) -> Finding:
@@ -189,7 +218,8 @@ class Oscillation:
         every = f" with a period of {period.iloc[-1]:,.0f} steps" if len(period) else ""
         who = "Generated samples" if samples else "D's outputs"
         size = f"each cycle {envelope:.2f} times as large as the last"
-        summary = f"{who} swing{every} from step {spell.onset:,}, {size}"
+        over = "" if spell.ongoing else f"; by step {spell.last:,} that had died away"
+        summary = f"{who} swing{every} from step {spell.onset:,}, {size}{over}"
         unit = (
             (self.swing, "swing of samples / real spread") if samples else (self.amplitude, "swing of D / batch spread")
         )
@@ -198,7 +228,8 @@ class Oscillation:
             Evidence(signal="amplitude per cycle", value=envelope, threshold=self.envelope),
         )
         columns = ("centre/fake/1", "centre/fake/2", "d/real/mean", "d/fake/mean", "loss/generator")
-        return finding(self, spell, "failure" if samples or grows else "warning", summary, facts, columns)
+        severe = spell.ongoing and (samples or grows)
+        return finding(self, spell, "failure" if severe else "warning", summary, facts, columns)
 
 
 NAN = float("nan")
@@ -209,32 +240,3 @@ QUIET = {"size": 0.0, "envelope": NAN, "period": NAN, "begins": 0.0, "samples": 
 def _in_units(amplitude: float, unit: float) -> float:
     """An amplitude in units; of data without any spread, as in Dirac-GAN, any amplitude is one unit."""
     return amplitude / unit if unit > 0 else float(amplitude > 0)
-
-
-def _binned(run: Run, window: int) -> tuple[np.ndarray, Binned]:
-    """The last steps (m,) of windows a quarter apart that hold rows enough, and by signal their bin means (m, BINS)."""
-    width = window // BINS
-    count = run.last_step // width
-    steps = run.scalars.index.to_numpy()
-    places = (steps - 1) // width
-    apart = BINS // 4
-    rows = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=count)[:count])])
-    enough = (rows[BINS:] - rows[:-BINS])[::apart] >= BINS
-    ends = (window + apart * width * np.arange(len(enough)))[enough]
-    binned = {}
-    for name in (n for n in COLUMNS if n in run.scalars):
-        means = _bin_means(places, run.scalars[name].to_numpy(), count)
-        binned[name] = np.lib.stride_tricks.sliding_window_view(means, BINS)[::apart][enough]
-    return ends, binned
-
-
-def _bin_means(places: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
-    """Mean of the recorded values in each bin, NaN for a bin without any."""
-    present = ~np.isnan(values)
-    if not present.all():
-        places, values = places[present], values[present]
-    counts = np.bincount(places, minlength=size)[:size]
-    sums = np.bincount(places, weights=values, minlength=size)[:size]
-    with np.errstate(invalid="ignore"):
-        means: np.ndarray = sums / np.where(counts, counts, np.nan)
-    return means

@@ -92,6 +92,8 @@ def strongest_peaks(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
 
 MIN_SWINGS = 5
 """Swings in a row, each larger than the one before, that make a spiral: by chance one in 5! = 120."""
+REGULAR = 0.1
+"""Spread of the growth, in logarithms and of its mean, at which one swing less is enough: exponential growth."""
 GROWTH = 1.02
 """Least growth from one swing to the next; a circle that is sampled now and then varies by less."""
 SMALLEST = 0.25
@@ -102,15 +104,21 @@ NOISE = 6.0
 
 @dataclass(frozen=True)
 class Spiral:
-    """Swings that grow, with a period that may change: `size` is half of the last one, `growth` per two swings."""
+    """Swings that grow, with a period that may change: `size` is half of the last one, `growth` per two swings.
+
+    `begins` is the sample at which they do; `lasted` and `since` count samples: of the last swing, and after it.
+    """
 
     size: float
     growth: float
     begins: int
+    lasted: int
+    since: int
 
 
 def growing_swings(values: np.ndarray) -> Spiral | None:
-    """The last run of swings of which each is larger than the one before, None where there are fewer than five.
+    """The last run of swings of which each is larger than the one before, None where there are fewer than five,
+    or four that grow by the same factor.
 
     Where players leave the equilibrium far behind, losses saturate and each turn takes longer: no periodogram finds
     a period, but the turning points of the trajectory still lie ever farther out.
@@ -131,15 +139,18 @@ def growing_swings_of_each(values: np.ndarray) -> list[Spiral | None]:
 
 
 def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
-    if len(turns) <= MIN_SWINGS:
+    if len(turns) < MIN_SWINGS:
         return None
     heights = np.abs(np.diff(values[turns]))
     rising = (heights[1:] >= GROWTH * heights[:-1]) & (heights[:-1] >= SMALLEST * heights[-1])
     run = len(rising) if rising.all() else int(np.argmin(rising[::-1]))
-    if run < MIN_SWINGS - 1:
+    growth = np.diff(np.log(heights[len(heights) - 1 - run :]))
+    regular = run >= MIN_SWINGS - 2 and growth.std() <= REGULAR * growth.mean()
+    if run < MIN_SWINGS - 1 and not regular:
         return None
     per_cycle = (heights[-1] / heights[-1 - run]) ** (2 / run)
-    return Spiral(float(heights[-1]) / 2, float(per_cycle), int(turns[-2 - run]))
+    lasted, since = int(turns[-1] - turns[-2]), len(values) - 1 - int(turns[-1])
+    return Spiral(float(heights[-1]) / 2, float(per_cycle), int(turns[-2 - run]), lasted, since)
 
 
 def _turns(values: list[float], reversal: float) -> list[int]:

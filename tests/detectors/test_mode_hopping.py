@@ -99,3 +99,16 @@ def test_hopping_that_ends_is_over():
     (found,) = DETECT(replace(run, scalars=scalars))
     assert not found.ongoing
     assert 2450 <= found.last_step <= 2900
+
+
+def test_a_generator_that_hops_before_it_settles_is_left_alone():
+    """The look-alike: 900 steps of warm-up in which one mode follows the other, then all of them at once."""
+    first = np.minimum(np.arange(len(CHECKS)) + 1, 8)
+    start = CHECKS <= 900
+    run = with_checks(
+        only(synthetic.healthy(modes=8), "modes"),
+        modes__turnover=np.where(start, 1.0, 0.05),
+        modes__nearest__effective=np.where(start, 1.0, 7.9),
+        modes__recent_effective=np.where(start, first, 8.0),
+    )
+    assert DETECT(run) == []
