@@ -156,8 +156,10 @@ class CriticConstraint:
         for spell in spells((scores > 1).any(axis=1), min_steps=self.min_steps, lead_steps=self.window_steps // 2):
             at = scores.loc[spell.certain]
             broken = sorted((r for r in self._rules(run) if at[r.label] > 1), key=lambda r: -at[r.label])
-            inside = scores[AT_BOUND].loc[spell.onset : spell.last]  # the other rules warn in healthy tuning runs, too
-            severe = bool(spells(inside > self.failure, min_steps=self.min_steps))
+            inside = scores.loc[spell.onset : spell.last]
+            bound, others = inside[AT_BOUND], inside.drop(columns=AT_BOUND)  # which on their own are no proof
+            proof = (bound > self.failure) | ((bound > 1) & (others > 1).any(axis=1))
+            severe = bool(spells(proof, min_steps=self.min_steps))
             severity: Severity = "failure" if severe else "warning"
             worst = broken[0]
             summary = f"{worst.says.format(value_at(worst.values, spell.certain))}, from step {spell.onset:,}"

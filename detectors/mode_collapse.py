@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding, Severity
     from gandiag.run import Run
 
+    from .windows import Spell
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModeCollapse:
@@ -55,6 +57,9 @@ class ModeCollapse:
     failure_share: float = threshold(0.8, "our choice: two modes of ten lost")
     stay_share: float = threshold(0.9, "dates the onset, and had to be reached before (see grace_steps)")
     bridge_steps: int = threshold(200, "spells this close together are one")
+    passing_steps: int = threshold(
+        300, "what is covered again within six checks only warns: some healthy tuning runs on rings need a second start"
+    )
     min_checks: int = threshold(2, "histograms in a row: one alone may be chance")
     hold_steps: int = threshold(
         200, "so long it must have been covered; untrained generators of tuning runs were for 50"
@@ -94,17 +99,22 @@ class ModeCollapse:
         found = []
         for spell in spells(lasting & armed, (score < self.stay_share) & dated, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
-            severe = bool(((inside <= self.failure_share).rolling(self.min_checks).min() == 1).any())
+            passed = not spell.ongoing and spell.last - spell.onset < self.passing_steps
+            severe = not passed and bool(((inside <= self.failure_share).rolling(self.min_checks).min() == 1).any())
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
             lost = f"{1 - inside[worst]:.0%} of the {what} by step {worst:,}"
-            summary = f"The generator lost {lost}, from step {spell.onset:,} on"
+            summary = f"The generator lost {lost}, from step {spell.onset:,} {_until(spell)}"
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
             columns = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective")
             found.append(finding(self, spell, severity, summary, facts, columns))
         return found
+
+
+def _until(spell: Spell) -> str:
+    return "on" if spell.ongoing else f"to {spell.last:,}"
 
 
 def _labelled(run: Run) -> bool:

@@ -339,7 +339,7 @@ def test_thresholds_are_fixed_and_checked(detector):
         ("sample-collapse", {"failure_ratio": 0.7}, "got 0.7, 0.5, 0.6"),
         ("oscillation", {"p_value": 1.5}, "p_value must lie in .*, got 1.5"),
         ("oscillation", {"window_steps": 100}, "window_steps must be at least 256, got 100"),
-        ("divergence", {"stay_decades": 2.0}, "got 2.0 and 1.5"),
+        ("divergence", {"critic_decades": 2.0}, "got 2.0 and 1.5"),
         ("dead-layer", {"stay": 0.5}, "stay must be at least 1, got 0.5"),
         ("discriminator-too-weak", {"reversed_auc": 0.6}, "got 0.6"),
         ("discriminator-too-weak", {"diversity": 1.0}, "got 1.0"),

@@ -85,6 +85,22 @@ def test_a_tenfold_rise_is_within_a_healthy_game():
     assert DETECT(scaled(growth(1500, 1900), growth(1500, 1900))) == []
 
 
+@pytest.mark.parametrize("family", ["wgan", "wgan-gp"])
+def test_a_critic_must_not_grow_while_samples_are_far_from_the_data(family):
+    """Fivefold, with samples half a real spread away: a failure; near the data, or doubled only, it is not."""
+    meta = {"loss_family": {"name": family, "source": "given"}}
+
+    def run(factor, spreads):
+        run = scaled(np.where(STEPS > 1500, factor, 1.0), np.where(STEPS > 1500, factor, 1.0))
+        away = run.scalars["diversity/real"] * spreads
+        return replace(run, meta=run.meta | meta, scalars=run.scalars.assign(**{"distance/energy": away}))
+
+    (found,) = DETECT(run(5.0, 0.5))
+    assert abs(found.onset_step - 1500) <= 100
+    assert found.evidence[0].threshold == DETECT.critic_decades
+    assert DETECT(run(5.0, 0.05)) == DETECT(run(2.0, 0.5)) == []
+
+
 def test_growth_that_comes_back_is_over():
     """Up by four decades and down again."""
     there_and_back = np.where(STEPS < 2250, growth(750, 2250), growth(750, 2250)[::-1])

@@ -113,3 +113,11 @@ def test_more_modes_than_the_data_have_are_no_collapse():
 def test_uneven_data_are_compared_with_their_own_evenness():
     """Four effective modes of four expected, whatever the number of labels: nothing is missing."""
     assert DETECT(covering(lambda t: np.full(len(t), 3.9), expected=4.0)) == []
+
+
+@pytest.mark.parametrize(("last", "severity"), [(1650, "warning"), (2400, "failure")])
+def test_what_is_covered_again_soon_only_warns(last, severity):
+    """Two of ten modes for 150 steps, and for 900."""
+    (found,) = DETECT(covering(lambda t: np.where((t >= 1500) & (t <= last), 2.0, 10.0)))
+    assert (found.severity, found.ongoing) == (severity, False)
+    assert f"to {last:,}" in found.summary
