@@ -53,7 +53,8 @@ class ExplodingGradients:
     reference_steps: int = threshold(100, "a median over these; the highest one so far is the reference")
     bridge_steps: int = threshold(50, "jumps this close together are one explosion")
     lag_steps: int = threshold(5, "the reference ends this much earlier, so that a jump does not raise it")
-    min_run_steps: int = threshold(50, "the reference needs 20 steps")
+    warmup_steps: int = threshold(50, "of 40 healthy tuning runs on rings two rise from 0.1 to 4 within these")
+    min_run_steps: int = threshold(60, "the warm-up and some steps")
 
     def __post_init__(self) -> None:
         check_thresholds(self)
@@ -78,6 +79,7 @@ class ExplodingGradients:
 
     def _reference(self, norms: pd.Series) -> pd.Series:
         highest = rolling_median(norms, self.reference_steps, min_rows=20).cummax()
+        highest = highest.loc[norms.index[:1].min() + self.warmup_steps :] if len(highest) else highest
         return held(highest.set_axis(highest.index + self.lag_steps), norms.index)
 
     def __call__(self, run: Run) -> list[Finding]:
