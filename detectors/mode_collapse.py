@@ -53,7 +53,9 @@ class ModeCollapse:
     )
     not_for: ClassVar[Mapping[str, str]] = {}
 
-    share: float = threshold(0.87, "of what is to be covered; as failure_share, rounded up: such losses are worth a look")
+    share: float = threshold(
+        0.87, "of what is to be covered; as failure_share, rounded up: such losses are worth a look"
+    )
     failure_share: float = threshold(
         0.84, "of 138 healthy tuning runs those that stay low have 0.92 or more, 78 collapsed ones 0.83 or less"
     )

@@ -60,7 +60,7 @@ class SpectralCollapse:
     )
     min_checks: int = threshold(2, "looks at the weights in a row: one alone may have met a restored checkpoint")
     warmup_checks: int = threshold(10, "looks until the median is trusted; the rank falls first as weights leave noise")
-    min_run_steps: int = threshold(1200, "twelve looks, 100 steps apart")
+    min_run_steps: int = threshold(2400, "twelve looks at the usual interval of 200 steps")
 
     def __post_init__(self) -> None:
         check_thresholds(self)

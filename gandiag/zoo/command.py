@@ -90,13 +90,21 @@ def train(names: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
 @click.option("--out", default="gandiag-corpus", show_default=True, help="Where the runs go; complete ones are kept.")
 @PROCESSES
 @click.option("--only", multiple=True, metavar="NAME", help="Only this configuration; may be given several times.")
+@click.option(
+    "--more-tuning",
+    type=click.IntRange(0, 90),
+    default=0,
+    help="So many further seeds of each configuration, for fitting thresholds.",
+)
 @click.option("--list", "listing", is_flag=True, help="Only list the configurations.")
 @JSON
-def corpus(out: str, processes: int, only: tuple[str, ...], listing: bool, as_json: bool) -> None:
+def corpus(out: str, processes: int, only: tuple[str, ...], more_tuning: int, *, listing: bool, as_json: bool) -> None:
     """Train runs whose failures are known, labelled by ground truth.
 
     All of it takes about an hour on two cores. It can be stopped and started again: what is there is kept.
     """
+    from dataclasses import replace
+
     from gandiag.zoo.corpus import CONFIGURATIONS
     from gandiag.zoo.corpus.generate import make_corpus
     from gandiag.zoo.listing import corpus_table
@@ -105,7 +113,7 @@ def corpus(out: str, processes: int, only: tuple[str, ...], listing: bool, as_js
     for name in only:
         if name not in known:
             refuse(f"--only: no configuration is called {name!r}; gandiag zoo corpus --list names them")
-    chosen = [known[name] for name in only or known]
+    chosen = [replace(known[name], more_tuning=more_tuning) for name in only or known]
     if not listing:
         try:
             manifest = make_corpus(out, chosen, processes=processes, quiet=as_json)

@@ -107,3 +107,13 @@ def test_a_corpus_of_another_schema_is_not_mixed_with_this_one(tmp_path):
     (tmp_path / "manifest.json").write_text('{"schema": "gandiag-corpus/0"}')
     with pytest.raises(ValueError, match=r"holds a corpus of schema 'gandiag-corpus/0'"):
         make_corpus(tmp_path, [], quiet=True)
+
+
+def test_further_tuning_seeds_are_nobody_elses():
+    """They come after those of the corpus, none belongs to an evaluation, and unseen data get none."""
+    for configuration in CONFIGURATIONS:
+        planned = {run.name for run in configuration.runs()}
+        expected = [] if configuration.recipe.data().name in UNSEEN_DATA else [*range(110, 118)]
+        more = [run for run in replace(configuration, more_tuning=8).runs() if run.name not in planned]
+        assert [run.recipe.seed for run in more] == expected
+        assert {run.split for run in more} <= {"tuning"}

@@ -25,6 +25,7 @@ class Configuration:
     ----------
     recipe : what is trained; its name is the configuration's
     seeds : how many
+    more_tuning : so many more for fitting thresholds; data for evaluation only get none
     meant : codes of the failures that it is meant to have, none where it is meant to be healthy. What the runs are
         labelled with is decided afterwards, see `labels`.
     """
@@ -32,6 +33,7 @@ class Configuration:
     recipe: Recipe
     seeds: int
     meant: tuple[str, ...] = ()
+    more_tuning: int = 0
 
     @property
     def name(self) -> str:
@@ -44,9 +46,10 @@ class Configuration:
         return min((event.step(self.recipe.steps) for event in self.recipe.events), default=None)
 
     def runs(self) -> tuple[PlannedRun, ...]:
-        """Its runs: tuning seeds count from 100, evaluation seeds from 200."""
-        tuning = 0 if self.recipe.data().name in UNSEEN_DATA else round(TUNING_SHARE * self.seeds)
-        seeds = [*range(100, 100 + tuning), *range(200, 200 + self.seeds - tuning)]
+        """Its runs: tuning seeds count from 100, further ones from 110, evaluation seeds from 200."""
+        unseen = self.recipe.data().name in UNSEEN_DATA
+        tuning, more = (0, 0) if unseen else (round(TUNING_SHARE * self.seeds), self.more_tuning)
+        seeds = [*range(100, 100 + tuning), *range(110, 110 + more), *range(200, 200 + self.seeds - tuning)]
         return tuple(PlannedRun(self, replace(self.recipe, seed=seed)) for seed in seeds)
 
 
