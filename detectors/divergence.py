@@ -95,8 +95,9 @@ class Divergence:
         risen = self._risen(outputs.dropna(), self.output_floor)
         growth = held(self._risen(gradients, 0.0), risen.index)
         gone = held(self._departure(run), risen.index) > self.departure
-        return np.minimum(risen, growth.mask(gone, np.inf)).dropna()
+        return risen.where(risen < growth, growth.where(~gone, risen)).dropna()
 
+    @remembered
     def _distance(self, run: Run) -> pd.Series:
         """How far from the data the samples are, in real spreads."""
         distance = rolling_median(run.series("distance/energy"), self.window_steps)

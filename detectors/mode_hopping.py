@@ -97,7 +97,12 @@ class ModeHopping:
     @remembered
     def score(self, run: Run) -> pd.Series:
         """How much is replaced per check over the threshold for that, 0 where G is not collapsed: 1 is hopping."""
-        return self._forms(run).xs("score", axis=1, level=1).max(axis=1).rename("replaced per check")
+        return self._worst(run, "score").rename("replaced per check")
+
+    def _worst(self, run: Run, column: str) -> pd.Series:
+        """A column of `_forms`, of the form that shows most at each step."""
+        forms = self._forms(run)
+        return pd.concat([forms[name, column] for name in FORMS], axis=1).max(axis=1)
 
     @remembered
     def _forms(self, run: Run) -> pd.DataFrame:
@@ -158,8 +163,7 @@ class ModeHopping:
         return series.rolling(self.checks, min_periods=self.checks // 2).mean()
 
     def __call__(self, run: Run) -> list[Finding]:
-        forms, score = self._forms(run), self.score(run)
-        moves = forms.xs("moves", axis=1, level=1).max(axis=1)
+        forms, score, moves = self._forms(run), self.score(run), self._worst(run, "moves")
         found = []
         for spell in spells(score > 1, moves > STAY, min_steps=self.min_steps, bridge_steps=self.checks * CHECK_STEPS):
             reached = forms.loc[spell.onset : spell.last].gt(1).any()

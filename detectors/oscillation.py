@@ -108,7 +108,7 @@ class Oscillation:
         ends, binned = binned_windows(run, COLUMNS, window)
         if not len(ends):
             return []
-        known = {name: np.isfinite(values).all(axis=1) for name, values in binned.items()}
+        known = {name: np.asarray(np.isfinite(values).all(axis=1)) for name, values in binned.items()}
         binned = {name: np.where(known[name][:, None], values, 0.0) for name, values in binned.items()}
         found: list[list[dict[str, float]]] = [[] for _ in ends]
         self._of_outputs(binned, known, found)
@@ -152,7 +152,7 @@ class Oscillation:
             return
         fake, real = (strongest_peaks(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
         likely = np.maximum(fake.p_value, real.p_value) <= self.p_value
-        for place in np.flatnonzero(np.logical_and.reduce([known[name] for name in OUTPUTS])):
+        for place in np.flatnonzero(np.logical_and.reduce([known[name] for name in OUTPUTS])).tolist():
             found[place].append(QUIET)
             cycle = fake.cycle(place) if likely[place] else None
             if cycle is None or not 0.8 < cycle.period * real.frequency[place] < 1.25 or not self._lasts(cycle):
@@ -170,7 +170,7 @@ class Oscillation:
         for name in (n for n in CENTRES if n in binned):
             peaks, spirals = strongest_peaks(binned[name]), growing_swings_of_each(binned[name])
             extents = np.ptp(binned[name], axis=1) / 2
-            for place in np.flatnonzero(known[name]):
+            for place in np.flatnonzero(known[name]).tolist():
                 quiet, unit = {**QUIET, "extent": float(extents[place])}, self.swing * float(spread[place])
                 found[place].append(quiet)
                 cycle = peaks.cycle(place) if peaks.p_value[place] <= self.p_value else None

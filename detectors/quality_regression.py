@@ -101,11 +101,11 @@ class QualityRegression:
         tracks = {}
         for name in (n for n in METRICS if not run.series(n).empty):
             sign = 1.0 if describe(name).worse == "high" else -1.0
-            tracks[name] = self._track(sign * run.series(name), self._errors(run, name), np.abs, self.loss)
+            tracks[name] = self._track(sign * run.series(name), self._errors(run, name), pd.Series.abs, self.loss)
         energy = block_medians(run.series(ENERGY), BLOCK_STEPS, run.last_step)
         spread = held(rolling_median(run.series("diversity/real"), BLOCK_STEPS), energy.index)
         nothing = pd.Series(dtype="float64")
-        tracks[ENERGY] = self._track((energy / spread).dropna(), nothing, np.ones_like, self.energy_loss)
+        tracks[ENERGY] = self._track((energy / spread).dropna(), nothing, _ones, self.energy_loss)
         return tracks
 
     def _errors(self, run: Run, name: str) -> pd.Series:
@@ -127,7 +127,7 @@ class QualityRegression:
         scatter = pd.Series(scatter_so_far(values.to_numpy(), self.checks), index=values.index)
         scatter = np.fmax(scatter, errors.reindex(values.index)) * MEDIAN / np.sqrt(self.checks)
         behind = ((level - best) / scatter.clip(lower=1e-300)).clip(upper=MOST_ERRORS)
-        loss = (level - best) / np.maximum(unit(best), 1e-300)
+        loss: pd.Series = (level - best) / unit(best).clip(lower=1e-300)
         rows = pd.Series(np.arange(len(values)), index=values.index)
         place = rows.where(level == best).ffill()
         counts = (rows >= self.warmup_checks - 1) & (rows - place >= self.checks) & (loss > limit)
@@ -167,3 +167,7 @@ class QualityRegression:
         since = values.iloc[place - 1 :]
         turned = change_point(since.to_numpy(), float(now["best"]), float(now["level"]))
         return step_of_lowest(values.iloc[place - self.checks : place]), int(since.index[min(turned, len(since) - 1)])
+
+
+def _ones(values: pd.Series) -> pd.Series:
+    return pd.Series(1.0, index=values.index)

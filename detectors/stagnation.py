@@ -12,7 +12,7 @@ from gandiag.signals import SIGNALS
 
 from .specification import check_thresholds, evidence, finding, threshold
 from .trend import slopes
-from .windows import block_medians, held, remembered, spells
+from .windows import block_medians, held, remembered, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +149,7 @@ class Stagnation:
 
     def _finding(self, run: Run, spell: Spell) -> Finding:
         looks = self._looks(run)
-        onset = self._onset(run, looks.loc[spell.certain])
+        onset = self._onset(run, spell.certain)
         inside = looks["level"].loc[spell.certain : spell.last]
         severe = bool(inside.iloc[-1] > self.failure_distance)
         severity: Severity = "failure" if severe else "warning"
@@ -163,11 +163,12 @@ class Stagnation:
         columns = (ENERGY, "feedback/norm", "d/auc", "update/generator/ratio")
         return finding(self, replace(spell, onset=onset), severity, summary, (fact,), columns)
 
-    def _onset(self, run: Run, look: pd.Series) -> int:
-        """Since when the distance had been within `min_gain` of the level that a look found."""
-        window, level = int(look["window"]), float(look["level"])
+    def _onset(self, run: Run, step: int) -> int:
+        """Since when the distance had been within `min_gain` of the level that the look at a step found."""
+        looks = self._looks(run)
+        window, level = int(value_at(looks["window"], step)), value_at(looks["level"], step)
         block = window // BLOCKS
-        before = self._blocks(run, window)[: int(look.name) // block - BLOCKS]
+        before = self._blocks(run, window)[: step // block - BLOCKS]
         smooth = pd.Series(before).rolling(3, min_periods=1).median().to_numpy()  # one block may be chance
         away = np.flatnonzero(np.abs(smooth - level) > self.min_gain * level)
         first = int(run.scalars.index[0])

@@ -87,12 +87,16 @@ def _rolled(
 def _first_rows(steps: np.ndarray, reach: int) -> np.ndarray:
     """The first row (n,) of the window of so many steps that ends at each of (n,) ascending steps."""
     if len(steps) > 1 and (np.diff(steps) == (apart := steps[1] - steps[0])).all():
-        return np.maximum(np.arange(len(steps)) - (reach - 1) // apart, 0)
-    return np.searchsorted(steps, steps - reach, side="right")
+        rows: np.ndarray = np.maximum(np.arange(len(steps)) - (reach - 1) // apart, 0)
+    else:
+        rows = np.searchsorted(steps, steps - reach, side="right")
+    return rows
 
 
-class _FromRow(BaseIndexer):  # type: ignore[misc]
+class _FromRow(BaseIndexer):
     """Windows from a given first row (n,) up to each row."""
+
+    starts: np.ndarray
 
     def get_window_bounds(  # the signature that pandas asks for
         self,
@@ -141,7 +145,8 @@ def _fixed_medians(values: np.ndarray, size: int) -> np.ndarray:
 
     ranks = {(size - 1) // 2, size // 2}
     filtered = [rank_filter(values, rank, size=size, origin=(size - 1) // 2)[size - 1 :] for rank in ranks]
-    return filtered[0] if len(filtered) == 1 else filtered[0] / 2 + filtered[1] / 2
+    medians: np.ndarray = sum(each / len(filtered) for each in filtered)
+    return medians
 
 
 def spells(
@@ -255,8 +260,9 @@ def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -
     reached = (steps - missed >= hold_steps).cummax()
     counts: pd.Series = (reached | stalled).cummax()
     dated = counts.copy()
-    if counts.any() and not reached[first := counts.idxmax()]:
-        dated |= score.index >= int(first) - grace_steps // 2
+    first = int(counts.to_numpy().argmax())
+    if counts.any() and not reached.iloc[first]:
+        dated |= score.index >= score.index[first] - grace_steps // 2
     return counts, dated
 
 

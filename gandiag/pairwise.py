@@ -91,7 +91,8 @@ def nearest(distances: np.ndarray) -> np.ndarray:
     own = np.arange(distances.shape[1])
     others = distances.copy()
     others[:, own, own] = np.inf
-    return np.median(others.min(axis=2), axis=1).astype(np.float64)
+    nearest: np.ndarray = np.median(others.min(axis=2), axis=1).astype(np.float64)
+    return nearest
 
 
 def energy_distance(between: np.ndarray, within: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""What a report holds, as values that a renderer lays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .panels import Heatmap, Panel
+    from .strips import Strip
+
+Row = tuple[str, ...]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remedy: what to change, the code, and what speaks for it as rows of name and text."""
+
+    name: str
+    change: str
+    code: str
+    why: str
+    facts: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One failure in a chain: the number of its card, its code, and its onset in words."""
+
+    number: int
+    code: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Causes:
+    """What led to what: chains from cause to effect, and each link's mechanism with its source."""
+
+    sentence: str
+    chains: tuple[tuple[Step, ...], ...]
+    links: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One finding, ready to be read."""
+
+    number: int
+    code: str
+    severity: str
+    when: str
+    summary: str
+    evidence: tuple[Row, ...]
+    mechanism: str
+    remedies: tuple[Advice, ...]
+    panels: tuple[Panel, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Settings as rows of name and value; `note` counts what was left out."""
+
+    title: str
+    rows: tuple[Pair, ...]
+    note: str = ""
+
+
+HEADINGS = {
+    "story": "What led to what",
+    "findings": "Findings",
+    "panels": "Everything recorded",
+    "samples": "Samples over time",
+    "clean": "Looked for and not found",
+    "not_assessed": "Not assessed",
+    "not_applicable": "Not applicable",
+    "faults": "What the record lacks",
+    "provenance": "Provenance",
+}
+OTHERWISE = {  # what stands in a section without content
+    "findings": "No findings.",
+    "panels": "Nothing was recorded that could be drawn.",
+    "clean": "None.",
+    "not_assessed": "Nothing is missing.",
+    "faults": "Nothing that is known of.",
+    "provenance": "No settings and no versions were recorded.",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All content, in the order in which it is shown."""
+
+    run: str
+    verdict: str
+    headline: str
+    sentence: str
+    facts: tuple[Pair, ...]
+    causes: Causes
+    findings: tuple[Card, ...]
+    panels: tuple[Panel, ...]
+    panel_notes: tuple[str, ...]
+    samples: Strip
+    modes: Heatmap | None
+    clean: tuple[str, ...]
+    not_assessed: tuple[Row, ...]
+    not_applicable: tuple[Pair, ...]
+    errors: tuple[Row, ...]
+    faults: tuple[str, ...]
+    provenance: tuple[Table, ...]
+    headings: Mapping[str, str] = field(default_factory=lambda: HEADINGS)
+    otherwise: Mapping[str, str] = field(default_factory=lambda: OTHERWISE)
