@@ -11,7 +11,7 @@ import pandas as pd
 from gandiag.findings import Evidence
 
 from .binning import BINS, bin_means, binned_windows
-from .periodicity import growing_swings, growing_swings_of_each, strongest_peaks
+from .periodicity import growing_swings_of_each, growing_swings_so_far, strongest_peaks
 from .specification import check_thresholds, finding, threshold
 from .windows import remembered, spells
 
@@ -131,19 +131,22 @@ class Oscillation:
         places = (run.scalars.index.to_numpy() - 1) // width
         count = min(run.last_step // width, 4 * BINS)
         means = {n: bin_means(places, run.scalars[n].to_numpy(), count) for n in COLUMNS if n in run.scalars}
-        rows: list[dict[str, float]] = []
-        for end in range(BINS, min(count + 1, 4 * BINS), BINS // 4):
-            spread = means["diversity/real"][:end] if "diversity/real" in means else np.zeros(0)
-            unit = self.swing * float(np.median(spread[~np.isnan(spread)])) if not np.isnan(spread).all() else 0.0
-            found = [dict(QUIET)]
-            for name in (n for n in CENTRES if n in means):
-                known = np.flatnonzero(~np.isnan(means[name][:end]))
-                spiral = growing_swings(means[name][known]) if len(known) >= BINS // 2 else None
-                if spiral is not None and spiral.since <= self.patience * spiral.lasted:
-                    begins = float(known[spiral.begins] * width)
-                    seen = {"size": _in_units(spiral.size, unit), "envelope": spiral.growth, "begins": begins}
-                    found.append({**QUIET, **seen, "samples": 1.0, "spiral": spiral.size})
-            rows.append({"step": end * width, "window": 0, **max(found, key=lambda swing: swing["size"])})
+        means = {name: np.where(np.isinf(values), np.nan, values) for name, values in means.items()}
+        ends = list(range(BINS, min(count + 1, 4 * BINS), BINS // 4))
+        units = [
+            self.swing * _median(means["diversity/real"][:end]) if "diversity/real" in means else 0.0 for end in ends
+        ]
+        rows = [{"step": float(end * width), "window": 0.0, **QUIET} for end in ends]
+        for name in (n for n in CENTRES if n in means):
+            known = np.flatnonzero(~np.isnan(means[name]))
+            spirals = growing_swings_so_far(means[name][known], [int(np.searchsorted(known, end)) for end in ends])
+            for row, spiral, unit in zip(rows, spirals, units, strict=True):
+                if spiral is None or spiral.since > self.patience * spiral.lasted:
+                    continue
+                size = _in_units(spiral.size, unit)
+                if size > row["size"]:
+                    seen = {"size": size, "envelope": spiral.growth, "begins": float(known[spiral.begins] * width)}
+                    row.update(seen, samples=1.0, spiral=spiral.size)
         return rows
 
     def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
@@ -235,6 +238,11 @@ class Oscillation:
 NAN = float("nan")
 QUIET = {"size": 0.0, "envelope": NAN, "period": NAN, "begins": 0.0, "samples": 0.0, "spiral": NAN, "extent": 0.0}
 """A window without a swing; `spiral` is the size of growing swings, `extent` half of what the samples' mean covers."""
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _in_units(amplitude: float, unit: float) -> float:

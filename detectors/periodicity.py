@@ -7,8 +7,12 @@ periodic. Dividing the periodogram by the fitted AR(1) spectrum brings that to t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -132,10 +136,26 @@ def growing_swings(values: np.ndarray) -> Spiral | None:
 
 def growing_swings_of_each(values: np.ndarray) -> list[Spiral | None]:
     """As `growing_swings` for each of m series, (m, n)."""
+    turns = (_turns(*each) for each in zip(values.tolist(), _reversals(values), strict=True))
+    return [_spiral(series, np.array([at for at, _ in found])) for series, found in zip(values, turns, strict=True)]
+
+
+def growing_swings_so_far(values: np.ndarray, ends: Sequence[int]) -> list[Spiral | None]:
+    """As `growing_swings` of the first values of a series (n,), for several ascending numbers of them.
+
+    What is noise is told from the first part.
+    """
+    if not len(values[: ends[0]]) > 2:
+        return [None for _ in ends]
+    found = _turns(values.tolist(), _reversals(values[None, : ends[0]])[0])
+    return [_spiral(values[:end], np.array([at for at, seen in found if seen < end])) for end in ends]
+
+
+def _reversals(values: np.ndarray) -> list[float]:
+    """By how much each of m series (m, n) must come back for a turn: more than white noise does."""
     scatter = np.median(np.abs(np.diff(values, 2, axis=1)), axis=1)
-    reversals = NOISE * scatter / (0.6745 * 6**0.5)  # of white noise; of smooth series next to 0
-    turns = (_turns(*each) for each in zip(values.tolist(), reversals.tolist(), strict=True))
-    return [_spiral(series, np.array(places)) for series, places in zip(values, turns, strict=True)]
+    reversals: list[float] = (NOISE * scatter / (0.6745 * 6**0.5)).tolist()  # of smooth series next to 0
+    return reversals
 
 
 def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
@@ -153,18 +173,18 @@ def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
     return Spiral(float(heights[-1]) / 2, float(per_cycle), int(turns[-2 - run]), lasted, since)
 
 
-def _turns(values: list[float], reversal: float) -> list[int]:
-    """Positions at which a series turns by more than `reversal`; its ends are none."""
-    turns: list[int] = []
+def _turns(values: list[float], reversal: float) -> list[tuple[int, int]]:
+    """Positions at which a series turns by more than `reversal`, and at which that is seen; its ends are none."""
+    turns: list[tuple[int, int]] = []
     extreme, at, rising = values[0], 0, True
     for i, value in enumerate(values):
         ahead = value - extreme if rising else extreme - value
         if ahead >= 0:
             extreme, at = value, i
         elif -ahead > reversal:
-            turns.append(at)
+            turns.append((at, i))
             extreme, at, rising = value, i, not rising
-    return [turn for turn in turns if turn]
+    return [turn for turn in turns if turn[0]]
 
 
 def fisher_p(g: float, m: int) -> float:

@@ -56,7 +56,7 @@ CERTAIN_AFTER = {  # steps after its onset at which a failure of `FAILURES` must
     "critic-constraint": 450,
     "class-collapse": 250,
     "mode-hopping": 950,
-    "spectral-collapse": 100,
+    "spectral-collapse": 800,  # the run must have 2,400 steps
     "stagnation": 1700,  # the first look is at step 2,400
     "quality-regression": 500,
 }
@@ -264,15 +264,17 @@ def test_live_equals_offline(code):
 @pytest.mark.parametrize("interval", [2, 5])
 @pytest.mark.parametrize("code", FAILURES)
 def test_the_recording_interval_changes_no_verdict(code, interval):
-    """Every second or fifth step recorded: the same failures, dated within 15 steps. A cycle of 80 steps is seen in
-    windows of 512 steps, or of 2,048 where those hold too few records: dated within half a window.
+    """Every second or fifth step recorded: the same failures, dated within 15 steps, or 50 where growth passes a mark
+    slowly. A cycle of 80 steps is seen in windows of 512 steps, or of 2,048 where those hold too few records: dated
+    within half a window.
     """
     run = FAILURES[code](seed=8)
     dense, sparse = diagnose(run), diagnose(every(run, interval))
     assert [f.code for f in sparse.findings] == [f.code for f in dense.findings]
     assert [f.severity for f in sparse.findings] == [f.severity for f in dense.findings]
     for before, after in zip(dense.findings, sparse.findings, strict=True):
-        tolerance = {2: 256, 5: 1024}[interval] if before.code == "oscillation" else 15
+        slow = {"oscillation": {2: 256, 5: 1024}[interval], "divergence": 50}
+        tolerance = slow.get(before.code, 15)
         assert abs(before.onset_step - after.onset_step) <= tolerance
 
 
@@ -335,7 +337,7 @@ def test_thresholds_are_fixed_and_checked(detector):
         ("vanishing-gradients", {"ratio": 0.5}, "got 0.5 and 0.03"),
         ("discriminator-dominance", {"auc": 1.2}, r"auc must lie in \(0.5, 1\], got 1.2"),
         ("discriminator-dominance", {"auc": 0.4}, "got 0.4"),
-        ("mode-collapse", {"share": 0.95}, "got 0.8, 0.95, 0.9"),
+        ("mode-collapse", {"share": 0.95}, "got 0.84, 0.95, 0.9"),
         ("sample-collapse", {"failure_ratio": 0.7}, "got 0.7, 0.5, 0.6"),
         ("oscillation", {"p_value": 1.5}, "p_value must lie in .*, got 1.5"),
         ("oscillation", {"window_steps": 100}, "window_steps must be at least 256, got 100"),

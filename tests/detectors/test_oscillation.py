@@ -172,3 +172,25 @@ def test_a_spiral_backwards_comes_to_rest():
     run = outwards()
     back = run.scalars.assign(**{"centre/fake/1": run.scalars["centre/fake/1"].to_numpy()[::-1]})
     assert DETECT(replace(run, scalars=back)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_circles_that_died_away_were_damped_after_all(seed):
+    """As wide as the data for 1,500 steps, and at rest for as long: a warning that says so."""
+    run = circling(seed=seed, size=4.0)
+    rest = run.scalars.index.to_numpy() > 2500
+    centres = {n: run.scalars[n].where(~rest, 0.01 * run.scalars[n]) for n in ("centre/fake/1", "centre/fake/2")}
+    (found,) = DETECT(replace(run, scalars=run.scalars.assign(**centres)))
+    assert (found.severity, found.ongoing) == ("warning", False)
+    assert "had died away" in found.summary
+    assert abs(found.last_step - 2500) <= 128
+
+
+@pytest.mark.parametrize(("regular", "expected"), [(True, 1), (False, 0)])
+def test_four_swings_are_a_spiral_only_where_they_grow_by_one_factor(regular, expected):
+    """Turns at 100, 250, 500, 900 and 1,600 of 2,000 steps, no fifth swing: growth by 1.2 each, or by chance."""
+    turns = np.array([0, 100, 250, 500, 900, 1600, 2000])
+    heights = np.cumsum([0, 1, -1.2, 1.44, -1.728, 2.07, -1] if regular else [0, 1, -1.05, 1.5, -1.55, 2.5, -1])
+    run = outwards(steps=2000)
+    path = np.interp(np.arange(2000), turns, heights)
+    assert len(DETECT(replace(run, scalars=run.scalars.assign(**{"centre/fake/1": path})))) == expected
