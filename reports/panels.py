@@ -89,8 +89,9 @@ def onset_markers(run: Run, findings: Iterable[Finding]) -> tuple[Marker, ...]:
     near = 0.03 * max(last - first, 1)
     clusters: list[list[tuple[int, Finding]]] = []
     for entry in numbered:
-        if clusters and entry[1].onset_step - clusters[-1][0][1].onset_step < near:
-            clusters[-1].append(entry)
+        joined = clusters[-1] if clusters else []
+        if joined and entry[1].onset_step - joined[0][1].onset_step < near * (1 + len(joined) / 2):  # a longer label
+            joined.append(entry)
         else:
             clusters.append([entry])
     return tuple(
