@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding, Severity
     from gandiag.run import Run
 
+    from .windows import Spell
+
+
+RATIO, NEAREST, LATENT = "diversity/ratio", "diversity/nearest_ratio", "diversity/latent"
+COVERAGE = "quality/coverage"
+MEASURES = {  # in words, and for the evidence
+    RATIO: ("Generated samples became {less:,.2g} times more alike than real ones", "diversity, generated over real"),
+    NEAREST: (
+        "Generated samples became {less:,.2g} times more alike than real ones",
+        "diversity, generated over real (nearest samples)",
+    ),
+    COVERAGE: ("Generated samples cover {left:.0%} of the data that they covered", "coverage over its best"),
+    LATENT: (
+        "Generated samples differ {less:,.2g} times less between two latents than at best",
+        "distance over that of latents, over its best",
+    ),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleCollapse:
@@ -23,7 +41,9 @@ class SampleCollapse:
 
     Sees:
         Two distances within a batch, generated over real: between all pairs (everything looks alike) and to the
-        nearest other sample (several groups of near-duplicates, which the first one misses). No labels needed.
+        nearest other sample (several groups of near-duplicates, which the first one misses). No labels needed. Where a
+        quality metric tells the coverage, also a fall of that against its best (a part of the data is lost). Where no
+        real batch was seen, a G that has become insensitive to its latents, against its own best: a warning.
     Why it happens:
         G maps many latents to the few outputs that D rates best at the moment. D looks at one sample at a time
         and cannot see that they are all the same; if D is slow to answer (too weak, its learning rate too low
@@ -39,11 +59,12 @@ class SampleCollapse:
         - minibatch-stddev
         - unrolled-gan
     References:
-        Salimans et al. 2016; Lin et al. 2018 (PacGAN); Arora & Zhang 2017 (near-duplicates).
+        Salimans et al. 2016; Lin et al. 2018 (PacGAN); Arora & Zhang 2017 (near-duplicates); Naeem et al. 2020
+        (coverage); Mao et al. 2019 (distances of samples over those of latents).
     """
 
     code: ClassVar[str] = "sample-collapse"
-    needs: ClassVar[tuple[str, ...]] = ("diversity/ratio",)
+    needs: ClassVar[tuple[str, ...]] = (f"{RATIO}|{LATENT}",)
     how_to: ClassVar[str] = (
         "attach with gandiag.attach, or log diversity/ratio: mean pairwise distance of generated over real samples"
     )
@@ -60,6 +81,7 @@ class SampleCollapse:
     grace_steps: int = threshold(
         1000, "a generator that never was diverse counts from here on, unless it still gets more so"
     )
+    min_checks: int = threshold(2, "values of the coverage in a row: one alone may be chance")
     min_run_steps: int = threshold(200, "before, a generator has hardly left its initial state")
 
     def __post_init__(self) -> None:
@@ -72,36 +94,45 @@ class SampleCollapse:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """The smaller of the two distance ratios, median over the window."""
-        score = rolling_median(run.series("diversity/ratio"), self.window_steps)
-        nearest = run.series("diversity/nearest_ratio")
-        if not nearest.empty:
-            near = held(rolling_median(nearest, self.window_steps), score.index)
-            score = pd.concat([score, near], axis=1).min(axis=1)
-        return score.rename("diversity/ratio")
+        """The lowest of what is left of diversity, by any of the measures that were recorded."""
+        return self._left(run).min(axis=1).dropna().rename("diversity left")
+
+    @remembered
+    def _left(self, run: Run) -> pd.DataFrame:
+        """What is left by each measure: 1 is as diverse as the data, or as G was at best."""
+        if run.series(RATIO).empty:
+            latent = rolling_median(run.series(LATENT), self.window_steps, min_rows=5)
+            return pd.DataFrame({LATENT: latent / latent.cummax()})
+        left = {name: rolling_median(run.series(name), self.window_steps) for name in (RATIO, NEAREST)}
+        coverage = run.series(COVERAGE).rolling(self.min_checks).max()
+        left[COVERAGE] = (coverage / coverage.cummax()).dropna()
+        steps = left[RATIO].index
+        return pd.DataFrame({name: held(series, steps) for name, series in left.items() if len(series)}, index=steps)
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
         if score.empty:
             return []
         armed, dated = counted(score, self.stay_ratio, self.hold_steps, self.grace_steps)
-        found = []
-        for spell in spells(
+        found = spells(
             (score < self.ratio) & armed,
             (score < self.stay_ratio) & dated,
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
             bridge_steps=self.window_steps,
-        ):
-            inside = score.loc[spell.onset : spell.last]
-            severe = bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
-            severity: Severity = "failure" if severe else "warning"
-            low = float(inside.min())
-            summary = (
-                f"Generated samples became {1 / max(low, 1e-3):,.2g} times more alike than real ones "
-                f"from step {spell.onset:,}"
-            )
-            threshold = self.failure_ratio if severe else self.ratio
-            facts = (evidence(score, threshold, "below", step_of_lowest(inside), "diversity (lower of two ratios)"),)
-            found.append(finding(self, spell, severity, summary, facts, ("diversity/ratio", "diversity/nearest_ratio")))
-        return found
+        )
+        return [self._finding(run, spell) for spell in found]
+
+    def _finding(self, run: Run, spell: Spell) -> Finding:
+        inside = self.score(run).loc[spell.onset : spell.last]
+        worst = step_of_lowest(inside)
+        left = self._left(run).loc[worst]
+        name = str(left.idxmin())
+        severe = name != LATENT and bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
+        severity: Severity = "failure" if severe else "warning"
+        limit = self.failure_ratio if severe else self.ratio
+        words, label = MEASURES[name]
+        low = max(float(inside.min()), 1e-3)
+        summary = f"{words.format(less=1 / low, left=low)} from step {spell.onset:,}"
+        facts = (evidence(self._left(run)[name], limit, "below", worst, label),)
+        return finding(self, spell, severity, summary, facts, tuple(MEASURES))

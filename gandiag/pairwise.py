@@ -44,6 +44,21 @@ def sample_signals(raw: Raw) -> Signals:
     return signals | class_signals(raw, within)
 
 
+def latent_signals(raw: Raw) -> Signals:
+    """How far apart G puts two latents over how far apart they are, the ratio of Mao et al. 2019 (mode seeking).
+
+    From `latent/given` (k, B, q) and `latent/made` (k, B, p). Pairs of equal latents are left out.
+    """
+    if "latent/given" not in raw or "latent/made" not in raw:
+        return {}
+    given, made = (pairwise(raw[f"latent/{kind}"], raw[f"latent/{kind}"]) for kind in ("given", "made"))
+    apart = given > 0
+    ratios = np.divide(made, given, out=np.zeros_like(made), where=apart)
+    pairs = apart.sum(axis=(1, 2))
+    total = ratios.sum(axis=(1, 2), dtype=np.float64)
+    return {"diversity/latent": np.divide(total, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)}
+
+
 @cache
 def directions(size: int) -> np.ndarray:
     """Fixed random unit vectors (size, n): of points in one dimension there is one, else two."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.pairwise import sample_signals
+from gandiag.pairwise import latent_signals, sample_signals
 from gandiag.spectra import weight_signals
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
         `grad/<net>` (k, P) norms per parameter, `update/<net>` (k, 2) norms of update and weights, `skipped/<net>`
         (k,) whether a GradScaler left the update out, `d/real` and `d/fake` (k, B) outputs of D, `feedback` (k, B)
         norms per sample, `points/real` and `points/fake` (k, B, p) projected samples, `labels/real` and `labels/fake`
-        (k, B) their classes, `range/real` and `range/fake` (k, 3) as in `RANGE`, `penalty` (k, B) norms of D's
-        gradient on interpolates, `held_out/...` as in `held_out_signals`, `bound/<net>` and `gram/<net>/<name>` as in
-        `gandiag.spectra`, `scalar/<name>` (k,).
+        (k, B) their classes, `latent/...` as in `latent_signals`, `range/real` and `range/fake` (k, 3) as in `RANGE`,
+        `penalty` (k, B) norms of D's gradient on interpolates, `held_out/...` as in `held_out_signals`, `bound/<net>`
+        and `gram/<net>/<name>` as in `gandiag.spectra`, `scalar/<name>` (k,).
         Where several networks share a role, each has keys of its own: `grad/generator.a2b`, `d.patch/real`.
     layers : for each net the name of the layer that each of its P parameters is the weight of, "" for others
     decision : the output above which D calls a sample real
@@ -77,7 +77,7 @@ def _by_suffix(raw: Raw) -> dict[str, Raw]:
     for key, values in raw.items():
         head, slash, rest = key.partition("/")
         plain, dot, name = head.partition(".")
-        if plain in ("d", "points", "feedback", "range", "penalty", "labels", "held_out"):
+        if plain in ("d", "points", "feedback", "range", "penalty", "labels", "latent", "held_out"):
             apart.setdefault(dot + name, {})[plain + slash + rest] = values
     return dict(apart)
 
@@ -101,7 +101,7 @@ def _network_signals(raw: Raw, decision: float) -> Signals:
         signals["d/auc"] = auc(raw["d/real"], raw["d/fake"])
     if "penalty" in raw:
         signals["penalty/norm"] = raw["penalty"].mean(axis=1)
-    return signals | held_out_signals(raw) | sample_signals(raw)
+    return signals | held_out_signals(raw) | sample_signals(raw) | latent_signals(raw)
 
 
 def held_out_signals(raw: Raw) -> Signals:

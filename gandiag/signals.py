@@ -97,6 +97,12 @@ SIGNALS: tuple[Signal, ...] = (
         "low",
     ),
     Signal(
+        "diversity/latent",
+        "ratio",
+        "distance between two generated samples over that of their latents (or other inputs of G), mean of pairs",
+        "low",
+    ),
+    Signal(
         "diversity/class/<class>",
         "ratio",
         "mean pairwise distance within one class, generated over real, for conditional generators",

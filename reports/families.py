@@ -56,6 +56,9 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Diversity, generated over real", rf"diversity{OWN}/.*ratio", "1 is as diverse as the data, 0 is one sample."
     ),
+    Family(
+        "Distance of samples over that of their latents", rf"diversity{OWN}/latent", "0 where G ignores its latents."
+    ),
     Family("Diversity within each class, generated over real", "diversity/class/.+"),
     Family("Distance to the real batch", rf"distance{OWN}/energy", "Energy distance, about 0 for a perfect model."),
     Family("Centre of the generated batch", rf"centre{OWN}/fake/.", "Along two fixed directions; a circling G swings."),

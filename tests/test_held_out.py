@@ -1,4 +1,4 @@
-"""Held-out real samples, penalties' gradients, ranges and weights: recorded as a loop would compute them by hand."""
+"""Held-out samples, penalties, latents, ranges and weights: recorded as a loop would compute them by hand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def train(attach, steps, *, data, held_out=None, penalty=False, batch=16, rate=3
         optimizers[1].step()
         seen |= {"range/real/min": real.min().item(), "range/fake/max": fake.max().item()}
         optimizers[0].zero_grad()
-        nn.functional.softplus(-critic(generator(torch.randn(batch, 4)))).mean().backward()
+        latents = torch.randn(batch, 4)
+        made = generator(latents)
+        seen["diversity/latent"] = (nn.functional.pdist(made.detach()) / nn.functional.pdist(latents)).mean().item()
+        nn.functional.softplus(-critic(made)).mean().backward()
         optimizers[0].step()
     seen["weights/discriminator/sigma_max"] = max(
         torch.linalg.matrix_norm(p, 2).item() for p in critic.parameters() if p.dim() > 1
@@ -49,7 +52,7 @@ def train(attach, steps, *, data, held_out=None, penalty=False, batch=16, rate=3
 
 
 def test_values_equal_those_computed_by_hand(tmp_path):
-    """The penalty's gradient, ranges of D's inputs and the spectrum of its weights, in the step where they are due."""
+    """The penalty, ranges of D's inputs, what G makes of latents, and spectra, in the step where they are due."""
     callbacks = []
 
     def attach(generator, critic):

@@ -79,3 +79,13 @@ def test_share_called_real_follows_the_decision_point():
 def test_a_batch_of_one_has_no_diversity_rather_than_none():
     """One sample says nothing about variety: no signal, not zero."""
     assert "diversity/fake" not in reduce_block({"points/fake": np.zeros((2, 1, 3))}, {})
+
+
+def test_distances_of_samples_over_those_of_their_latents():
+    """A linear G that doubles every distance; one that gives one sample; and equal latents, which tell nothing."""
+    rng = np.random.default_rng(0)
+    latents = rng.standard_normal((3, 8, 5)).astype(np.float32)
+    made = np.stack([2 * latents[0], np.ones((8, 5), np.float32), latents[2]])
+    latents[2] = 1.0
+    found = reduce_block({"latent/given": latents, "latent/made": made}, {})["diversity/latent"]
+    np.testing.assert_allclose(found, [2.0, 0.0, np.nan], rtol=1e-5)

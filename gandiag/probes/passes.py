@@ -54,7 +54,7 @@ class PassProbe:
         if self._early and given is not None and self._verdict_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
         self._origins.add(batch, mark=True)
-        self._phases.keep_generated(network, batch)
+        self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None:
             if network not in self._feedback_hooks:
                 hook = self._guard.hook("feedback probe", partial(self._on_feedback, network))

@@ -13,6 +13,7 @@ from gandiag.reductions import MAX_POINTS, SCALAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
     import torch
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Phases = Mapping[Network, Phase]
 
-RANGE_EVERY = 10  # steps between two records of the range of values that D is given
+RANGE_EVERY = 10  # steps between two records of the range of values that D is given, and of what G makes of latents
 MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
 
 
@@ -46,11 +47,18 @@ class PhaseProbe:
         self._told: set[str] = set()
         self._compared = False  # batches of unknown kind were compared with G's, to what result is seen later
 
-    def keep_generated(self, network: Network, batch: torch.Tensor) -> None:
-        """Hold the batch that G makes until its update, if samples are wanted in this step."""
+    def keep_generated(self, network: Network, batch: torch.Tensor, given: torch.Tensor | None) -> None:
+        """Hold the batch that G makes until its update, if samples are wanted in this step.
+
+        `given` is what it was made of, latents as a rule: of both some samples are recorded now and then.
+        """
         self._contents.note(batch)
         if batch.grad_fn is None:
             return
+        step = self.callback.completed_steps + 1
+        if step % RANGE_EVERY == 0 and self.callback.budget.due("points", step) and _belongs(given, batch):
+            row, key = self.callback.row, f"latent{network.suffix}"
+            row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
         self._shown = self._shown or network.name
         if self._shown == network.name and (self.callback.wants_modes or self.callback.wants_samples):
             self._generated = batch.detach()
@@ -170,3 +178,10 @@ class PhaseProbe:
         if self._traced:
             self._contents.wanted = wanted
         self._traced.clear()
+
+
+def _belongs(given: torch.Tensor | None, batch: torch.Tensor) -> TypeGuard[torch.Tensor]:
+    """Whether each sample of a generated batch can have been made of one sample of what G was given."""
+    if given is None or given.dim() < 2 or not given.dtype.is_floating_point:
+        return False
+    return len(given) == len(batch) > 1

@@ -91,3 +91,29 @@ def test_a_collapse_that_ends_is_over():
     assert not found.ongoing
     assert abs(found.onset_step - 1500) <= 50
     assert abs(found.last_step - 2000) <= 50
+
+
+def test_a_part_of_the_data_that_is_lost_is_seen_by_the_coverage():
+    """Samples stay as different; two thirds of the data have no generated one near them. One value is chance."""
+    every = STEPS % 100 == 0
+    for low, found in ((STEPS >= 1500, 1), (STEPS == 1500, 0)):
+        run = run_with(0.95)
+        coverage = np.where(every, np.where(low, 0.25, 0.8), np.nan)
+        findings = DETECT(replace(run, scalars=run.scalars.assign(**{"quality/coverage": coverage})))
+        assert len(findings) == found
+        for finding in findings:
+            assert abs(finding.onset_step - 1600) <= 25
+            assert finding.severity == "failure"
+            assert "cover 31% of the data" in finding.summary
+
+
+def test_insensitivity_to_latents_warns_where_no_real_batch_was_seen():
+    """Distances of samples over those of their latents fall to a quarter; with real samples at hand these decide."""
+    latent = np.where(STEPS % 10 == 0, np.where(STEPS < 1500, 1.0, 0.25), np.nan)
+    run = run_with(0.95)
+    seen = replace(run, scalars=run.scalars.assign(**{"diversity/latent": latent}))
+    assert DETECT(seen) == []
+    (found,) = DETECT(replace(seen, scalars=seen.scalars.drop(columns=[*RATIOS])))
+    assert (found.severity, found.ongoing) == ("warning", True)
+    assert abs(found.onset_step - 1500) <= 50
+    assert "4 times less between two latents" in found.summary
