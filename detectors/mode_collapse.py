@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import counted, held, remembered, spells, step_of_lowest
+from .windows import counted, held, remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from gandiag.run import Run
 
     from .windows import Spell
+
+
+MOST_NAMED = 8  # lost modes in a summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,7 @@ class ModeCollapse:
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
             lost = f"{1 - inside[worst]:.0%} of the {what} by step {worst:,}"
-            summary = f"The generator lost {lost}, from step {spell.onset:,} {_until(spell)}"
+            summary = f"The generator lost {lost}, from step {spell.onset:,} {_until(spell)}{_named(run, worst)}"
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
             columns = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective")
@@ -123,3 +127,28 @@ def _until(spell: Spell) -> str:
 
 def _labelled(run: Run) -> bool:
     return not run.series("modes/nearest/effective").empty
+
+
+def _named(run: Run, step: int) -> str:
+    """Which modes were lost, where their shares were recorded and the number of samples leaves no doubt."""
+    from gandiag.modes.statistics import missing
+
+    names = sorted(run.names("modes/share/<class>"), key=_number)
+    n = value_at(run.series("modes/samples"), step)
+    if not names or not n > 0:
+        return ""
+    shares = np.array([value_at(run.series(name), step) for name in names])
+    prior = np.asarray(run.meta.get("modes", {}).get("prior", ()), dtype=float)
+    prior = prior if len(prior) == len(names) else np.full(len(names), 1 / len(names))
+    gone = [str(_number(names[k])) for k in np.flatnonzero(missing(np.round(shares * n), prior))]
+    if not gone:
+        return ""
+    listed = ", ".join(gone[:MOST_NAMED]) + (", ..." if len(gone) > MOST_NAMED else "")
+    return (
+        f"; {len(gone)} of {len(names)} ({listed}) have less than a tenth of their share each, beyond doubt (99 %) "
+        f"at {n:,.0f} samples"
+    )
+
+
+def _number(name: str) -> int:
+    return int(name.rsplit("/", 1)[1])

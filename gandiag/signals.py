@@ -131,6 +131,7 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     Signal("modes/nearest/effective", "modes", "as modes/effective, every sample counted for its nearest mode", "low"),
     Signal("modes/nearest/missing", "modes", "as modes/missing, every sample counted for its nearest mode", "high"),
+    Signal("modes/share/<class>", "share", "share of the samples whose nearest mode, or class, it is"),
     Signal("modes/turnover", "share", "total variation distance between successive mode histograms", "high"),
     Signal("modes/recent_effective", "modes", "exp(entropy) of the mean of the last eight mode histograms", "low"),
     Signal("modes/samples", "samples", "number of generated samples behind the mode histogram"),

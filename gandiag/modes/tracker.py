@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RECENT = 8
 """Histograms behind `modes/recent_effective`: enough for a generator that cycles through as many modes."""
 
+MOST_SHARES = 32
+"""Modes whose shares are recorded each; of more of them the histogram alone tells."""
+
 _CLASSIFIERS: Mapping[str, Callable[[], Labeller]] = MappingProxyType(
     {"digits": digits_classifier, "mnist": mnist_classifier, "stacked_mnist": stacked_mnist}
 )
@@ -165,6 +168,8 @@ class ModeTracker:
             "modes/nearest/missing": found.missing,
             "modes/recent_effective": float(effective(np.mean(self._recent, axis=0))),
         }
+        if len(self._recent[-1]) <= MOST_SHARES:
+            signals |= {f"modes/share/{k}": float(share) for k, share in enumerate(self._recent[-1])}
         if before is not None:
             signals["modes/turnover"] = float(total_variation(self._recent[-1], before))
         return signals

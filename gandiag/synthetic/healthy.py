@@ -109,7 +109,9 @@ def mode_columns(rng: np.random.Generator, covered: np.ndarray, modes: int, n: i
     steps = len(covered)
     effective = np.maximum(covered - 0.02 * modes * rng.random(steps), 1.0)
     recorded = np.arange(1, steps + 1) % 50 == 0
-    columns = {
+    kept = np.clip(covered[:, None] - np.arange(modes), 0, 1)
+    shares = kept / kept.sum(axis=1, keepdims=True)
+    columns = {f"modes/share/{k}": shares[:, k] for k in range(modes)} | {
         "modes/nearest/effective": effective,
         "modes/nearest/missing": np.floor(modes - covered),
         "modes/recent_effective": effective,

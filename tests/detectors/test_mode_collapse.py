@@ -121,3 +121,17 @@ def test_what_is_covered_again_soon_only_warns(last, severity):
     (found,) = DETECT(covering(lambda t: np.where((t >= 1500) & (t <= last), 2.0, 10.0)))
     assert (found.severity, found.ongoing) == (severity, False)
     assert f"to {last:,}" in found.summary
+
+
+def test_the_modes_that_were_lost_are_named_where_there_are_samples_enough():
+    """Modes 4 and 11 of twelve, of 1,000 samples; ten samples tell of no mode that it is lost."""
+    late = np.arange(1, 3001) >= 1500
+    lost = {4, 11}
+    shares = {f"modes/share/{k}": np.where(late, 0.0 if k in lost else 0.1, 1 / 12) for k in reversed(range(12))}
+    run = covering(lambda t: np.where(t < 1500, 12.0, 10.0), expected=12.0)
+    run = replace(run, scalars=run.scalars.drop(columns=run.names("modes/share/<class>")).assign(**shares))
+    (found,) = DETECT(run)
+    assert "2 of 12 (4, 11) have less than a tenth of their share" in found.summary
+    assert found.summary.endswith("at 1,000 samples")
+    (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"modes/samples": 10.0})))
+    assert "share each" not in found.summary

@@ -15,7 +15,8 @@ from gandiag.signals import SIGNALS
 RING = preset("ring8_pacgan")
 QUALITY, REJECTED = "modes/high_quality", "modes/unrecognised"
 NEAREST = {"modes/nearest/effective", "modes/nearest/missing", "modes/recent_effective", "modes/turnover"}
-UNDEFINED = {"modes/kl", "modes/tv", "modes/missing", *NEAREST}
+SHARES = "modes/share/<class>"
+UNDEFINED = {"modes/kl", "modes/tv", "modes/missing", SHARES, *NEAREST}
 ALL_SIGNALS = {
     *("modes/captured", "modes/robust", "modes/effective", "modes/expected_effective", "modes/samples"),
     QUALITY,
@@ -46,21 +47,27 @@ def test_nothing_is_said_before_n_samples() -> None:
     assert evaluated(tracker)[0]["modes/samples"] == 2500
 
 
+def in_table(signals):
+    """Their names as the table has them."""
+    return {SHARES if name.startswith("modes/share/") else name for name in signals}
+
+
 def test_signals_are_those_of_the_table() -> None:
     """Every modes/ signal of the table: the quality for a mixture alone, the rejected for all else; plain floats."""
     assert {s.name for s in SIGNALS if s.name.startswith("modes/")} == ALL_SIGNALS
     tracker = ModeTracker(RING, n=100)
     tracker.update(1, RING.sample(100, np.random.default_rng(14))[0])
-    assert set(evaluated(tracker)[0]) == ALL_SIGNALS - {REJECTED, "modes/turnover"}
+    assert in_table(evaluated(tracker)[0]) == ALL_SIGNALS - {REJECTED, "modes/turnover"}
     signals, histogram = evaluated(tracker)
-    assert set(signals) == ALL_SIGNALS - {REJECTED}
+    assert in_table(signals) == ALL_SIGNALS - {REJECTED}
     assert all(type(value) is float for value in signals.values())
+    assert sum(signals[f"modes/share/{k}"] for k in range(8)) == pytest.approx(1)
     assert histogram.shape == (8,)
     assert histogram.dtype == np.int64
     custom = ModeTracker(identity(3, n=4))
     custom.update(1, np.array([0, 1, 2, -1]))
     evaluated(custom)
-    assert set(evaluated(custom)[0]) == ALL_SIGNALS - {QUALITY}
+    assert in_table(evaluated(custom)[0]) == ALL_SIGNALS - {QUALITY}
     assert evaluated(custom)[1].tolist() == [1, 1, 1]
 
 
@@ -133,7 +140,7 @@ def test_unrecognised_samples_leave_undefined_signals_out() -> None:
     tracker = ModeTracker(RING, n=20)
     tracker.update(1, np.full((20, 2), np.nan))
     signals, histogram = evaluated(tracker)
-    assert set(signals) == ALL_SIGNALS - UNDEFINED - {REJECTED}
+    assert in_table(signals) == ALL_SIGNALS - UNDEFINED - {REJECTED}
     assert (signals["modes/captured"], signals["modes/high_quality"], signals["modes/effective"]) == (0, 0, 0)
     assert histogram.tolist() == [0] * 8
 
