@@ -43,3 +43,15 @@ def bin_means(places: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         means: np.ndarray = sums / np.where(counts, counts, np.nan)
     return means
+
+
+def epoch_steps(run: Run) -> float:
+    """The length of an epoch in steps, 0 where the loop did not tell it."""
+    steps = run.meta.get("hyperparameters", {}).get("steps_per_epoch", 0)
+    return float(steps) if isinstance(steps, int | float) and steps > 0 else 0.0
+
+
+def median(values: np.ndarray) -> float:
+    """The median of what is not NaN, 0 where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0

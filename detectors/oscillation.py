@@ -10,7 +10,7 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 
-from .binning import BINS, bin_means, binned_windows
+from .binning import BINS, bin_means, binned_windows, epoch_steps, median
 from .periodicity import growing_swings_of_each, growing_swings_so_far, strongest_peaks
 from .specification import check_thresholds, finding, threshold
 from .windows import remembered, spells
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("d/real/mean", "d/fake/mean", "d/fake/std")
 CENTRES = ("centre/fake/1", "centre/fake/2")
+EPOCH = 0.05  # a period this near to an epoch, or to half, a third or a quarter of one, is the data loader's
 COLUMNS = (*OUTPUTS, *CENTRES, "diversity/real")
 
 
@@ -39,13 +40,14 @@ class Oscillation:
         away: in the mean of the generated batch along fixed directions, as wide as the data (a failure), or at the
         same period in D's mean outputs on real and on generated samples, wider than the samples of a batch differ (a
         warning, a failure where it grows). Swings of the mean that grow from turn to turn are found without a period.
-        What has died away was damped after all, and is a warning.
+        What has died away was damped after all, and is a warning. Cycles of D's outputs as long as an epoch, or as a
+        part of one, are left out where the loop tells its length (hyperparameters={"steps_per_epoch": n}).
     Why it happens:
         The two players' gradients form a rotation: without damping, steps lead around the equilibrium, not into
         it. Momentum, a high learning rate and a D that lags behind G make the circles wider.
     Misses:
-        Damped cycles, which are convergence. Fewer than four cycles. Periods of a few steps. A cycle of the
-        data loader is told from one of the game only by its size.
+        Damped cycles, which are convergence. Fewer than four cycles. Periods of a few steps. Where the length of an
+        epoch is not told, a cycle of the data loader differs from one of the game only by its size.
     Try:
         - r1-penalty
         - lower-beta1
@@ -111,7 +113,7 @@ class Oscillation:
         known = {name: np.asarray(np.isfinite(values).all(axis=1)) for name, values in binned.items()}
         binned = {name: np.where(known[name][:, None], values, 0.0) for name, values in binned.items()}
         found: list[list[dict[str, float]]] = [[] for _ in ends]
-        self._of_outputs(binned, known, found)
+        self._of_outputs(binned, known, found, epoch_steps(run) / (window / BINS))
         self._of_samples(binned, known, found)
         rows: list[dict[str, float]] = []
         scale = window / BINS
@@ -134,7 +136,7 @@ class Oscillation:
         means = {name: np.where(np.isinf(values), np.nan, values) for name, values in means.items()}
         ends = list(range(BINS, min(count + 1, 4 * BINS), BINS // 4))
         units = [
-            self.swing * _median(means["diversity/real"][:end]) if "diversity/real" in means else 0.0 for end in ends
+            self.swing * median(means["diversity/real"][:end]) if "diversity/real" in means else 0.0 for end in ends
         ]
         rows = [{"step": float(end * width), "window": 0.0, **QUIET} for end in ends]
         for name in (n for n in CENTRES if n in means):
@@ -149,8 +151,8 @@ class Oscillation:
                     row.update(seen, samples=1.0, spiral=spiral.size)
         return rows
 
-    def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
-        """Add the cycles of D's outputs, if they were recorded, to what was found in each window."""
+    def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]], epoch: float) -> None:
+        """Add the cycles of D's outputs, if they were recorded, to what was found in each window; `epoch` in bins."""
         if not all(name in binned for name in OUTPUTS):
             return
         fake, real = (strongest_peaks(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
@@ -159,6 +161,8 @@ class Oscillation:
             found[place].append(QUIET)
             cycle = fake.cycle(place) if likely[place] else None
             if cycle is None or not 0.8 < cycle.period * real.frequency[place] < 1.25 or not self._lasts(cycle):
+                continue
+            if any(abs(cycle.period * parts - epoch) < EPOCH * epoch for parts in (1, 2, 3, 4)):
                 continue
             spread = max(float(np.median(binned["d/fake/std"][place])), 1e-12)
             size = cycle.amplitude / spread / self.amplitude
@@ -220,8 +224,10 @@ class Oscillation:
         period = frame["period"].dropna()
         every = f" with a period of {period.iloc[-1]:,.0f} steps" if len(period) else ""
         who = "Generated samples" if samples else "D's outputs"
-        size = f"each cycle {envelope:.2f} times as large as the last"
+        kind = "diverging" if envelope > self.failure_envelope else "sustained"
+        kind = kind if spell.ongoing else "weakly damped"
         over = "" if spell.ongoing else f"; by step {spell.last:,} that had died away"
+        size = f"{kind}: each cycle {envelope:.2f} times as large as the last"
         summary = f"{who} swing{every} from step {spell.onset:,}, {size}{over}"
         unit = (
             (self.swing, "swing of samples / real spread") if samples else (self.amplitude, "swing of D / batch spread")
@@ -238,11 +244,6 @@ class Oscillation:
 NAN = float("nan")
 QUIET = {"size": 0.0, "envelope": NAN, "period": NAN, "begins": 0.0, "samples": 0.0, "spiral": NAN, "extent": 0.0}
 """A window without a swing; `spiral` is the size of growing swings, `extent` half of what the samples' mean covers."""
-
-
-def _median(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else 0.0
 
 
 def _in_units(amplitude: float, unit: float) -> float:

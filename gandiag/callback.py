@@ -55,7 +55,8 @@ class Callback:
     modes : evaluate generated batches against labelled modes: a preset of `gandiag.modes`, "digits", "mnist",
         "stacked_mnist", a `Mixture` or a `Classifier`
     loss_family : minimax, non-saturating, lsgan, hinge, wgan, wgan-gp, relativistic or other
-    hyperparameters : anything JSON-like to keep with the run
+    hyperparameters : anything JSON-like to keep with the run; `steps_per_epoch` tells cycles of the data loader
+        from those of the game
     detectors : the detectors to judge with, by default all
     policy : a TOML file that sets thresholds and when to stop, over those of the nearest pyproject.toml; or a
         `gandiag.Policy`. Read once, here. What is set in `detectors` and `stop_on` stays

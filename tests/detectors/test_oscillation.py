@@ -194,3 +194,11 @@ def test_four_swings_are_a_spiral_only_where_they_grow_by_one_factor(regular, ex
     run = outwards(steps=2000)
     path = np.interp(np.arange(2000), turns, heights)
     assert len(DETECT(replace(run, scalars=run.scalars.assign(**{"centre/fake/1": path})))) == expected
+
+
+@pytest.mark.parametrize(("epoch", "found"), [(40, 0), (80, 0), (160, 0), (60, 1), (None, 1)])
+def test_a_cycle_of_the_data_loader_is_left_out_where_the_epoch_is_told(epoch, found):
+    """Outputs that swing every 40 steps: an epoch of as many, twice or four times as many makes them; else the game."""
+    run = synthetic.oscillation(at=1000, period=40)
+    told = {} if epoch is None else {"steps_per_epoch": epoch}
+    assert len(DETECT(replace(run, meta=run.meta | {"hyperparameters": told}))) == found
