@@ -63,18 +63,6 @@ def test_the_quickstart_notebook_runs_and_finds_the_collapse():
     assert "failure sample-collapse from step" in printed
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_the_calibration_notebook_runs_and_finds_the_defaults_between_the_errors(monkeypatch):
-    """On a small corpus that it trains itself."""
-    monkeypatch.delenv("GANDIAG_CORPUS", raising=False)
-    notebook = nbformat.read(ROOT / "notebooks" / "calibration.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells), "stored without outputs"
-    NotebookClient(notebook, timeout=400, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
-    printed = "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
-    assert "5 of 5 defaults lie where tuning runs see the fewest errors" in printed
-
-
 def test_the_code_of_the_page_on_dynamics_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     """A loop that saves two checkpoints, and each instrument on them."""
     monkeypatch.chdir(tmp_path)
