@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 8  # lost modes in a summary
+MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +136,9 @@ def _named(run: Run, step: int) -> str:
 
     names = sorted(run.names("modes/share/<class>"), key=_number)
     n = value_at(run.series("modes/samples"), step)
-    if not names or not n > 0:
-        return ""
     shares = np.array([value_at(run.series(name), step) for name in names])
+    if not len(shares) or not 0 < n < MOST_SAMPLES or not ((shares >= 0) & (shares <= 1)).all():
+        return ""
     prior = np.asarray(run.meta.get("modes", {}).get("prior", ()), dtype=float)
     prior = prior if len(prior) == len(names) else np.full(len(names), 1 / len(names))
     gone = [str(_number(names[k])) for k in np.flatnonzero(missing(np.round(shares * n), prior))]
