@@ -49,7 +49,9 @@ class SpectralCollapse:
 
     code: ClassVar[str] = "spectral-collapse"
     needs: ClassVar[tuple[str, ...]] = ("weights/generator/effective_rank|weights/discriminator/effective_rank",)
-    how_to: ClassVar[str] = "attach with gandiag.attach, which looks at the weights every 200 steps"
+    how_to: ClassVar[str] = (
+        "attach with gandiag.attach: it looks at the weights every 200 steps, less often where layers are wide"
+    )
     not_for: ClassVar[Mapping[str, str]] = {}
 
     share: float = threshold(0.7, "of the median so far: a drop of 30 %, as in the collapses that Liu et al. 2019 show")

@@ -103,7 +103,7 @@ class Callback:
     ) -> None:
         check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
         check_limits(flush_seconds=flush_seconds, max_bytes=max_bytes, max_overhead=max_overhead)
-        for heavy in ("pandas", "pyarrow.parquet", "gandiag.detectors"):
+        for heavy in ("pandas", "pyarrow.parquet", "scipy.cluster.vq", "scipy.ndimage", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
         in_force = read_policy(policy, stop_on)
         check_policy(in_force, detectors)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Network
 
 BOUND_EVERY = 50  # steps between two counts of weights at their bound
-SPECTRUM_EVERY = 200  # steps between two spectra
+SPECTRUM_EVERY = 200  # steps between two spectra, more where they take long
 MAX_SIDE = 512  # smaller side of a matrix whose spectrum is taken: 20 ms of the background thread
 MAX_ELEMENTS = 4_000_000  # of a network, that are looked at: as for the size of updates
 NEARLY = 0.999  # of the largest magnitude: a clipped weight is rounded in half precision
@@ -27,6 +27,7 @@ class WeightProbe:
 
     def __init__(self, callback: Callback, networks: Sequence[Network]) -> None:
         self._callback, self._networks = callback, networks
+        self._spectrum_every = 0  # told once parameters have their shapes
 
     @torch.no_grad()
     def record(self, step: int) -> None:
@@ -37,10 +38,20 @@ class WeightProbe:
                 if matrices := list(weight_matrices(network)):
                     row[f"{BOUND}/{network.name}"] = share_at_bound([weights for _, weights in matrices])
         if step % SPECTRUM_EVERY == 0:
-            for network in self._networks:
-                for name, weights in weight_matrices(network):
-                    if min(weights.shape) <= MAX_SIDE:
-                        row[f"{GRAM}/{network.name}/{name}"] = gram(weights)
+            named = [(f"{n.name}/{name}", weights) for n in self._networks for name, weights in weight_matrices(n)]
+            small = [(name, weights) for name, weights in named if min(weights.shape) <= MAX_SIDE]
+            self._spectrum_every = self._spectrum_every or spectrum_interval([min(w.shape) for _, w in small])
+            if step % self._spectrum_every == 0:
+                row |= {f"{GRAM}/{name}": gram(weights) for name, weights in small}
+
+
+def spectrum_interval(sides: Sequence[int]) -> int:
+    """Steps between two spectra of matrices with these smaller sides: 0.1 ms of the background thread per step.
+
+    >>> spectrum_interval([64, 128, 10]), spectrum_interval([512, 512, 512])
+    (200, 600)
+    """
+    return SPECTRUM_EVERY * max(1, round(sum(side**3 for side in sides) / MAX_SIDE**3))
 
 
 def weight_matrices(network: Network) -> Iterator[tuple[str, torch.Tensor]]:
