@@ -100,6 +100,7 @@ def test_a_run_survives_crash_resume_crash_and_rollback(tmp_path):
 def test_ctrl_c_closes_the_run_with_its_reason(tmp_path, block):
     """SIGINT within and without a with block: status crashed, KeyboardInterrupt, every step."""
     lines = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where tests run with &
         f"import gandiag, sys, time\nfolder = {str(tmp_path / 'run')!r}\n{block}\n"
         " for i in range(1, 8):\n  c.log(x=i)\n  c.step()\n"
         " print('ready', flush=True)\n time.sleep(60)\n"
