@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -108,12 +108,11 @@ def coloured(word: str) -> Text:
     return Text(word.upper(), style=f"bold {COLOURS.get(word, 'white')}")
 
 
-def results_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The demo's closing table: run, verdict, findings with onset, report; fits 80 columns."""
-    table = Table(
-        "run", "verdict", "found from step", "report", box=None, pad_edge=False, padding=(0, 1), header_style="bold"
-    )
+def results_table(rows: Sequence[dict[str, Any]]) -> Group:
+    """The demo's closing table (run, verdict, findings with onset) and the reports below; fits 80 columns."""
+    table = Table("run", "verdict", "found from step", box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for row in rows:
         findings = "\n".join(f"{f['code']} {f['onset_step']:,}" for f in row["findings"])
-        table.add_row(row["run"], coloured(row["verdict"]), findings or "none", Text(row["report"], overflow="fold"))
-    return table
+        table.add_row(row["run"], coloured(row["verdict"]), findings or "none")
+    reports = [Text(row["report"], overflow="fold") for row in rows]
+    return Group(table, "", Text("reports", style="bold"), *reports)
