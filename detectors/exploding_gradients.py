@@ -53,7 +53,7 @@ class ExplodingGradients:
     reference_steps: int = threshold(100, "a median over these; the highest one so far is the reference")
     bridge_steps: int = threshold(50, "jumps this close together are one explosion")
     lag_steps: int = threshold(5, "the reference ends this much earlier, so that a jump does not raise it")
-    warmup_steps: int = threshold(50, "of 40 healthy tuning runs on rings two rise from 0.1 to 4 within these")
+    warmup_steps: int = threshold(50, "of 90 healthy tuning runs on rings two were warned of within these")
     min_run_steps: int = threshold(60, "the warm-up and some steps")
 
     def __post_init__(self) -> None:

@@ -77,7 +77,7 @@ class Oscillation:
     failure_envelope: float = threshold(1.01, "above, it grows")
     window_steps: int = threshold(512, "two steps to a bin; longer windows see slower cycles")
     patience: float = threshold(
-        4.0, "our choice: a turn of a growing spiral may take so many times as long as the last one (Dirac-GAN: 3.3)"
+        4.0, "our choice: a turn of a growing spiral may take so many times as long as the last one (Dirac-GAN: 3)"
     )
     min_windows: int = threshold(3, "overlapping windows on end, a quarter apart")
     min_run_steps: int = threshold(768, "three windows, overlapping")

@@ -120,28 +120,23 @@ class Spiral:
     since: int
 
 
-def growing_swings(values: np.ndarray) -> Spiral | None:
-    """The last run of swings of which each is larger than the one before, None where there are fewer than five,
-    or four that grow by the same factor.
+def growing_swings_of_each(values: np.ndarray) -> list[Spiral | None]:
+    """Of each series, the last run of swings of which each is larger than the one before.
 
-    Where players leave the equilibrium far behind, losses saturate and each turn takes longer: no periodogram finds
-    a period, but the turning points of the trajectory still lie ever farther out.
+    None where there are fewer than five, or four that grow by the same factor. Where players leave the equilibrium far
+    behind, losses saturate and each turn takes longer: no periodogram finds a period, but the turning points of the
+    trajectory still lie ever farther out.
 
     Parameters
     ----------
-    values : (n,) evenly spaced, finite
+    values : (m, n) evenly spaced, finite
     """
-    return growing_swings_of_each(values[None])[0]
-
-
-def growing_swings_of_each(values: np.ndarray) -> list[Spiral | None]:
-    """As `growing_swings` for each of m series, (m, n)."""
     turns = (_turns(*each) for each in zip(values.tolist(), _reversals(values), strict=True))
     return [_spiral(series, np.array([at for at, _ in found])) for series, found in zip(values, turns, strict=True)]
 
 
 def growing_swings_so_far(values: np.ndarray, ends: Sequence[int]) -> list[Spiral | None]:
-    """As `growing_swings` of the first values of a series (n,), for several ascending numbers of them.
+    """As `growing_swings_of_each` of the first values of a series (n,), for several ascending numbers of them.
 
     What is noise is told from the first part.
     """

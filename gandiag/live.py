@@ -77,9 +77,9 @@ def _joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
 class Judge:
     """Diagnoses a growing history every `every` steps and says which findings are new.
 
-    A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, so that Python's lock, which
-    the training needs, too, is never held for longer. Parts take at most 2 % of the time, with ten seconds' worth of
-    them saved up. `stop` is the first reason to stop that the policy names, and stays.
+    A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, one at least, so that Python's
+    lock, which the training needs, too, is not wanted for longer on end. Parts take at most 2 % of the time, with ten
+    seconds' worth of them saved up. `stop` is the first reason to stop that the policy names, and stays.
     """
 
     def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from gandiag import synthetic
+from gandiag.findings import Finding
 from gandiag.judging import diagnose
-from gandiag.live import History, Judge
+from gandiag.live import PART_SECONDS, History, Judge
+from gandiag.policy import Policy
 
 
 def blocks(steps, size):
@@ -176,3 +180,37 @@ def test_before_the_first_judgement_nothing_is_decided():
     assert judge.diagnosis.verdict == "undecided"
     assert judge.judge(synthetic.healthy().until(0)) == []
     assert judge.diagnosis.verdict == "undecided"
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A detector that takes longer than a part of a diagnosis and finds one thing."""
+
+    code: str
+    needs: tuple[str, ...] = ("d/auc",)
+    how_to: str = ""
+    not_for: ClassVar[dict[str, str]] = {}
+    min_run_steps: int = 1
+
+    def score(self, run):
+        return run.series("d/auc")
+
+    def __call__(self, run):
+        time.sleep(2 * PART_SECONDS)
+        said = {"summary": "seen", "evidence": (), "mechanism": "so it is", "remedies": (), "columns": ("d/auc",)}
+        last = run.last_step
+        return [Finding(code=self.code, severity="warning", onset_step=last, last_step=last, ongoing=True, **said)]
+
+
+def test_a_diagnosis_is_made_in_parts():
+    """Slow detectors are asked one at a time; of the run as it was at the beginning; news come with the last one."""
+    judge, run = Judge([Slow(code) for code in "abc"], every=100, policy=Policy()), synthetic.healthy()
+    judge.begin(run.until(300))
+    for left in (2, 1):
+        assert judge.go_on() == []
+        assert len(judge.judgement.waiting) == left
+        assert judge.diagnosis.verdict == "undecided"
+    assert [(f.code, f.onset_step) for f in judge.go_on()] == [("a", 300), ("b", 300), ("c", 300)]
+    assert judge.judgement is None
+    assert judge.diagnosis.last_step == 300
+    assert judge.go_on() == []
