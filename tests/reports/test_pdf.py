@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from gandiag import synthetic
+from gandiag.detectors import DETECTORS
+from gandiag.judging import diagnose
+from gandiag.policy import Policy
+from gandiag.policy_files import Setting, thresholds
 from gandiag.reports.pdf import breakable, render, write_pdf
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from gandiag.run import Run, Sample
 
 Case = tuple["Run", "Diagnosis"]
+Box = tuple[float, ...]  # left, top, right, bottom
 pypdf = pytest.importorskip("pypdf")
 
 
@@ -26,6 +36,44 @@ def text_of(pdf: bytes) -> tuple[str, int]:
     """All words on one line, and the number of pages."""
     pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
     return " ".join(" ".join(page.extract_text() for page in pages).split()), len(pages)
+
+
+def misplaced(pdf: bytes, folder: Path) -> list[tuple[int, str]]:
+    """Page and text of each word that lies off its page or on another word."""
+    (folder / "report.pdf").write_bytes(pdf)
+    command = ["pdftotext", "-bbox", str(folder / "report.pdf"), "-"]
+    boxes = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    found = []
+    for number, page in enumerate(boxes.split("<page ")[1:], start=1):
+        width, height = map(float, re.findall(r'(?:width|height)="(.*?)"', page)[:2])
+        rows = re.findall(r'xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</word>', page)
+        words = [(tuple(map(float, row[:4])), row[4]) for row in rows]
+        found += [(number, word) for box, word in words if _off(box, width, height)]
+        found += [(number, f"{b} on {a}") for (under, a), (over, b) in combinations(words, 2) if _overlap(under, over)]
+    return found
+
+
+def _off(box: Box, width: float, height: float) -> bool:
+    return box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    """Whether two words share more than a point of width and half of a line: boxes hold room above the letters."""
+    across, down = (min(a[i + 2], b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
+    return across > 1 and down > 0.5 * min(a[3] - a[1], b[3] - b[1])
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler-utils are not installed")
+@pytest.mark.parametrize("long", ["thresholds", "hyperparameters"])
+def test_no_word_lies_on_another_or_off_its_page(long: str, tmp_path: Path) -> None:
+    """Tables of few rows that are taller than a page break across pages, as all else does."""
+    run, settings = synthetic.mode_collapse(at=1500), {}
+    if long == "thresholds":
+        settings = {d.code: {n: Setting(v, "a") for n, v in thresholds(d).items()} for d in DETECTORS}
+    if long == "hyperparameters":
+        words = "as long as a sentence that nobody would want to read twice "
+        run = replace(run, meta={**run.meta, "hyperparameters": {f"note {i}": words * 5 for i in range(15)}})
+    assert misplaced(render(run, diagnose(run, policy=Policy(detectors=settings))), tmp_path) == []
 
 
 def test_the_finding_can_be_searched_for_and_pages_are_numbered(failing: Case, tmp_path: Path) -> None:
