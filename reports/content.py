@@ -62,7 +62,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Table:
-    """Settings as rows of name and value; `note` counts what was left out."""
+    """Settings as rows of name and value; `note` counts what was left out, be it all."""
 
     title: str
     rows: tuple[Pair, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         not_applicable=tuple((n.code, n.reason) for n in diagnosis.not_applicable),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
         faults=tuple(_faults(run, diagnosis)),
-        provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows),
+        provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows or table.note),
     )
 
 
@@ -171,10 +172,25 @@ def _provenance(run: Run, diagnosis: Diagnosis) -> Iterator[Table]:
     yield _table("Versions while recording", run.meta.get("versions", {}))
     loose = {k: v for k, v in diagnosis.provenance.items() if not isinstance(v, Mapping)}
     for key, value in diagnosis.provenance.items():
-        if isinstance(value, Mapping):
+        if key == "thresholds" and isinstance(value, Mapping):
+            yield _thresholds(value, diagnosis.provenance.get("policy", {}).get("thresholds", {}))
+        elif isinstance(value, Mapping):
             title = "Versions while judging" if key == "versions" else key.replace("_", " ").capitalize()
             yield _table(title, {k: _joined(v) for k, v in value.items()})
     yield _table("Diagnosis", loose)
+
+
+def _thresholds(in_force: Mapping[str, Mapping[str, Any]], set_by: Mapping[str, Mapping[str, str]]) -> Table:
+    """The thresholds that somebody set, by detector; those at their defaults are counted."""
+    changed = {
+        code: {name: value for name, value in values.items() if name in set_by.get(code, {})}
+        for code, values in in_force.items()
+    }
+    table = _table("Thresholds", {code: _joined(values) for code, values in changed.items() if values})
+    rest = sum(len(values) - len(changed[code]) for code, values in in_force.items())
+    told = f"{count(rest, 'threshold')} at {'its default' if rest == 1 else 'their defaults'}; "
+    listing = f"gandiag detectors lists {'it' if rest == 1 else 'them'}."
+    return replace(table, note=f"{table.note} {told}{listing}".strip()) if rest else table
 
 
 def _quality(run: Run) -> Iterator[Table]:

@@ -10,7 +10,11 @@ import pandas as pd
 import pytest
 
 from gandiag import synthetic
+from gandiag.detectors import DETECTORS
 from gandiag.findings import Diagnosis, Finding
+from gandiag.judging import diagnose
+from gandiag.policy import Policy
+from gandiag.policy_files import Setting, thresholds
 from gandiag.reports import sections, text
 
 if TYPE_CHECKING:
@@ -126,8 +130,21 @@ def test_faults_gaps_and_settings_are_all_told(failing: tuple[Run, Diagnosis]) -
     tables = {table.title: table.rows for table in report.provenance}
     assert tables["What D was shown"] == (("per generator step, D saw", "1 real, 2 generated"),)
     assert tables["Hyperparameters"] == (("lr", "0.0002"),)
-    assert tables["Thresholds"] == (("mode-collapse", "share 0.1"),)
     assert tables["Diagnosis"] == (("gandiag", "0.1.0"),)
+
+
+def test_thresholds_that_somebody_set_are_told_and_the_others_counted() -> None:
+    """Of a real diagnosis: nothing but a sentence at the defaults, one row with a policy that sets two of them."""
+    run = synthetic.healthy(steps=300)
+    policy = Policy(detectors={"divergence": {"decades": Setting(2.5, "a"), "far": Setting(0.5, "a")}})
+    every = sum(len(thresholds(detector)) for detector in DETECTORS)
+    for judged, rows, rest in (
+        (diagnose(run, policy=Policy()), (), every),
+        (diagnose(run, policy=policy), (("divergence", "decades 2.5, far 0.5"),), every - 2),
+    ):
+        table = next(t for t in sections.build(run, judged).provenance if t.title == "Thresholds")
+        assert table.rows == rows
+        assert table.note == f"{rest} thresholds at their defaults; gandiag detectors lists them."
 
 
 def test_hundreds_of_settings_and_faults_are_capped_and_counted(healthy: tuple[Run, Diagnosis]) -> None:
