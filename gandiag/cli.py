@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gandiag import __version__
+from gandiag.ending import ending
 from gandiag.exits import EXIT_FAILING, EXIT_UNDECIDED, JSON, print_json, refuse
 from gandiag.zoo.command import demo, zoo
 
@@ -54,7 +55,7 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
     """Say what went wrong in a run, when, and what to try."""
     run, diagnosis = _judged(run_dir, policy)
     if as_json:
-        print_json(diagnosis.to_dict())
+        print_json({**_ended(run), **diagnosis.to_dict()})
     else:
         from gandiag.terminal import print_diagnosis
 
@@ -67,21 +68,26 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
     "--fail-on", type=click.Choice(["warning", "failure"]), default="failure", show_default=True,
     help="Lowest severity that fails the check.",
 )  # fmt: skip
+@click.option(
+    "--require-closed/--any-status", default=True, show_default=True,
+    help="Whether a training that crashed or was killed cannot pass.",
+)  # fmt: skip
 @POLICY
 @JSON
-def check(run_dir: str, fail_on: Severity, policy: str | None, as_json: bool) -> None:
+def check(run_dir: str, fail_on: Severity, require_closed: bool, policy: str | None, as_json: bool) -> None:
     """Judge a run for CI, by exit code.
 
     0: nothing found that fails the check. 1: failing. 2: the run or the policy cannot be read. 3: it cannot be
-    decided, for want of evidence.
+    decided, for want of evidence, or because the training crashed, was killed, or may have been.
     """
-    _, diagnosis = _judged(run_dir, policy)
-    failed = diagnosis.failed(fail_on)
-    code = EXIT_FAILING if failed else 0 if diagnosis.decided else EXIT_UNDECIDED
+    run, diagnosis = _judged(run_dir, policy)
+    broken_off = require_closed and not ending(run.meta).over_or_alive
+    passed = diagnosis.decided and not broken_off
+    code = EXIT_FAILING if diagnosis.failed(fail_on) else 0 if passed else EXIT_UNDECIDED
     if as_json:
-        print_json({"exit_code": code, **diagnosis.to_dict()})
+        print_json({"exit_code": code, **_ended(run), **diagnosis.to_dict()})
     else:
-        for line in _check_lines(diagnosis, code):
+        for line in _check_lines(run, diagnosis, code, broken_off=broken_off):
             click.echo(line)
     sys.exit(code)
 
@@ -212,13 +218,20 @@ def _judged(run_dir: str, policy: str | None) -> tuple[Run, Diagnosis]:
     return run, diagnose(run, policy=in_force)
 
 
-def _check_lines(diagnosis: Diagnosis, code: int) -> list[str]:
+def _ended(run: Run) -> dict[str, str | None]:
+    status, reason, _ = ending(run.meta)
+    return {"status": status, "reason": reason}
+
+
+def _check_lines(run: Run, diagnosis: Diagnosis, code: int, *, broken_off: bool) -> list[str]:
     verdicts = {0: "passed", EXIT_FAILING: "failed", EXIT_UNDECIDED: "could not decide"}
-    lines = [f"gandiag check {verdicts[code]}: {diagnosis.verdict}, {diagnosis.last_step:,} steps"]
+    lines = [f"gandiag check {verdicts[code]}: {diagnosis.verdict}, {diagnosis.last_step:,} steps, {ending(run.meta)}"]
     for finding in diagnosis.findings:
         when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
         lines.append(f"  {finding.severity} {finding.code}: {finding.summary}{when}")
-    if code == EXIT_UNDECIDED:
+    if code == EXIT_UNDECIDED and broken_off:
+        lines.append("  a training that did not come to its end cannot pass (--any-status goes by the findings alone)")
+    if code == EXIT_UNDECIDED and not diagnosis.decided:
         lines += [f"  not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed]
         lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
         lines += [f"  missing: {sentence}" for sentence in diagnosis.missing]

@@ -14,6 +14,7 @@ Verdict = Literal["healthy", "suspect", "failing", "undecided"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "failure")  # ascending
 SCHEMA = "gandiag-diagnosis/2"
+OF_COMMANDS = ("exit_code", "status", "reason")  # what their JSON has beside the diagnosis
 SEVERAL = "several, undecided"
 """The root of a story that has more than one beginning."""
 
@@ -157,11 +158,11 @@ class Diagnosis:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Diagnosis:
-        """The inverse of `to_dict`.
+        """The inverse of `to_dict`; what the commands add to it with --json is left out.
 
         Raises ValueError when `data` is no diagnosis, or one that another version of gandiag wrote.
         """
-        content = dict(data)
+        content = {key: value for key, value in data.items() if key not in OF_COMMANDS}
         schema = content.pop("schema", None)
         if schema != SCHEMA:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 import uuid
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.ending import this_process
 from gandiag.findings import json_ready
 from gandiag.folder import SCHEMA, Folder, RunError, events_name, meta_name
 from gandiag.missing import fewer_gaps
@@ -95,7 +95,8 @@ class Recorder:
             "created": _now(),
             "world_size": world_size,
         }
-        return meta | {"status": "running", "reason": None, "segments": [*meta["segments"], segment]}
+        going = {"status": "running", "reason": None, **this_process()}
+        return meta | going | {"segments": [*meta["segments"], segment]}
 
     def _next_step(self, meta: Mapping[str, Any], resume: bool) -> int:
         """The step after all that any rank recorded; every rank finds the same."""
@@ -216,9 +217,6 @@ def _new_meta() -> dict[str, Any]:
         "schema": SCHEMA,
         "id": uuid.uuid4().hex[:12],
         "created": _now(),
-        "status": "running",
-        "reason": None,
-        "pid": os.getpid(),
         "versions": versions,
         "hyperparameters": {},
         "roles": {},

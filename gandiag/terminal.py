@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gandiag.ending import ending
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,9 +39,7 @@ def wide_console() -> Console:
 def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in order of onset, what led to what, and what was not assessed."""
     console = Console()
-    status = {"running": "still running, or killed", "crashed": f"crashed: {run.meta.get('reason')}"}
-    note = status.get(str(run.meta.get("status")), "closed")
-    console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {note}"))
+    console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
     for finding in diagnosis.findings:
         _print_finding(console, finding)
     if diagnosis.story.line:

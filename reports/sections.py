@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gandiag.ending import ending
 from gandiag.evaluations import last_evaluation
 
 from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table
@@ -87,10 +88,7 @@ def _sentence(diagnosis: Diagnosis) -> str:
 
 
 def _facts(run: Run) -> Iterator[Pair]:
-    status, reason = str(run.meta.get("status", "unknown")), run.meta.get("reason")
-    if status == "running":
-        status = "running: no close was recorded, so the process may still be training or was killed"
-    yield "Status", f"{status}: {reason}" if reason else status
+    yield "Status", str(ending(run.meta))
     rows = len(run.scalars)
     yield "Recorded", f"{count(rows, 'step')}, {count(run.scalars.shape[1], 'signal')}"
     if rows:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from click.testing import CliRunner
 from gandiag import synthetic
 from gandiag.cli import main
 from gandiag.detectors import DETECTORS
+from gandiag.ending import this_process
+from gandiag.findings import Diagnosis
 from gandiag.recorder import Recorder
 
 HEAVY = ("torch", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "plotly", "typst", "rich")
@@ -84,6 +88,75 @@ def test_check_exits_by_the_verdict(collapsed, healthy, tmp_path):
     short = gandiag("check", store(synthetic.healthy(steps=5), tmp_path / "short"))
     assert short.exit_code == 3
     assert "not assessed vanishing-gradients: the run has 5 steps, this takes 200" in short.output
+
+
+def ended(folder, **meta):
+    """A recorded run with this in its run.json."""
+    path = Path(folder) / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | meta))
+    return str(folder)
+
+
+def gone_process():
+    """What a run.json says of a process of this machine that was killed."""
+    code = (
+        "import json; from gandiag.ending import this_process; print(json.dumps(this_process()), flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        told = json.loads(process.stdout.readline())
+        process.kill()
+    return told
+
+
+CRASHED = {"status": "crashed", "reason": "RuntimeError: CUDA out of memory"}
+
+
+def test_a_training_that_broke_off_does_not_pass(tmp_path):
+    """Crashed or killed, or nobody can tell: that is said, exit 3; --any-status goes by the findings alone."""
+    folder = store(synthetic.healthy(), tmp_path / "run")
+    gone = gone_process()
+    killed = f"process {gone['pid']} ended without closing the run"
+    for meta, status, reason in (
+        (CRASHED, "crashed", CRASHED["reason"]),
+        ({"status": "running", **gone}, "killed", killed),
+        ({"status": "running", **this_process(), "pid_started": "1"}, "killed", "ended without closing the run"),
+        ({"status": "running", **gone, "host": "elsewhere"}, "running", "may still be training or was killed"),
+        ({"status": "running", **gone, "pid_namespace": "pid:[1]"}, "running", "may still be training or was killed"),
+    ):
+        ended(folder, **meta)
+        result = gandiag("check", folder)
+        assert result.exit_code == 3
+        headline, sentence = result.output.splitlines()
+        assert headline.startswith(f"gandiag check could not decide: healthy, 3,000 steps, {status}: ")
+        assert headline.endswith(reason)
+        assert "--any-status" in sentence
+        assert gandiag("check", folder, "--any-status").exit_code == 0
+        for command in ("check", "diagnose"):
+            told = json.loads(gandiag(command, folder, "--json").output)
+            assert told["status"] == status
+            assert told["reason"].endswith(reason)
+            assert Diagnosis.from_dict(told).verdict == "healthy"
+        assert f"{status}: " in gandiag("diagnose", folder).output.splitlines()[0]
+
+
+def test_a_crashed_run_that_was_failing_fails(tmp_path):
+    """What was found says more than how it ended."""
+    folder = store(synthetic.mode_collapse(at=1500), tmp_path / "run")
+    result = gandiag("check", ended(folder, **CRASHED))
+    assert result.exit_code == 1
+    assert "crashed: RuntimeError: CUDA out of memory" in result.output.splitlines()[0]
+
+
+def test_a_living_training_is_judged_as_far_as_it_came(tmp_path):
+    """Also one that was continued by another process than began it; its status is said."""
+    folder = store(synthetic.healthy(), tmp_path / "run")
+    ended(folder, **gone_process())
+    recorder = Recorder(folder, resume=True)
+    result = gandiag("check", folder)
+    assert result.exit_code == 0
+    assert result.output.strip().endswith(f"healthy, 3,000 steps, running: process {os.getpid()} is alive")
+    recorder.close()
+    assert gandiag("check", folder).output.strip().endswith("3,000 steps, closed")
 
 
 def test_check_can_fail_on_warnings(tmp_path):

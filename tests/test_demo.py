@@ -100,7 +100,8 @@ def test_a_killed_demo_leaves_a_run_that_can_be_judged(tmp_path):
         process.wait()
     run_dir = str(tmp_path / "healthy")
     diagnosed = CliRunner().invoke(main, ["diagnose", run_dir], catch_exceptions=False)
-    assert "still running, or killed" in diagnosed.output
+    ended = f"killed: process {process.pid} ended without closing the run"
+    assert ended in " ".join(diagnosed.output.split())
     assert CliRunner().invoke(main, ["report", run_dir], catch_exceptions=False).exit_code == 0
     assert Run.open(run_dir).meta["status"] == "running"
 
