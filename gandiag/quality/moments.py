@@ -83,12 +83,11 @@ class Moments:
         self.device = torch.device(device)
         self.n = 0
         self._waiting = 0  # rows that are not yet in the sums
-        self._rows = torch.empty(ROWS, dimensions, dtype=torch.float64, device=device)
-        self._shift = torch.zeros(dimensions, dtype=torch.float64, device=device)
-        self._sum = torch.zeros_like(self._shift)  # of the shifted samples
-        self._outer = torch.zeros(
-            dimensions, dimensions, dtype=torch.float64, device=device
-        )  # upper triangle of theirs
+        with torch.inference_mode(mode=False):  # sums made within it could not be updated outside
+            self._rows = torch.empty(ROWS, dimensions, dtype=torch.float64, device=device)
+            self._shift = torch.zeros(dimensions, dtype=torch.float64, device=device)
+            self._sum = torch.zeros_like(self._shift)  # of the shifted samples
+            self._outer = torch.zeros((dimensions, dimensions), dtype=torch.float64, device=device)  # upper triangle
 
     def update(self, features: Tensor) -> None:
         """Take in a batch (B, D) of any floating dtype; B may be 0.

@@ -17,6 +17,8 @@ from sklearn.datasets import load_digits
 
 from gandiag.cli import main
 from gandiag.quality import evaluate
+from gandiag.quality.checkpoints import GeneratorSource
+from gandiag.quality.metrics import GENERATOR, HELD_OUT, METRICS, Metric
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,26 @@ def run(*arguments: Any) -> Result:
 def values(result: Result) -> dict[str, float]:
     assert result.exit_code == 0, result.output
     return {m["name"]: m["value"] for m in json.loads(result.stdout)["measurements"]}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("n", [160, 161, 37])
+def test_every_metric_serves_alone(metric: Metric, n: int) -> None:
+    """At ten whole batches, from which an interval is made, and at numbers that leave a part of one."""
+    shape = (1, 28, 28) if metric.images or metric.classifies else (3,)
+    fake, real, unseen = torch.rand(3, 161, *shape, generator=torch.Generator().manual_seed(0))
+    made = GeneratorSource(torch.nn.Linear(3, 3), lambda k: torch.randn(k, 3), n, torch.device("cpu"))
+    found = evaluate(
+        made if GENERATOR in metric.needs else fake[:n],
+        real,
+        held_out=unseen if HELD_OUT in metric.needs else None,
+        extractor="mnist" if len(shape) == 3 else "identity",
+        metrics=metric.name,
+        batch_size=16,
+    )
+    assert found is not None
+    assert {m.name for m in found.measurements} == set(metric.makes or (metric.own or metric.name,))
+    assert all(np.isfinite(m.value) for m in found.measurements)
 
 
 def test_points_on_disk(points: tuple[Path, Path]) -> None:

@@ -104,6 +104,16 @@ def test_memory_does_not_grow_with_the_number_of_samples() -> None:
     assert len(pickle.dumps(many)) == pytest.approx(len(pickle.dumps(few)), abs=64)
 
 
+def test_sums_made_in_inference_mode_are_updated_outside() -> None:
+    """Whoever collects features without gradients hands the sums on; both sides may add and take away."""
+    first, second = normal(300, 3), normal(40, 3)
+    with torch.inference_mode():
+        moments, part = moments_of(first.clone()), moments_of(second.clone())
+    moments.merge(part)
+    moments.update(second)
+    same(moments.without(part).statistics(), moments_of(first, second).statistics())
+
+
 def test_batches_keep_their_values_and_no_graph() -> None:
     """Input is not modified, and features with a gradient are taken without it."""
     samples = normal(400, 3).requires_grad_()
