@@ -149,7 +149,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images, classifier = handwriting(100)[0], mnist_classifier((0, 1))
     whole = classifier.features(images)
     monkeypatch.setattr(mnist, "CHUNK", 7)
-    assert torch.allclose(classifier.features(images), whole, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(classifier.features(images), whole, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8), (5, 3, 28, 28), (28, 28), (784,), (), (5, 28, 28, 1), (2, 32, 28)])

@@ -77,7 +77,7 @@ def test_folding_drifts_no_more_than_rounding(weights: Path, original: nn.Module
     exact.feature_extractor_internal_dtype = torch.float64  # torch-fidelity's option of that name leaves float32
     reference = exact(batch)[0]
     drift, theirs = apart(ours, reference), apart(original(batch)[0], reference)
-    assert drift < max(2 * theirs, 2e-6)
+    assert drift < max(2 * theirs, 1e-5)
 
 
 @pytest.mark.parametrize("layer", ["64", "192", "768", "logits"])
@@ -221,7 +221,7 @@ def test_vgg16_equals_torch_fidelity(layer: str, tmp_path: Path, monkeypatch: py
     torch.save(SmallVGG().state_dict(), file)
     theirs = FeatureExtractorVGG16("vgg16", [layer], feature_extractor_weights_path=str(file))
     ours = extractor(f"vgg16/{layer}", weights=file)
-    assert torch.equal(ours(images()).features, theirs(images())[0])
+    assert apart(ours(images()).features, theirs(images())[0]) < 1e-5
     assert (ours.name, ours.resize) == (f"vgg16/{layer}", "tf1-bilinear 224x224")
     assert ours(images()).logits is None
 
@@ -252,7 +252,7 @@ def test_clip_equals_torch_fidelity(tmp_path: Path) -> None:
         torch.jit.script(_holder(state)).save(str(file))
         theirs = FeatureExtractorCLIP("clip-vit-b-32", ["clip"], feature_extractor_weights_path=str(file))
     ours = extractor("clip-vit-b-32", weights=file)
-    assert torch.equal(ours(images()).features, theirs(images())[0])
+    assert apart(ours(images()).features, theirs(images())[0]) < 1e-5
     assert (ours.name, ours.dimensions, ours.resize) == ("clip-vit-b-32", 16, "tf1-bilinear 32x32")
 
 
@@ -315,6 +315,6 @@ def test_extractors_that_others_registered_are_found(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setitem(registry.FEATURE_EXTRACTORS_REGISTRY, "mean", Mean)
     ours = extractor("mean")
-    assert torch.equal(ours(images()).features, images().float().mean(dim=(2, 3)))
+    assert apart(ours(images()).features, images().float().mean(dim=(2, 3))) < 1e-5
     assert (ours.name, ours.dimensions, ours.resize) == ("mean", 3, "by the extractor")
     assert isinstance(ours, fidelity.FidelityExtractor)

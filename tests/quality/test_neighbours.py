@@ -127,7 +127,7 @@ def test_equals_the_package_prdc(seed: int, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("k", [3, 5])
 def test_precision_and_recall_equal_torch_fidelity(k: int) -> None:
     """To 1e-6, generated first as there."""
-    generated, reference = _normal(350, 128, 1, 1.05).float(), _normal(300, 128, 2).float()
+    generated, reference = _normal(350, 128, 1, 1.05), _normal(300, 128, 2)
     found = precision_recall(generated, reference, k)
     assert (found.precision, found.recall) == pytest.approx(
         calculate_precision_recall_full(generated, reference, k), abs=1e-6
