@@ -31,7 +31,7 @@ class Given:
             "d_real": lambda outputs: self._outputs("real", outputs),
             "d_fake": lambda outputs: self._outputs("fake", outputs),
             "generated": self._generated,
-            "real": lambda batch: self._points("real", batch),
+            "real": self._real,
             "grad_norms": self._gradients,
         }
 
@@ -50,6 +50,12 @@ class Given:
 
     def _points(self, kind: str, batch: Any) -> None:
         self._callback.row[f"points/{kind}"] = self._projection(batch)
+
+    def _real(self, batch: Any) -> None:
+        self._points("real", batch)
+        if self._callback.wants_range:
+            self._callback.row["range/real"] = value_range(_leading(batch, None))
+            self._callback.wants_range = False
 
     def _generated(self, batch: Any) -> None:
         self._points("fake", batch)
@@ -129,6 +135,21 @@ def verdicts(outputs: Any) -> Any:
     elif not kept.is_floating_point():
         kept = kept.float()
     return kept.reshape(len(kept), -1).mean(1)
+
+
+def value_range(batch: Any) -> Any:
+    """Smallest and largest value of a batch (B, ...) and the share of its values equal in all samples, (3,) float32.
+
+    >>> value_range(np.array([[0.0, 2.0], [0.0, 1.0]])).tolist()
+    [0.0, 2.0, 0.5]
+    """
+    if is_tensor(batch):
+        from gandiag.probes import batches
+
+        return batches.value_range(batch)
+    values = np.asarray(batch, dtype=np.float32).reshape(len(batch), -1)
+    low, high = values.min(axis=0), values.max(axis=0)
+    return np.array([low.min(), high.max(), (low == high).mean()], dtype=np.float32)
 
 
 def _leading(values: Any, count: int | None) -> Any:

@@ -130,6 +130,7 @@ class Callback:
         self._closers: list[Callable[[], None]] = []
         self._modes_samples = tracker.n if tracker is not None else 0
         self._modes_stride = 1 if tracker is not None else 0
+        self.wants_range = tracker is not None and tracker.waits  # until a real batch has shown it
         meta: dict[str, Any] = {"hyperparameters": recorder.meta["hyperparameters"] | dict(hyperparameters or {})}
         if loss_family:
             meta["loss_family"] = {"name": loss_family, "source": "given"}
@@ -400,7 +401,7 @@ def _tracker(modes: Any) -> Any:
         return None
     from gandiag.modes.tracker import ModeTracker, resolve
 
-    return ModeTracker(resolve(modes))
+    return ModeTracker(resolve(modes), range_known=not isinstance(modes, str))
 
 
 def _one_line(error: BaseException) -> str:

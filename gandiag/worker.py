@@ -15,7 +15,7 @@ from gandiag.evaluations import KIND as EVALUATION
 from gandiag.evaluations import last_evaluation
 from gandiag.families import infer_family
 from gandiag.live import History, Judge
-from gandiag.probes.notices import AMBIGUOUS, PATIENCE
+from gandiag.probes.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
 from gandiag.reductions import reduce_block
 from gandiag.snapshots import encode
 from gandiag.tasks import Tasks
@@ -207,6 +207,8 @@ class Worker:
     def _track_modes(
         self, tracker: ModeTracker, steps: np.ndarray, arrays: list[Any], columns: dict[str, np.ndarray]
     ) -> None:
+        if tracker.waits and not self._tell_range(tracker, columns):
+            return
         batches = {row: raw["modes"][i] for rows, raw in arrays if "modes" in raw for i, row in enumerate(rows)}
         for row, step in enumerate(steps):
             if row in batches:
@@ -216,6 +218,17 @@ class Worker:
                 for name, value in signals.items():
                     columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
                 self.recorder.array("modes/histogram", int(step), histogram)
+
+    def _tell_range(self, tracker: ModeTracker, columns: dict[str, np.ndarray]) -> bool:
+        """Whether the real batches have shown by now which range images are to be read in."""
+        ends = [columns.get(f"range/real/{end}", np.array([])) for end in ("min", "max")]
+        seen = [values[np.isfinite(values)] for values in ends]
+        if not all(len(values) for values in seen):
+            if self._step >= self.recorder.segment["start_step"] + MODES_EVERY:
+                self.faults.add("mode coverage", UNKNOWN_RANGE, self._step)
+            return False
+        tracker.tell_range(float(seen[0].min()), float(seen[1].max()))
+        return True
 
     def _track_bins(self, steps: np.ndarray, arrays: list[Any], columns: dict[str, np.ndarray]) -> None:
         columns |= track(self._bins, steps, arrays)

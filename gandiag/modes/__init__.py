@@ -8,7 +8,7 @@ batches of a training. Needs numpy and scipy alone, and torch for MNIST.
 
 from __future__ import annotations
 
-from gandiag.modes.classifier import Classifier, Labeller, measure_confusion
+from gandiag.modes.classifier import Classifier, ImageLabeller, Labeller, measure_confusion
 from gandiag.modes.conditional import ConditionalCoverage, Conditioned, conditional_coverage
 from gandiag.modes.coverage import ModeCoverage, coverage_of_labels, expected_high_quality, mode_coverage
 from gandiag.modes.digits import DigitsClassifier, digits_card, digits_classifier
@@ -27,6 +27,7 @@ __all__ = [
     "ConditionalCoverage",
     "Conditioned",
     "DigitsClassifier",
+    "ImageLabeller",
     "Labeller",
     "Mixture",
     "MnistClassifier",

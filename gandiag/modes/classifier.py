@@ -41,6 +41,14 @@ class Labeller(Protocol):
         """Mode indices (B,) int64 of samples (B, ...), -1 for a sample of no mode."""
 
 
+@runtime_checkable
+class ImageLabeller(Labeller, Protocol):
+    """A labeller of images that must be told which range their values lie in."""
+
+    def reading(self, value_range: tuple[float, float]) -> Labeller:
+        """The same for images whose values lie in another range."""
+
+
 @dataclass(frozen=True, eq=False)
 class Classifier:
     """A `Labeller` made of a function or a torch module of your own.

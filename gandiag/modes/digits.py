@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,10 @@ class DigitsClassifier:
         low, high = self.value_range
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ValueError(f"value_range must be two finite rising values, found {self.value_range}")
+
+    def reading(self, value_range: tuple[float, float]) -> DigitsClassifier:
+        """The same for images whose values lie in another range."""
+        return replace(self, value_range=value_range)
 
     def probabilities(self, images: ArrayLike) -> Floats:
         """Class probabilities (n, 10) float64 of images (n, 8, 8), (n, 1, 8, 8) or (n, 64).

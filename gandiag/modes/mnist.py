@@ -83,6 +83,10 @@ class MnistClassifier:
         self.prior, self.value_range, self.device = prior, value_range, torch.device(device)
         self._weights = {self.device: _moved(weights, self.device)}
 
+    def reading(self, value_range: tuple[float, float]) -> MnistClassifier:
+        """The same for images whose values lie in another range."""
+        return MnistClassifier(self._weights[self.device], self.prior, value_range, self.device)
+
     def features(self, images: Images) -> torch.Tensor:
         """Activations (n, 128) float32 before the last layer, >= 0; NaN for an image with a NaN or infinity.
 

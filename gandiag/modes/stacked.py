@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -53,6 +53,10 @@ class StackedMnist:
     def __post_init__(self) -> None:
         if not 0 <= self.confidence < 1:
             raise ValueError(f"confidence must lie in [0, 1), found {self.confidence}")
+
+    def reading(self, value_range: tuple[float, float]) -> StackedMnist:
+        """The same for images whose values lie in another range."""
+        return replace(self, classifier=self.classifier.reading(value_range))
 
     def label(self, samples: Any, /) -> Labels:
         """Labels (n,) int64 in [0, 1000), -1 for a triple that is not recognised. Raises as `read` does."""

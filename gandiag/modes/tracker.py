@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.modes.classifier import Labeller
+from gandiag.modes.classifier import ImageLabeller, Labeller
 from gandiag.modes.coverage import ModeCoverage, coverage_of_labels
 from gandiag.modes.digits import digits_classifier
 from gandiag.modes.mixtures import PRESETS, Mixture, preset
 from gandiag.modes.mnist import mnist_classifier
 from gandiag.modes.stacked import stacked_mnist
 from gandiag.modes.statistics import effective, total_variation
+from gandiag.value_range import decided_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +42,9 @@ def resolve(modes: object) -> Labeller:
     Parameters
     ----------
     modes
-        The name of a preset mixture, "digits" (8×8 images in [-1, 1]), "mnist" (28×28), "stacked_mnist" (three
-        channels of 28×28), a `Mixture`, a `Classifier` or any other `Labeller`.
+        The name of a preset mixture, "digits" (8×8 images), "mnist" (28×28), "stacked_mnist" (three channels of
+        28×28), a `Mixture`, a `Classifier` or any other `Labeller`. By name, images are read in [-1, 1] until
+        their range is known: `reading` gives the same for another one.
 
     Raises
     ------
@@ -74,6 +76,13 @@ class ModeTracker:
     n
         Samples behind each evaluation, at least 1; the labeller's own number by default. A batch larger than
         that counts with its last n samples.
+    range_known
+        False where a labeller of images is still to be told their range, by `tell_range`.
+
+    Attributes
+    ----------
+    waits
+        Whether no sample can be labelled before `tell_range`.
 
     Raises
     ------
@@ -89,14 +98,26 @@ class ModeTracker:
     (8.0, 200.0, (8,))
     """
 
-    def __init__(self, labeller: Labeller, n: int | None = None) -> None:
+    def __init__(self, labeller: Labeller, n: int | None = None, *, range_known: bool = True) -> None:
         self.labeller = labeller
+        self.waits = isinstance(labeller, ImageLabeller) and not range_known
         self.n = labeller.n if n is None else n
         if self.n < 1:
             raise ValueError(f"n must be at least 1, found {self.n}")
         self._batches: deque[tuple[int, Labels]] = deque()  # oldest first, (m, 2) labels as of `_both`, n in all
         self._held = 0
         self._recent: deque[NDArray[np.float64]] = deque(maxlen=RECENT)  # shares of the nearest modes
+
+    def tell_range(self, lowest: float, highest: float) -> None:
+        """Have images read in the range that the lowest and the highest value of real ones show.
+
+        Raises ValueError when these do not show it, see `gandiag.value_range.decided_range`.
+        """
+        if isinstance(self.labeller, ImageLabeller):
+            name = _CLASSIFIERS[self.labeller.name].__name__ if self.labeller.name in _CLASSIFIERS else "..."
+            asked = f"modes=gandiag.modes.{name}(value_range=(low, high))"
+            self.labeller = self.labeller.reading(decided_range(lowest, highest, asked))
+        self.waits = False
 
     def update(self, step: int, samples: ArrayLike) -> None:
         """Label a generated batch (B, ...) of a step and forget what lies more than n samples back.

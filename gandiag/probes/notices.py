@@ -33,6 +33,10 @@ NEVER_CALLED = (
     "these: generator={{'name': part, ...}}; else pass D's outputs: "
     "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
+UNKNOWN_RANGE = (
+    "D was shown no real batch that tells which range the images lie in, so modes are not counted; pass it with the "
+    "classifier, such as modes=gandiag.modes.digits_classifier(value_range=(0, 1))"
+)
 NO_UPDATE = (
     "no optimizer step on the generator's parameters was seen; without torch optimizers call callback.step() after "
     "each generator update"

@@ -83,6 +83,7 @@ class Reading:
     keep: frozenset[str] = frozenset()
     together: bool = True  # the processes of torch.distributed share the work, and all of them are here
     labeller: Labeller | None = None  # tells modes apart
+    label_bytes: Preprocessing | None = None  # makes bytes of samples for it where the extractor takes vectors
     tell: Callable[[int], None] = lambda _: None  # called with the number of samples of each batch
 
 
@@ -165,8 +166,11 @@ class _Pass:
 
     def _seen(self, batch: torch.Tensor) -> torch.Tensor | None:
         """The mode of each sample, by the labeller."""
-        labeller = self._reading.labeller
-        return None if labeller is None else torch.as_tensor(labeller.label(batch.cpu().numpy())).to(batch.device)
+        labeller, label_bytes = self._reading.labeller, self._reading.label_bytes
+        if labeller is None:
+            return None
+        samples = batch if label_bytes is None else label_bytes.of_values(batch)
+        return torch.as_tensor(labeller.label(samples.cpu().numpy())).to(batch.device)
 
     def _part(self, features: torch.Tensor) -> Moments:
         """The moments to which this batch belongs."""

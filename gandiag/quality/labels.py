@@ -11,12 +11,12 @@ from gandiag.modes import (
     ClassHistogram,
     ConditionalCoverage,
     Conditioned,
+    ImageLabeller,
     Mixture,
     ModeCoverage,
     class_histogram,
     conditional_coverage,
     coverage_of_labels,
-    digits_classifier,
     resolve,
 )
 
@@ -76,9 +76,13 @@ class Modes:
         return found
 
 
-def labeller_of(modes: object) -> Labeller:
-    """The labeller that a `modes` argument stands for, made to read images as bytes; raises as `resolve` does."""
-    return digits_classifier(BYTES) if modes == "digits" else resolve(modes)
+def labeller_of(modes: object, *, in_bytes: bool) -> Labeller:
+    """The labeller that a `modes` argument stands for; with `in_bytes` it reads images as bytes where it reads images.
+
+    Raises as `resolve` does.
+    """
+    found = resolve(modes)
+    return found.reading(BYTES) if in_bytes and isinstance(found, ImageLabeller) else found
 
 
 def modes_of(generated: Collected, real: Collected | None, labeller: Labeller) -> Modes:

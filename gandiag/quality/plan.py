@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.modes import ImageLabeller
 from gandiag.quality import distributed, reference
 from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
 from gandiag.quality.extractors import extractor as make_extractor
@@ -41,6 +42,7 @@ class Plan:
     value_range: tuple[float, float] | None = None
     reference_range: tuple[float, float] | None = None
     labeller: Labeller | None = None
+    labels_bytes: bool = False  # the labeller reads bytes, and the extractor takes samples as they are
     together: bool = True  # the processes of torch.distributed share the work
     lenient: bool = False  # a metric that cannot be computed is left out with a note
 
@@ -48,7 +50,10 @@ class Plan:
         """What makes bytes of images; None where the extractor takes vectors."""
         if self.extractor.takes == "vectors":
             return None
-        return Preprocessing(self.reference_range if real else self.value_range, self.extractor.channels)
+        return Preprocessing(self._range(real=real), self.extractor.channels)
+
+    def _range(self, *, real: bool) -> tuple[float, float] | None:
+        return self.reference_range if real else self.value_range
 
     @property
     def keep(self) -> frozenset[str]:
@@ -91,30 +96,28 @@ class Plan:
         total = min(n or len(source), len(source))
         if n is not None and n > len(source):
             raise ValueError(f"{source.name}: holds {len(source):,} samples, fewer than the {n:,} asked for")
+        label_bytes = Preprocessing(self._range(real=real)) if self.labels_bytes else None
         reading = Reading(
             extractor=self.extractor,
             device=self.device,
             batch_size=self.batch_size,
             together=self.together,
             labeller=self.labeller,
+            label_bytes=self._agreed(source, label_bytes, flat=True),
             keep=self.keep - {GROUPS} if real else self.keep,
             tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
         )
         with torch.inference_mode():
-            return collect(source, total, reading, self._agreed_preprocessing(source, real=real))
+            return collect(source, total, reading, self._agreed(source, self.preprocessing(real=real)))
 
-    def _agreed_preprocessing(self, source: Source, *, real: bool) -> Preprocessing | None:
-        """As `preprocessing`; processes that work together all take the range that the first samples decide."""
-        preprocessing = self.preprocessing(real=real)
-        if (
-            preprocessing is None
-            or preprocessing.value_range is not None
-            or not (self.together and distributed.active())
-        ):
-            return preprocessing
+    def _agreed(self, source: Source, found: Preprocessing | None, *, flat: bool = False) -> Preprocessing | None:
+        """As it is; processes that work together all take the range that the first samples decide."""
+        if found is None or found.value_range is not None or not (self.together and distributed.active()):
+            return found
+        channels = found.channels
         if distributed.rank() == 0:
-            preprocessing(next(source.batches(self.batch_size)))
-        return Preprocessing(distributed.of_the_first(preprocessing.value_range), self.extractor.channels)
+            (found.of_values if flat else found)(next(source.batches(self.batch_size)))
+        return Preprocessing(distributed.of_the_first(found.value_range), channels)
 
 
 class Reference:
@@ -196,6 +199,8 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
     `lenient` whether a metric that cannot be computed is left out; it is where the metrics are not named.
     """
     made = make_extractor(extractor, weights=extractor_weights, checksum=checksum, device=str(device), compile=compiled)
+    in_bytes = made.takes == "images" or isinstance(modes, str)  # of a labeller as it is, the user chose the range
+    labeller = None if modes is None else labeller_of(modes, in_bytes=in_bytes)
     return Plan(
         extractor=made,
         metrics=chosen(metrics, made, given),
@@ -206,7 +211,8 @@ def planned(  # noqa: PLR0913 - all but the first have defaults
         seed=seed,
         value_range=value_range,
         reference_range=reference_range,
-        labeller=None if modes is None else labeller_of(modes),
+        labeller=labeller,
+        labels_bytes=in_bytes and made.takes == "vectors" and isinstance(labeller, ImageLabeller),
         together=together,
     )
 

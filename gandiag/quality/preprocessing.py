@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-TOLERANCE = 0.025  # of the range's width: overshoot of resampling and of rounding, ±1.05 for [-1, 1]
-DARK = 64.0  # a maximum below it does not tell [0, 255] from standardised values
+from gandiag.value_range import TOLERANCE, decided_range
+
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGBA
 CHANNELS_LAST = (1, 3, 4)
 
@@ -75,6 +75,10 @@ class Preprocessing:
         self._counts["images"] += len(pixels)
         return pixels
 
+    def of_values(self, values: torch.Tensor) -> torch.Tensor:
+        """Prepare a batch (B, ...) whatever its shape, which stays; the range alone matters. Raises as a call does."""
+        return self(values.reshape(len(values), 1, -1)).reshape(values.shape)
+
     def describe(self) -> dict[str, Any]:
         """What was found in the batches so far and what was done to them, JSON-ready.
 
@@ -131,7 +135,7 @@ class Preprocessing:
             raise ValueError(f"{of} of batch {self._batch} hold NaN or infinity, {first} (from 0)")
         lowest, highest = (float(v) for v in torch.aminmax(values))
         if self.value_range is None:
-            self.value_range, self._decided = _decide(lowest, highest), "from the first batch of floats"
+            self.value_range, self._decided = decided_range(lowest, highest), "from the first batch of floats"
         low, high = self.value_range
         slack = TOLERANCE * (high - low)
         if lowest < low - slack or highest > high + slack:
@@ -160,24 +164,6 @@ class Preprocessing:
             pixels = pixels[:, :1]
             self._counts["grey_rgb_reduced"] += len(pixels)
         return pixels.contiguous()
-
-
-def _decide(lowest: float, highest: float) -> tuple[float, float]:
-    """The range of floats between the lowest and the highest value, if there is no doubt."""
-    doubt = (
-        f"the range of the images' values is unclear from the first batch, which lies in [{lowest:.4g}, {highest:.4g}]"
-    )
-    asked = "pass value_range=(low, high), for example (-1, 1), (0, 1) or (0, 255)"
-    overshoots = -0.1 < lowest < -0.01 and highest > 0.9  # resampled [0, 1], or bright images of [-1, 1]
-    if lowest == highest or overshoots:
-        raise ValueError(f"{doubt}; {asked}")
-    if lowest >= -0.01 and highest <= 1 + TOLERANCE:
-        return 0.0, 1.0
-    if max(-lowest, highest) <= 1 + 2 * TOLERANCE:
-        return -1.0, 1.0
-    if lowest >= -255 * TOLERANCE and DARK < highest <= 255 * (1 + TOLERANCE):
-        return 0.0, 255.0
-    raise ValueError(f"{doubt}: neither [-1, 1] nor [0, 1] nor [0, 255] (standardised images?); {asked}")
 
 
 def _whole(planes: torch.Tensor) -> torch.Tensor:

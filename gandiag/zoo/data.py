@@ -177,7 +177,7 @@ def digits() -> Data:
     table = load_digits()
     images = torch.tensor(table.images / 8 - 1, dtype=torch.float32).unsqueeze(1)
     labels = torch.from_numpy(table.target.astype(np.int64))
-    return Data("digits", images[:1500], labels[:1500], digits_classifier(), "digits", images[1500:])
+    return Data("digits", images[:1500], labels[:1500], digits_classifier(), digits_classifier(), images[1500:])
 
 
 def mnist_folder() -> Path:
@@ -209,7 +209,7 @@ def mnist() -> Data:
 
     images, labels = load(mnist_folder()).train
     samples = torch.from_numpy(images.astype(np.float32)).unsqueeze(1) / 127.5 - 1
-    return Data("mnist", samples, torch.from_numpy(labels.astype(np.int64)), mnist_classifier(), "mnist")
+    return Data("mnist", samples, torch.from_numpy(labels.astype(np.int64)), mnist_classifier(), mnist_classifier())
 
 
 @cache
@@ -224,7 +224,7 @@ def stacked_mnist() -> Data:
     rows = np.random.default_rng(0).integers(len(single.samples), size=(20_000, 3))
     labels = single.labels[torch.from_numpy(rows)] @ torch.tensor([100, 10, 1])
     samples = single.samples[torch.from_numpy(rows), 0]
-    return Data("stacked-mnist", samples, labels, classifier(), "stacked_mnist")
+    return Data("stacked-mnist", samples, labels, classifier(), classifier())
 
 
 DATA: tuple[Callable[[], Data], ...] = (
