@@ -28,8 +28,8 @@ from gans import Loop, Monitor, cases
 from peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard, Wandb
 from targets import judged, machine, median_ratio
 
-import gandiag.callback
-from gandiag.rows import BLOCK_ROWS
+import gandiag.record.callback
+from gandiag.record.rows import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ def time_inside(loop: Loop) -> float:
     per_block = []
     with (
         mock.patch.object(torch.Tensor, "register_hook", lambda tensor, hook: register(tensor, clock(hook))),
-        mock.patch.object(gandiag.callback, "stack", clock(gandiag.callback.stack)),
+        mock.patch.object(gandiag.record.callback, "stack", clock(gandiag.record.callback.stack)),
         recording(Attached, loop) as monitor,
     ):
         clock_hooks(loop, clock)

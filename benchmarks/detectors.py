@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.judging import diagnose
-from gandiag.live import MAX_ROWS, History, Judge
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.live import MAX_ROWS, History, Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 OFFLINE_SECONDS, OFFLINE_BYTES = 10.0, 2e9
 LIVE_SECONDS = 0.020

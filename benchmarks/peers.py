@@ -14,7 +14,7 @@ import torch
 from gans import Monitor
 
 import gandiag
-import gandiag.options
+import gandiag.record.options
 from gandiag.probes.batches import verdicts
 from gandiag.probes.gradients import are_alike, gradient_norms
 from gandiag.probes.networks import Network

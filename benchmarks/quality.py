@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from targets import judged, machine, median_ratio
 
-from gandiag.quality import frechet, kernel, neighbours
-from gandiag.quality.extractors import extractor
-from gandiag.quality.moments import Moments, Statistics
+from gandiag.quality.extractors.registry import extractor
+from gandiag.quality.measures import frechet, kernel, neighbours
+from gandiag.quality.measures.moments import Moments, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

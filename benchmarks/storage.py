@@ -31,9 +31,9 @@ import torch
 from targets import judged, machine, median_ratio
 
 import gandiag
-from gandiag.recorder import Recorder
-from gandiag.rows import BLOCK_ROWS
-from gandiag.run import Run
+from gandiag.record.rows import BLOCK_ROWS
+from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,11 +9,11 @@ import argparse
 import statistics
 from dataclasses import replace
 
+from benchmarks.bench.corpus import Corpus, Entry, read_corpus
 from gandiag.detectors import DETECTORS
-from gandiag.judging import diagnose
-from gandiag.policy import Policy
-from gandiag.run import Run
-from gandiag.zoo.bench.corpus import Corpus, Entry, read_corpus
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.policy import Policy
+from gandiag.rundir.run import Run
 
 COLLAPSE = ("mode-collapse", "sample-collapse")
 NOTHING = "not assessed"

@@ -2,7 +2,7 @@
 
 `DETECTORS` is the catalogue in report order, with default thresholds. To change one, pass
 `dataclasses.replace(detector, field=value)` to `gandiag.diagnose` or `gandiag.attach(detectors=...)`, or set it in a
-policy file, see `gandiag.policy`.
+policy file, see `gandiag.judge.policy`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     Binned = Mapping[str, np.ndarray]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 CRITICS = ("wgan", "wgan-gp")
 AT_BOUND, PENALTY, LIPSCHITZ = "weights/discriminator/at_bound", "penalty/norm", "d/lipschitz"

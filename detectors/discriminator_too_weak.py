@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gandiag.findings import Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 APART, ALIKE, REVERSED, WORSE = "apart", "alike", "reversed", "worse"
 SAYS = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Finding
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     from .windows import Spell
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gandiag.findings import Finding
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)

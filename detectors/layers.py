@@ -9,7 +9,7 @@ import pandas as pd
 from .windows import rolling_median
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 MIN_ROWS = 4  # norms by layer are recorded at every 10th step, or at every 100th under max_overhead
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gandiag.findings import Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 C_T, AUTHPCT, COPIES = "quality/c_t", "quality/authpct", "quality/copies"
 CALIBRATION = f"{AUTHPCT}/perfect"

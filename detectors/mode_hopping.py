@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 CHECK_STEPS = 50  # between two looks at the centre of the generated batch, as between two histograms
 STAY = 0.5  # of a threshold, dates the onset

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Finding
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     from .binning import Binned
     from .periodicity import Cycle

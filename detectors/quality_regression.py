@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gandiag.findings import Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     from .windows import Spell
 

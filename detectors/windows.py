@@ -17,7 +17,7 @@ from pandas.api.indexers import BaseIndexer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 T = TypeVar("T")
 

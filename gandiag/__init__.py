@@ -10,30 +10,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gandiag.callback import Callback as Callback
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
-    from gandiag.judging import diagnose as diagnose
-    from gandiag.policy import Policy as Policy
+    from gandiag.judge.diagnose import diagnose as diagnose
+    from gandiag.judge.policy import Policy as Policy
+    from gandiag.judge.stopping import StopPolicy as StopPolicy
+    from gandiag.probes.attach import attach as attach
     from gandiag.quality.training import Quality as Quality
-    from gandiag.run import Run as Run
-    from gandiag.run import RunError as RunError
-    from gandiag.stopping import StopPolicy as StopPolicy
-    from gandiag.watcher import attach as attach
+    from gandiag.record.callback import Callback as Callback
+    from gandiag.rundir.run import Run as Run
+    from gandiag.rundir.run import RunError as RunError
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "attach": "gandiag.watcher",
-    "Callback": "gandiag.callback",
-    "diagnose": "gandiag.judging",
+    "attach": "gandiag.probes.attach",
+    "Callback": "gandiag.record.callback",
+    "diagnose": "gandiag.judge.diagnose",
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
-    "Policy": "gandiag.policy",
+    "Policy": "gandiag.judge.policy",
     "Quality": "gandiag.quality.training",
-    "Run": "gandiag.run",
-    "RunError": "gandiag.run",
-    "StopPolicy": "gandiag.stopping",
+    "Run": "gandiag.rundir.run",
+    "RunError": "gandiag.rundir.run",
+    "StopPolicy": "gandiag.judge.stopping",
 }
 _SUBMODULES = ("detectors", "dynamics", "modes", "quality", "synthetic")
 __all__ = [

@@ -1,6 +1,6 @@
 """`python -m gandiag` is the command `gandiag`, for launchers of modules: `torchrun -m gandiag evaluate ...`."""
 
-from gandiag.cli import main
+from gandiag.cli.main import main
 
 if __name__ == "__main__":
     main()

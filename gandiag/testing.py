@@ -13,15 +13,15 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gandiag.findings import Diagnosis
+from gandiag.probes.attach import attach
 from gandiag.probes.networks import watched_networks
-from gandiag.run import Run
-from gandiag.watcher import attach
+from gandiag.rundir.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from gandiag.options import AttachOptions
+    from gandiag.record.options import AttachOptions
 
     Train = Callable[[Callable[..., Any], int], object]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from gandiag.findings import Diagnosis
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     from .panels import Heatmap, Panel
 

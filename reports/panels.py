@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gandiag.findings import Diagnosis, Finding, Severity
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 MAX_LINES = 12
 MAX_OWN_PANELS = 24  # charts of signals that no family holds

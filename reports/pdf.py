@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from gandiag.findings import Diagnosis
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.typ"
 UNBROKEN = 40  # letters after which a word without a space may be broken

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from gandiag.ending import ending
-from gandiag.evaluations import last_evaluation
+from gandiag.rundir.ending import ending
+from gandiag.rundir.events import last_evaluation
 
 from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table
 from .panels import finding_panels, general_panels, mode_heatmap
@@ -19,7 +19,7 @@ from .text import count, duration, flat, listed, number
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Evidence, Finding, Severity
     from gandiag.remedy import Remedy
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from gandiag.run import Folder
+from gandiag.rundir.run import Folder
 
 from .text import count, listed, number
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from gandiag.findings import Finding
-    from gandiag.run import Run, Sample
+    from gandiag.rundir.run import Run, Sample
 
 Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x and y
 

@@ -21,17 +21,17 @@ import pandas as pd  # noqa: F401 - here, so that no child has to
 import pyarrow.parquet  # noqa: F401 - as pandas
 
 import gandiag.detectors
-import gandiag.options
-import gandiag.storage
-from gandiag.callback import Callback
+import gandiag.record.options
+import gandiag.rundir.storage
+from gandiag.record.callback import Callback
 
 MAX_BYTES = 30_000
 
 
 def train(folder: Path, number: int, report: int, options: dict[str, object]) -> None:
     """Log until killed; every third child thins, all merge often."""
-    gandiag.options.MIN_BYTES = 1
-    gandiag.storage.SMALL_PARTS = 4
+    gandiag.record.options.MIN_BYTES = 1
+    gandiag.rundir.storage.SMALL_PARTS = 4
     limit = MAX_BYTES if number % 3 == 0 else None
     callback = Callback(folder, flush_seconds=0.01, judge_every=50, max_bytes=limit, **options)  # type: ignore[arg-type]
     for round_step in itertools.count(1):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import gandiag
-from gandiag.run import Run, RunError
+from gandiag.rundir.run import Run, RunError
 
 
 def test_recorded_values_equal_those_computed_by_hand_in_the_loop(tiny, tmp_path):

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from gandiag import synthetic
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
-from gandiag.ending import this_process
 from gandiag.findings import Diagnosis
-from gandiag.recorder import Recorder
+from gandiag.rundir.ending import this_process
+from gandiag.rundir.recorder import Recorder
 
 HEAVY = ("torch", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "plotly", "typst", "rich")
 
@@ -56,7 +56,7 @@ def modules_after(code):
 
 def test_help_loads_nothing_heavy():
     """gandiag --help and the help of each command answer at once."""
-    assert modules_after("from gandiag.cli import main\nmain(['--help'], standalone_mode=False)") == set()
+    assert modules_after("from gandiag.cli.main import main\nmain(['--help'], standalone_mode=False)") == set()
     assert modules_after("import gandiag\ngandiag.__version__") == set()
     for command in main.commands:
         result = gandiag(command, "--help")
@@ -67,7 +67,7 @@ def test_help_loads_nothing_heavy():
 def test_reporting_and_diagnosing_load_no_torch(collapsed, tmp_path):
     """Judging and reporting run anywhere, without torch and sklearn."""
     loaded = modules_after(
-        "from gandiag.cli import main\n"
+        "from gandiag.cli.main import main\n"
         f"main(['diagnose', {collapsed!r}, '--json'], standalone_mode=False)\n"
         f"main(['report', {collapsed!r}, '--out', {str(tmp_path)!r}], standalone_mode=False)"
     )
@@ -99,9 +99,7 @@ def ended(folder, **meta):
 
 def gone_process():
     """What a run.json says of a process of this machine that was killed."""
-    code = (
-        "import json; from gandiag.ending import this_process; print(json.dumps(this_process()), flush=True); input()"
-    )
+    code = "import json; from gandiag.rundir.ending import this_process; print(json.dumps(this_process()), flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         told = json.loads(process.stdout.readline())
         process.kill()

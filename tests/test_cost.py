@@ -7,8 +7,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gandiag
-from gandiag.budget import LEVELS, WINDOW_SECONDS, Budget
-from gandiag.run import Run
+from gandiag.record.budget import LEVELS, WINDOW_SECONDS, Budget
+from gandiag.rundir.run import Run
 
 WAITING = ("aten::_local_scalar_dense", "aten::equal", "aten::is_nonzero", "aten::nonzero", "aten::masked_select")
 
@@ -73,7 +73,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now, self.step = 0.0, 0
-        monkeypatch.setattr("gandiag.budget.time.perf_counter", lambda: self.now)
+        monkeypatch.setattr("gandiag.record.budget.time.perf_counter", lambda: self.now)
 
 
 def spend(budget, clock, share, *, windows=1):
@@ -124,7 +124,7 @@ def test_without_a_limit_nothing_is_thinned(monkeypatch, share):
 
 def test_a_training_that_recording_would_slow_is_recorded_less_often(tiny, tmp_path, monkeypatch):
     """Tiny steps, a low limit: signals are there at every tenth step, the loss at each, and run.json says so."""
-    monkeypatch.setattr("gandiag.budget.WINDOW_SECONDS", 0.01)
+    monkeypatch.setattr("gandiag.record.budget.WINDOW_SECONDS", 0.01)
     gan = tiny()
     with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run", max_overhead=1e-6) as callback:
         gan.train(400, callback)

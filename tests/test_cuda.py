@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import gandiag
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

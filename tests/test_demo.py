@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import gandiag
-from gandiag.cli import main
-from gandiag.run import Run
+from gandiag.cli.main import main
+from gandiag.rundir.run import Run
 from gandiag.zoo.events import LearningRates, at
 from gandiag.zoo.recipes.digits import DEMO
 from gandiag.zoo.training import train
@@ -80,7 +80,7 @@ def test_a_killed_demo_leaves_a_run_that_can_be_judged(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "gandiag.cli",
+        "gandiag.cli.main",
         "demo",
         "--recipe",
         "healthy",

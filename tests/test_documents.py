@@ -16,9 +16,9 @@ from test_cli import store
 
 import gandiag
 from gandiag import synthetic
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 
 ROOT = Path(__file__).parent.parent
 MODULES = ["gandiag", *(m.name for m in pkgutil.walk_packages(gandiag.__path__, "gandiag."))]

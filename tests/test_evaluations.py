@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gandiag.evaluations import last_evaluation, with_evaluations
 from gandiag.findings import Diagnosis
-from gandiag.live import History
+from gandiag.judge.live import History
 from gandiag.reports import html, sections
-from gandiag.run import Run
+from gandiag.rundir.events import last_evaluation, with_evaluations
+from gandiag.rundir.run import Run
 from gandiag.signals import describe
 
 PROTOCOL = {

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 import gandiag
-from gandiag.arrays import Projection, verdicts
-from gandiag.run import Run
+from gandiag.record.given import Projection, verdicts
+from gandiag.rundir.run import Run
 
 BATCH = 64
 

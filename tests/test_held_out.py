@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import gandiag
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 from gandiag.testing import assert_unchanged
 
 

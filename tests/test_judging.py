@@ -12,7 +12,7 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
 from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, Link, NotApplicable, NotAssessed
-from gandiag.judging import ESSENTIAL, diagnose
+from gandiag.judge.diagnose import ESSENTIAL, diagnose
 from gandiag.remedy import Remedy
 
 RUN = synthetic.healthy()

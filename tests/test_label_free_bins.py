@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gandiag.bins import BinTracker, track
+from gandiag.measure.label_free import BinTracker, track
 from gandiag.modes import preset
 
 RING = preset("ring8_wgangp")

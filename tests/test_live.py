@@ -11,9 +11,9 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.findings import Finding
-from gandiag.judging import diagnose
-from gandiag.live import PART_SECONDS, History, Judge
-from gandiag.policy import Policy
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.live import PART_SECONDS, History, Judge
+from gandiag.judge.policy import Policy
 
 
 def blocks(steps, size):

@@ -11,8 +11,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
 from gandiag.findings import Diagnosis
-from gandiag.judging import diagnose
-from gandiag.missing import blind, what_is_missing
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.missing import blind, what_is_missing
 
 RUN = synthetic.healthy()  # 3,000 steps
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from gandiag.pairwise import class_signals, directions, energy_distance, pairwise, sample_signals, steepness
-from gandiag.reductions import reduce_block
+from gandiag.measure.pairwise import class_signals, directions, energy_distance, pairwise, sample_signals, steepness
+from gandiag.measure.reductions import reduce_block
 
 
 def test_distances_equal_scipys():

@@ -11,15 +11,15 @@ from click.testing import CliRunner
 
 import gandiag
 from gandiag import synthetic
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
-from gandiag.judging import ESSENTIAL, diagnose
-from gandiag.live import Judge
-from gandiag.policy import Policy, read_policy
-from gandiag.policy_files import PolicyError
+from gandiag.judge.diagnose import ESSENTIAL, diagnose
+from gandiag.judge.live import Judge
+from gandiag.judge.policy import Policy, read_policy
+from gandiag.judge.policy_files import PolicyError
+from gandiag.judge.stopping import StopPolicy
 from gandiag.reports import sections
-from gandiag.run import Run
-from gandiag.stopping import StopPolicy
+from gandiag.rundir.run import Run
 
 RUN = synthetic.healthy()
 BY_CODE = {d.code: d for d in DETECTORS}

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import gandiag
-from gandiag.judging import diagnose
-from gandiag.ranks import this_rank
-from gandiag.recorder import Recorder
-from gandiag.reductions import auc, output_signals
-from gandiag.run import Run, RunError
+from gandiag.judge.diagnose import diagnose
+from gandiag.measure.reductions import auc, output_signals
+from gandiag.rundir.ranks import this_rank
+from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.run import Run, RunError
 
 STEPS = np.arange(1, 41)
 SIZES = (8, 8, 20)  # samples of each rank's batches

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import mannwhitneyu
 
-from gandiag.pairwise import mean_of_pairs, nearest, pairwise
-from gandiag.reductions import auc, output_signals, reduce_block
+from gandiag.measure.pairwise import mean_of_pairs, nearest, pairwise
+from gandiag.measure.reductions import auc, output_signals, reduce_block
 
 
 def test_auc_is_the_mann_whitney_statistic_with_ties_at_half():

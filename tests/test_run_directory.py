@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import gandiag
-from gandiag.recorder import Recorder
-from gandiag.run import Run, RunError
+from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.run import Run, RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,21 +268,21 @@ def test_a_continued_run_keeps_its_faults_settings_and_history(tmp_path):
 
 def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, caplog):
     """Writes that fail are one warning; what could not be written is written when the disk is back."""
-    import gandiag.folder
+    import gandiag.rundir.folder
 
     callback = gandiag.Callback(tmp_path / "run")
     callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
-    write = gandiag.folder.Folder.write
+    write = gandiag.rundir.folder.Folder.write
 
     def full(self, content, *names):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gandiag.folder.Folder, "write", full)
+    monkeypatch.setattr(gandiag.rundir.folder.Folder, "write", full)
     for step in range(1, 301):
         callback.log(x=step)
         callback.step()
     callback._worker.drain()
-    monkeypatch.setattr(gandiag.folder.Folder, "write", write)
+    monkeypatch.setattr(gandiag.rundir.folder.Folder, "write", write)
     callback.close()
     run = Run.open(tmp_path / "run")
     assert run.last_step == 300
@@ -293,22 +293,22 @@ def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, ca
 
 def test_a_disk_that_stays_full_costs_a_bounded_amount_of_memory(tmp_path, monkeypatch):
     """The oldest rows are given up, and the gap is on record once writing works again."""
-    import gandiag.folder
+    import gandiag.rundir.folder
 
     recorder = Recorder(tmp_path / "run")
-    write = gandiag.folder.Folder.write
+    write = gandiag.rundir.folder.Folder.write
 
     def full(self, content, *names):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gandiag.folder.Folder, "write", full)
+    monkeypatch.setattr(gandiag.rundir.folder.Folder, "write", full)
     for start in range(1, 100_001, 1000):
         steps = np.arange(start, start + 1000)
         try:
             recorder.append(steps, steps.astype(float), {"x": steps.astype(float)})
         except OSError:
             continue
-    monkeypatch.setattr(gandiag.folder.Folder, "write", write)
+    monkeypatch.setattr(gandiag.rundir.folder.Folder, "write", write)
     recorder.close()
     run = Run.open(tmp_path / "run")
     (gap,) = [e for e in run.events if e["kind"] == "gap"]

@@ -11,11 +11,11 @@ import gandiag
 from gandiag import synthetic
 from gandiag.findings import Diagnosis, Finding
 from gandiag.integrations.common import NotRecording
-from gandiag.judging import diagnose
-from gandiag.live import Judge
-from gandiag.policy import Policy
-from gandiag.run import Run
-from gandiag.stopping import Stop, StopPolicy
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.live import Judge
+from gandiag.judge.policy import Policy
+from gandiag.judge.stopping import Stop, StopPolicy
+from gandiag.rundir.run import Run
 from gandiag.testing import assert_unchanged
 
 STEPS = 60

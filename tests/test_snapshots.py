@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gandiag.snapshots import due, encode, to_bytes
+from gandiag.rundir.snapshots import due, encode, to_bytes
 
 
 def picture(samples, **options):

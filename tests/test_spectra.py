@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from gandiag.measure.spectra import effective_rank, singular_values, weight_signals
 from gandiag.probes.weights import gram, share_at_bound
-from gandiag.spectra import effective_rank, singular_values, weight_signals
 
 
 @pytest.mark.parametrize("shape", [(5, 9), (9, 5), (6, 6)])

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import gandiag
-import gandiag.storage
-from gandiag.folder import Folder
-from gandiag.missing import blind, what_is_missing
-from gandiag.parts import Part, parse, split_replaced
-from gandiag.recorder import Recorder
-from gandiag.run import Run, RunError
+import gandiag.rundir.storage
+from gandiag.judge.missing import blind, what_is_missing
+from gandiag.rundir.folder import Folder
+from gandiag.rundir.parts import Part, parse, split_replaced
+from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.run import Run, RunError
 
 LIMIT = 1_000_000
 
@@ -58,7 +58,7 @@ def test_small_parts_are_merged_while_the_training_runs(tmp_path):
 
 def test_merging_holds_a_bounded_amount_at_once(tmp_path, monkeypatch):
     """Merged parts stay below the limit once loaded, while running and on close."""
-    monkeypatch.setattr(gandiag.storage, "MERGED_BYTES", 100_000)
+    monkeypatch.setattr(gandiag.rundir.storage, "MERGED_BYTES", 100_000)
     recorder = Recorder(tmp_path / "run")
     feed(recorder, 1, 20_000, block=50)
     recorder.close()
@@ -186,7 +186,7 @@ def test_a_crash_at_any_point_of_merging_and_thinning_leaves_a_readable_run(tmp_
 
     for moment in (0, 1, 3, 7, 8, 12, 13, 14, 15, 16, 40, 90, 130):
         folder = tmp_path / f"{kill}{moment}"
-        monkeypatch.setattr(gandiag.storage, "SMALL_PARTS", 6)
+        monkeypatch.setattr(gandiag.rundir.storage, "SMALL_PARTS", 6)
         left = [moment]
 
         def dies(self, *arguments, _left=left):
@@ -301,7 +301,7 @@ def test_reading_parts_starts_no_threads():
     """Arrow's own would let go of the parts later, and abort a process that is just ending."""
     lines = (
         "import os, numpy as np\n"
-        "from gandiag.parts import decode, encode\n"
+        "from gandiag.rundir.parts import decode, encode\n"
         "content = encode({n: np.arange(5000.0) for n in ('step', 'time', 'x', 'y')})\n"
         "before = len(os.listdir('/proc/self/task'))\n"
         "assert decode(content)['y'][-1] == 4999\n"

@@ -8,9 +8,9 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.findings import SEVERAL, Finding, Story
-from gandiag.judging import diagnose
-from gandiag.mechanisms import MECHANISMS
-from gandiag.story import tell
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.mechanisms import MECHANISMS
+from gandiag.judge.story import tell
 
 CODES = {
     *("non-finite", "exploding-gradients", "vanishing-gradients", "dead-layer", "critic-constraint"),

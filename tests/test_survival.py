@@ -17,9 +17,9 @@ import pytest
 import torch
 
 import gandiag
-import gandiag.watcher
-from gandiag.judging import diagnose
-from gandiag.run import Run
+import gandiag.probes.attach
+from gandiag.judge.diagnose import diagnose
+from gandiag.rundir.run import Run
 
 HERE = Path(__file__).parent
 SEED = 20240607
@@ -204,9 +204,9 @@ def test_a_folder_that_can_no_longer_be_written_is_one_warning(tmp_path, caplog)
 @pytest.mark.parametrize("error", [SystemExit("gone"), RuntimeError("broken")])
 def test_a_failing_writer_costs_the_record_and_never_the_training(tmp_path, monkeypatch, caplog, error):
     """The thread dies at step 200, or fails at every block from there: one warning, on record, nothing waits."""
-    import gandiag.worker
+    import gandiag.record.worker
 
-    reduce_block = gandiag.worker.reduce_block
+    reduce_block = gandiag.record.worker.reduce_block
     callback = eager(tmp_path / "run")
     loop(callback, 200)
     callback.flush()
@@ -214,10 +214,10 @@ def test_a_failing_writer_costs_the_record_and_never_the_training(tmp_path, monk
     def fails(*arguments):
         raise error
 
-    monkeypatch.setattr(gandiag.worker, "reduce_block", fails)
+    monkeypatch.setattr(gandiag.record.worker, "reduce_block", fails)
     assert loop(callback, 1800, first=201) == 1800
     callback.flush()
-    monkeypatch.setattr(gandiag.worker, "reduce_block", reduce_block)
+    monkeypatch.setattr(gandiag.record.worker, "reduce_block", reduce_block)
     callback.close()
     about = [m for m in warnings_of(caplog) if str(error) in m]
     assert len(about) == 1
@@ -235,15 +235,15 @@ def test_a_queue_that_stays_full_loses_rows_and_says_so(tmp_path, monkeypatch):
     """A disk that hangs for the whole training: the gap is told with what was kept, up to the last step."""
     import threading
 
-    import gandiag.worker
+    import gandiag.record.worker
 
-    gate, reduce_block = threading.Event(), gandiag.worker.reduce_block
+    gate, reduce_block = threading.Event(), gandiag.record.worker.reduce_block
 
     def hangs(*arguments):
         gate.wait(60)
         return reduce_block(*arguments)
 
-    monkeypatch.setattr(gandiag.worker, "reduce_block", hangs)
+    monkeypatch.setattr(gandiag.record.worker, "reduce_block", hangs)
     callback = gandiag.Callback(tmp_path / "run")
     loop(callback, 20_000)
     gate.set()
@@ -261,8 +261,8 @@ PROBES = [
     ("gandiag.probes.batches", "verdicts"),
     ("gandiag.probes.batches", "sample_norms"),
     ("gandiag.probes.batches", "first_tensor"),
-    ("gandiag.reductions", "reduce_block"),
-    ("gandiag.judging", "Judgement.ask"),
+    ("gandiag.measure.reductions", "reduce_block"),
+    ("gandiag.judge.diagnose", "Judgement.ask"),
 ]
 
 

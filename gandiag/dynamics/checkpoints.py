@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gandiag.states import fitting_state, read_checkpoint
+from gandiag.nets.states import fitting_state, read_checkpoint
 
 Saved = Mapping[str, Any] | str | os.PathLike[str]
 Checkpoint = Saved | tuple[Saved, Saved]

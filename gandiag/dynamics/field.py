@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.dynamics.checkpoints import states_of
+from gandiag.nets.frozen import detached_copy, device_of, forked_rng
 from gandiag.probes.networks import unwrapped
-from gandiag.quality.frozen import detached_copy, device_of, forked_rng
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gandiag import watcher
 from gandiag.integrations.common import scalars
+from gandiag.probes import attach as watcher
 
 try:
     from accelerate.tracking import GeneralTracker
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from typing_extensions import Unpack
 
-    from gandiag.callback import Callback
-    from gandiag.options import AttachOptions
+    from gandiag.record.callback import Callback
+    from gandiag.record.options import AttachOptions
 
 
 def attach(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.blocks import is_tensor
 from gandiag.findings import Diagnosis
+from gandiag.measure.blocks import is_tensor
 
 if TYPE_CHECKING:
     from typing import Self

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gandiag.integrations.common import NotRecording, scalars
-from gandiag.watcher import attach
+from gandiag.probes.attach import attach
 
 try:
     from lightning.pytorch import Callback as LightningCallback
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from gandiag.callback import Callback
-    from gandiag.options import AttachOptions
+    from gandiag.record.callback import Callback
+    from gandiag.record.options import AttachOptions
 
     Names = str | Mapping[str, str]
 

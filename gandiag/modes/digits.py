@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 WEIGHTS, CARD = "digits.npz", "digits.json"
-"""Files of this package that `python -m gandiag.modes.train_digits` writes."""
+"""Files of this package that `python -m benchmarks.classifiers.train_digits` writes."""
 
 SIDE = 8  # pixels
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Images: TypeAlias = "ArrayLike | torch.Tensor"
 
 WEIGHTS, CARD = "mnist.npz", "mnist.json"
-"""Files of this package that `python -m gandiag.modes.train_mnist` writes."""
+"""Files of this package that `python -m benchmarks.classifiers.train_mnist` writes."""
 
 SIDE, PADDED = 28, 32  # pixels
 CLASSES = 10

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.idx import read_idx
+from gandiag.modes.idx import read_idx
 from gandiag.modes.mnist import CLASSES, SIDE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
+from gandiag.measure.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

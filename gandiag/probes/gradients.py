@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.reductions import MISSING
+from gandiag.measure.reductions import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.measure.reductions import MAX_OUTPUTS
+from gandiag.nets.frozen import device_of, forked_rng, frozen_copy
 from gandiag.probes.batches import first_tensor, judgement, verdicts
-from gandiag.quality.frozen import device_of, forked_rng, frozen_copy
-from gandiag.reductions import MAX_OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gandiag.callback import Callback
     from gandiag.probes.attribution import Call, Phase
     from gandiag.probes.networks import Network
+    from gandiag.record.callback import Callback
 
 EVERY = 50  # steps between two looks
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from gandiag.budget import Budget
-    from gandiag.callback import Callback
+    from gandiag.record.budget import Budget
+    from gandiag.record.callback import Callback
 
 MAX_FAULTS = 3  # a hook that failed this often is not tried again
 

@@ -14,12 +14,12 @@ from gandiag.probes.batches import classes, first_tensor, judgement, sample_norm
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gandiag.callback import Callback
     from gandiag.probes.family import FamilyProbe
     from gandiag.probes.hooks import Guard
     from gandiag.probes.networks import Network
     from gandiag.probes.phases import PhaseProbe
     from gandiag.probes.updates import UpdateProbe
+    from gandiag.record.callback import Callback
 
     Score = Callable[[Any, torch.Tensor], torch.Tensor]
 

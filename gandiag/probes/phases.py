@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gandiag.measure.reductions import MAX_POINTS, SCALAR
 from gandiag.probes.attribution import Attribution, Phase
 from gandiag.probes.batches import Projection, value_range, verdicts
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
-from gandiag.reductions import MAX_POINTS, SCALAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from gandiag.callback import Callback
     from gandiag.probes.attribution import Call
     from gandiag.probes.family import FamilyProbe
     from gandiag.probes.networks import Held, Network
+    from gandiag.record.callback import Callback
 
     Phases = Mapping[Network, Phase]
 

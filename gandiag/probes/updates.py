@@ -10,8 +10,8 @@ from gandiag.probes.gradients import UpdateRatio, gradient_norms, merged
 from gandiag.probes.networks import GENERATOR
 
 if TYPE_CHECKING:
-    from gandiag.callback import Callback
     from gandiag.probes.networks import Held
+    from gandiag.record.callback import Callback
 
 
 class UpdateProbe:

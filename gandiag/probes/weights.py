@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.measure.spectra import BOUND, GRAM
 from gandiag.probes.networks import unwrapped
-from gandiag.spectra import BOUND, GRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gandiag.callback import Callback
     from gandiag.probes.networks import Network
+    from gandiag.record.callback import Callback
 
 BOUND_EVERY = 50  # steps between two counts of weights at their bound
 SPECTRUM_EVERY = 200  # steps between two spectra, more where they take long

@@ -7,15 +7,15 @@ functions of features.
 
 from __future__ import annotations
 
-from gandiag.quality.checkpoints import GeneratorSource, load_generator
 from gandiag.quality.evaluate import Evaluation, evaluate
-from gandiag.quality.extractors import FeatureExtractor, Features, extractor
-from gandiag.quality.frechet import frechet_distance, frechet_distance_from_features
+from gandiag.quality.extractors.registry import FeatureExtractor, Features, extractor
+from gandiag.quality.measures.frechet import frechet_distance, frechet_distance_from_features
+from gandiag.quality.measures.moments import Moments
+from gandiag.quality.measures.statistics import Statistics
 from gandiag.quality.metrics import METRICS
-from gandiag.quality.moments import Moments
 from gandiag.quality.protocol import Measurement, Protocol, ProtocolError, difference
-from gandiag.quality.sources import Source, SourceError, open_source
-from gandiag.quality.statistics import Statistics
+from gandiag.quality.sources.generators import GeneratorSource, load_generator
+from gandiag.quality.sources.open import Source, SourceError, open_source
 from gandiag.quality.training import Quality
 
 __all__ = [

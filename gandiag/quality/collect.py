@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality import distributed, jackknife
-from gandiag.quality.frechet import Reference
-from gandiag.quality.moments import Moments
+from gandiag.quality import distributed
+from gandiag.quality.measures import jackknife
+from gandiag.quality.measures.frechet import Reference
+from gandiag.quality.measures.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gandiag.modes import Labeller
-    from gandiag.quality.extractors import FeatureExtractor
-    from gandiag.quality.moments import Statistics
-    from gandiag.quality.preprocessing import Preprocessing
-    from gandiag.quality.sources import Source
+    from gandiag.quality.extractors.preprocessing import Preprocessing
+    from gandiag.quality.extractors.registry import FeatureExtractor
+    from gandiag.quality.measures.moments import Statistics
+    from gandiag.quality.sources.open import Source
 
 IMAGES_KEPT = 512  # for similarities of pairs
 FEATURES, LOGITS, IMAGES, GROUPS, SEEN = "features", "logits", "images", "groups", "seen"

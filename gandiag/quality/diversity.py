@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gandiag.quality import bins, birthday, memorisation, sensitivity, similarity, vendi
-from gandiag.quality.checkpoints import GeneratorSource
+from gandiag.quality.measures import birthday, sensitivity, vendi
+from gandiag.quality.measures import copying as memorisation
+from gandiag.quality.measures import ms_ssim as similarity
+from gandiag.quality.measures import ndb as bins
 from gandiag.quality.protocol import Measurement
+from gandiag.quality.sources.generators import GeneratorSource
 from gandiag.quality.values import NEIGHBOURS, Inputs, features_of, spread
 
 if TYPE_CHECKING:

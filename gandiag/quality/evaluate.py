@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.findings import json_ready
 from gandiag.quality import distributed
-from gandiag.quality.checkpoints import GeneratorSource
 from gandiag.quality.labels import Modes, modes_of
 from gandiag.quality.metrics import GENERATOR, HELD_OUT, REFERENCE
 from gandiag.quality.plan import Reference, measure, planned
-from gandiag.quality.sources import open_source
+from gandiag.quality.sources.generators import GeneratorSource
+from gandiag.quality.sources.open import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

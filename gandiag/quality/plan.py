@@ -10,20 +10,20 @@ import torch
 from gandiag.modes import ImageLabeller
 from gandiag.quality import distributed, reference
 from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
-from gandiag.quality.extractors import extractor as make_extractor
+from gandiag.quality.extractors.preprocessing import Preprocessing
+from gandiag.quality.extractors.registry import extractor as make_extractor
 from gandiag.quality.labels import labeller_of
 from gandiag.quality.metrics import REFERENCE, Inputs, Metric, chosen
-from gandiag.quality.preprocessing import Preprocessing
-from gandiag.quality.sources import open_source
+from gandiag.quality.sources.open import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
     from gandiag.modes import Labeller
-    from gandiag.quality.extractors import FeatureExtractor
+    from gandiag.quality.extractors.registry import FeatureExtractor
     from gandiag.quality.protocol import Measurement
-    from gandiag.quality.sources import Source
+    from gandiag.quality.sources.open import Source
 
     Compute = Callable[[Inputs], Iterable[Measurement]]
     Tell = Callable[[str, int, int], None]

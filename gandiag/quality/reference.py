@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gandiag.quality.collect import Collected
-from gandiag.quality.moments import Statistics
+from gandiag.quality.measures.moments import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

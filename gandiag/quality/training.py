@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.nets.frozen import device_of, forked_rng, frozen_copy, generate
 from gandiag.probes.batches import first_tensor
 from gandiag.probes.networks import GENERATOR
-from gandiag.quality.frozen import device_of, forked_rng, frozen_copy, generate
-from gandiag.quality.inputs import InputPool, as_arguments
 from gandiag.quality.metrics import DEFAULT_METRICS, HELD_OUT, REFERENCE
 from gandiag.quality.plan import Reference, measure, planned
 from gandiag.quality.protocol import ProtocolError, differing
-from gandiag.quality.sources import open_source
+from gandiag.quality.sources.inputs import InputPool, as_arguments
+from gandiag.quality.sources.open import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from gandiag.callback import Callback
     from gandiag.probes.networks import Network
     from gandiag.quality.collect import Collected
+    from gandiag.record.callback import Callback
 
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
 ABANDONED = "the last evaluation was not waited for any longer than {seconds:.0f} s; its values are lost"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality import finite_sample, frechet, jackknife, kernel, neighbours, scores
+from gandiag.quality.measures import finite_sample, frechet, jackknife, kernel, neighbours, scores
 from gandiag.quality.protocol import Measurement, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gandiag.quality.collect import Collected
-    from gandiag.quality.extractors import FeatureExtractor
-    from gandiag.quality.sources import Source
+    from gandiag.quality.extractors.registry import FeatureExtractor
+    from gandiag.quality.sources.open import Source
 
 INCEPTION = "inception-v3-compat/2048"
 """The features with which a Fréchet distance is an FID and a kernel distance a KID."""

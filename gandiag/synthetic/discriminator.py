@@ -9,7 +9,7 @@ import numpy as np
 from gandiag.synthetic.healthy import healthy, noise, ramp, run_of
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 
 def dead_layer(at: int = 1500, seed: int = 0, steps: int = 3000, net: str = "generator") -> Run:

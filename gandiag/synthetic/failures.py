@@ -9,7 +9,7 @@ import numpy as np
 from gandiag.synthetic.healthy import healthy, mode_columns, ramp, run_of
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 
 def mode_collapse(at: int = 1500, seed: int = 0, steps: int = 3000, left: int = 2) -> Run:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gandiag.run import SCHEMA, Run
+from gandiag.rundir.run import SCHEMA, Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

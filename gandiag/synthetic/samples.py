@@ -9,7 +9,7 @@ import numpy as np
 from gandiag.synthetic.healthy import healthy, noise, ramp, run_of
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 CHECK = 50  # steps between two histograms
 

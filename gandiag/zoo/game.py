@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 if TYPE_CHECKING:
-    from gandiag.callback import Callback
+    from gandiag.record.callback import Callback
     from gandiag.zoo.recipe import Recipe
 
 

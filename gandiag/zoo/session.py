@@ -46,7 +46,7 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from gandiag.terminal import results_table
+    from gandiag.cli.terminal import results_table
 
     torch.set_num_threads(1)  # networks this small only lose by sharing their work
     console = Console(stderr=True, quiet=quiet)
@@ -62,7 +62,7 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
 
 
 def _run(recipe: Recipe, folder: Path, progress: Progress, *, modes: bool) -> dict[str, Any]:
-    from gandiag.cli import write_reports
+    from gandiag.cli.main import write_reports
 
     task = progress.add_task(recipe.name, total=recipe.steps)
     started = time.perf_counter()

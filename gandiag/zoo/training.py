@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
-    from gandiag.callback import Callback
+    from gandiag.record.callback import Callback
     from gandiag.zoo.game import Game
     from gandiag.zoo.recipe import Recipe
 

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from gandiag.modes.mixtures import Mixture
-from gandiag.quality.frozen import forked_rng, frozen_copy
+from gandiag.nets.frozen import forked_rng, frozen_copy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.class_collapse import ClassCollapse
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = ClassCollapse()
 STEPS = np.arange(1, 3001)

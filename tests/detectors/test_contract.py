@@ -13,8 +13,8 @@ from gandiag import synthetic
 from gandiag.detectors import DETECTORS, Detector, specification
 from gandiag.detectors.specification import HEADINGS, remedies
 from gandiag.families import FAMILIES
-from gandiag.judging import diagnose
-from gandiag.live import History, Judge
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.live import History, Judge
 from gandiag.signals import describe
 
 EVERY = pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.code)

@@ -10,8 +10,8 @@ import torch
 
 from gandiag import synthetic
 from gandiag.detectors.memorisation import Memorisation
-from gandiag.judging import diagnose
-from gandiag.quality.memorisation import copying
+from gandiag.judge.diagnose import diagnose
+from gandiag.quality.measures.copying import copying
 
 DETECT = Memorisation()
 STEPS = np.arange(1, 3001)

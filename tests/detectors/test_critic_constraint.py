@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.critic_constraint import CriticConstraint
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = CriticConstraint()
 STEPS = np.arange(1, 3001)

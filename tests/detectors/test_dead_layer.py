@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.dead_layer import DeadLayer
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = DeadLayer()
 STEPS = np.arange(1, 3001)

@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.discriminator_overfitting import DiscriminatorOverfitting
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = DiscriminatorOverfitting()
 STEPS = np.arange(1, 3001)

@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.discriminator_too_weak import DiscriminatorTooWeak
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = DiscriminatorTooWeak()
 STEPS = np.arange(1, 3001)

@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.divergence import Divergence
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = Divergence()
 STEPS = np.arange(1, 3001)

@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.exploding_gradients import ExplodingGradients
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = ExplodingGradients()
 NORMS = ("grad/generator/norm", "grad/discriminator/norm")

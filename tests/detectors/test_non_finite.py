@@ -9,7 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.non_finite import NonFinite
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = NonFinite()
 

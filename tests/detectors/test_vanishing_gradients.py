@@ -10,7 +10,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.vanishing_gradients import VanishingGradients
-from gandiag.judging import diagnose
+from gandiag.judge.diagnose import diagnose
 
 DETECT = VanishingGradients()
 STEPS = np.arange(1, 3001)

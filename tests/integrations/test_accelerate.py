@@ -14,7 +14,7 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks
 
 import gandiag
 from gandiag.integrations.accelerate import attach
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 
 pytestmark = pytest.mark.filterwarnings("default")  # Accelerate warns of what the machine lacks
 

@@ -9,7 +9,7 @@ from ignite.handlers import TerminateOnNan
 
 import gandiag
 from gandiag.integrations.ignite import Gandiag
-from gandiag.run import Run, RunError
+from gandiag.rundir.run import Run, RunError
 
 OUT_OF_LUCK = RuntimeError("out of luck")
 

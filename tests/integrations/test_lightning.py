@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 import gandiag
 from gandiag.integrations.lightning import GandiagCallback
-from gandiag.run import Run, RunError
+from gandiag.rundir.run import Run, RunError
 
 # Lightning warns of small logging intervals, few workers and torch's deprecations
 pytestmark = pytest.mark.filterwarnings("default")

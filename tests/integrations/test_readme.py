@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gandiag
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 
 SECTION = (Path(__file__).parents[2] / "README.md").read_text().split("## Use it on your loop")[1].split("\n## ")[0]
 BLOCKS = dict(

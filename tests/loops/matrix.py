@@ -16,7 +16,7 @@ from gandiag.testing import assert_unchanged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     Values = dict[str, float]
     Training = Callable[[Callable[..., Any]], Iterator[Values]]

@@ -13,7 +13,7 @@ from .parts import Game, adam, judged, loss_of_d, loss_of_g, mean, mlp, noise, n
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
     Attach = Callable[..., object]
     Steps = Iterator[dict[str, float]]

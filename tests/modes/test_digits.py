@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from gandiag.modes import (
-    ModeTracker,
-    class_histogram,
-    count_labels,
-    digits_card,
-    digits_classifier,
-    train_digits,
-)
+from benchmarks.classifiers import train_digits
+from gandiag.modes import ModeTracker, class_histogram, count_labels, digits_card, digits_classifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from gandiag.modes import mnist_card, mnist_classifier, train_mnist
+from benchmarks.classifiers import train_mnist
+from gandiag.modes import mnist_card, mnist_classifier
 from gandiag.modes.mnist_data import FILES, load
 
 if TYPE_CHECKING:

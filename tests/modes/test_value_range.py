@@ -13,10 +13,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import gandiag
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.modes import MnistClassifier, StackedMnist, digits_classifier, mnist_classifier, stacked_mnist
 from gandiag.quality import evaluate
-from gandiag.run import Run
+from gandiag.rundir.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

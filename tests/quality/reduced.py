@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from gandiag.quality.moments import Moments
+from gandiag.quality.measures.moments import Moments
 
 D = 20
 

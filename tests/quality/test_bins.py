@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from gandiag.quality.bins import Bins, ndb
+from gandiag.quality.measures.ndb import Bins, ndb
 
 
 def _mixture(n: int, modes: int, seed: int) -> torch.Tensor:

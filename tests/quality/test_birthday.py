@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from gandiag.quality.birthday import birthday, duplicate_threshold, expected_batch, resampled
+from gandiag.quality.measures.birthday import birthday, duplicate_threshold, expected_batch, resampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from gandiag.quality.checkpoints import GeneratorSource, load_generator
-from gandiag.quality.frozen import frozen_copy
+from gandiag.nets.frozen import frozen_copy
+from gandiag.quality.sources.generators import GeneratorSource, load_generator
 
 if TYPE_CHECKING:
     from pathlib import Path

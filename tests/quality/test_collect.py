@@ -10,7 +10,7 @@ import torch
 
 from gandiag.quality import evaluate
 from gandiag.quality.plan import planned
-from gandiag.quality.sources import open_source
+from gandiag.quality.sources.open import open_source
 
 PEAK = """
 import resource, sys, torch

@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.quality import evaluate
-from gandiag.quality.checkpoints import GeneratorSource
 from gandiag.quality.metrics import GENERATOR, HELD_OUT, METRICS, Metric
+from gandiag.quality.sources.generators import GeneratorSource
 
 if TYPE_CHECKING:
     from pathlib import Path

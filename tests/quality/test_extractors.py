@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from gandiag.quality.adapters import ModuleExtractor
-from gandiag.quality.extractors import FeatureExtractor, extractor, names, usable_device, weights_hash
+from gandiag.quality.extractors.own import ModuleExtractor
+from gandiag.quality.extractors.registry import FeatureExtractor, extractor, names, usable_device, weights_hash
 
 
 def test_identity_flattens_to_float64() -> None:
@@ -172,8 +172,8 @@ WAYS = (
 
 PRECISION_PROGRAM = """
 import os, sys, torch
-from gandiag.quality.adapters import ModuleExtractor
-from gandiag.quality.extractors import full_precision
+from gandiag.quality.extractors.own import ModuleExtractor
+from gandiag.quality.extractors.registry import full_precision
 backends = torch.backends
 
 def read(what):
@@ -227,7 +227,7 @@ def test_settings_that_threads_share_are_left_alone_where_they_serve(monkeypatch
         raise AssertionError("a setting was written")
 
     monkeypatch.setattr(torch, "set_float32_matmul_precision", forbidden)
-    monkeypatch.setattr("gandiag.quality.extractors.full_precision", forbidden)
+    monkeypatch.setattr("gandiag.quality.extractors.registry.full_precision", forbidden)
     found = extractor("digits")
     assert found.passive
     found(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
@@ -250,7 +250,7 @@ def test_hash_is_the_same_in_another_process() -> None:
     assert digest != weights_hash("other", state)
     assert digest != weights_hash("net", {**state, "b": state["b"].double()})
     assert digest != weights_hash("net", {**state, "b": state["b"].reshape(3, 2)})
-    code = "from gandiag.quality.extractors import extractor; print(extractor('digits').hash)"
+    code = "from gandiag.quality.extractors.registry import extractor; print(extractor('digits').hash)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == extractor("digits").hash
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy import stats
 
-from gandiag.quality.finite_sample import SAMPLES_PER_DIMENSION, expected_distance, frechet_infinity
-from gandiag.quality.frechet import Reference, frechet_distance, frechet_distance_from_features
-from gandiag.quality.jackknife import frechet_interval, grouped_moments
-from gandiag.quality.moments import Moments, Statistics
+from gandiag.quality.measures.finite_sample import SAMPLES_PER_DIMENSION, expected_distance, frechet_infinity
+from gandiag.quality.measures.frechet import Reference, frechet_distance, frechet_distance_from_features
+from gandiag.quality.measures.jackknife import frechet_interval, grouped_moments
+from gandiag.quality.measures.moments import Moments, Statistics
 
 
 def normal(n: int, spectrum: torch.Tensor, rng: torch.Generator) -> torch.Tensor:

@@ -12,8 +12,8 @@ from pytorch_fid.fid_score import calculate_frechet_distance as pytorch_fid
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid as torchmetrics_fid
 
-from gandiag.quality.frechet import Frechet, Reference, frechet_distance, frechet_distance_from_features
-from gandiag.quality.moments import Moments, Statistics
+from gandiag.quality.measures.frechet import Frechet, Reference, frechet_distance, frechet_distance_from_features
+from gandiag.quality.measures.moments import Moments, Statistics
 
 SEEDS = st.integers(0, 2**31)
 

@@ -13,7 +13,7 @@ from torch import nn
 
 import gandiag
 from gandiag import Quality, Run
-from gandiag.quality.adapters import IdentityExtractor, ModuleExtractor
+from gandiag.quality.extractors.own import IdentityExtractor, ModuleExtractor
 from gandiag.testing import assert_unchanged
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import TinyGAN
 
-    from gandiag.quality.extractors import Features
+    from gandiag.quality.extractors.registry import Features
 
 REFERENCE = torch.randn(256, 2, generator=torch.Generator().manual_seed(1)) + 2
 

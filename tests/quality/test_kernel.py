@@ -12,8 +12,8 @@ from torch_fidelity.defaults import DEFAULTS
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
-from gandiag.quality import kernel
-from gandiag.quality.kernel import _one_by_one, block_kernel_distance, cmmd, kernel_distance
+from gandiag.quality.measures import kernel
+from gandiag.quality.measures.kernel import _one_by_one, block_kernel_distance, cmmd, kernel_distance
 
 
 def features(n: int, d: int = 64, seed: int = 0) -> torch.Tensor:
@@ -196,7 +196,7 @@ def test_both_ways_to_the_subsets_give_the_same(dtype: torch.dtype, monkeypatch:
     random = torch.Generator().manual_seed(0)
     x, y = (torch.randn(n, 12, generator=random, dtype=dtype) for n in (150, 190))
     few = kernel_distance(x, y, subsets=9, subset_size=100)
-    monkeypatch.setattr("gandiag.quality.kernel._from_all_pairs", _one_by_one)
+    monkeypatch.setattr("gandiag.quality.measures.kernel._from_all_pairs", _one_by_one)
     same = kernel_distance(x, y, subsets=9, subset_size=100)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     assert few.value == pytest.approx(same.value, abs=tolerance)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import mannwhitneyu
 
-from gandiag.quality.memorisation import Copying, copying
+from gandiag.quality.measures.copying import Copying, copying
 
 TRAIN, TEST, MADE = 2000, 1000, 1000
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.quality.moments import ROWS, Moments, Statistics, checked_features
+from gandiag.quality.measures.moments import ROWS, Moments, Statistics, checked_features
 
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:

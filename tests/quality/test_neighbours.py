@@ -13,9 +13,15 @@ from prdc import compute_prdc
 from sklearn.metrics import pairwise_distances
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
-from gandiag.quality.distances import Distinct
-from gandiag.quality.nearest import kth_neighbours, nearest
-from gandiag.quality.neighbours import Neighbourhood, density_coverage, expected_coverage, prdc, precision_recall
+from gandiag.quality.measures.distances import Distinct
+from gandiag.quality.measures.nearest import kth_neighbours, nearest
+from gandiag.quality.measures.neighbours import (
+    Neighbourhood,
+    density_coverage,
+    expected_coverage,
+    prdc,
+    precision_recall,
+)
 
 
 def _normal(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -174,7 +180,7 @@ def test_many_candidates_are_thinned_on_the_way(monkeypatch: pytest.MonkeyPatch)
     """Dropping the hopeless early changes no neighbour."""
     points = Distinct.of(_normal(200, 3, 0))
     expected = kth_neighbours(points, (1, 4))
-    monkeypatch.setattr("gandiag.quality.nearest.PENDING", 100)
+    monkeypatch.setattr("gandiag.quality.measures.nearest.PENDING", 100)
     assert torch.equal(kth_neighbours(points, (1, 4), 20), expected)
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.quality.preprocessing import Preprocessing
+from gandiag.quality.extractors.preprocessing import Preprocessing
 
 BYTES = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
 

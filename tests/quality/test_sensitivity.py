@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gandiag.quality.sensitivity import latent_sensitivity
+from gandiag.quality.measures.sensitivity import latent_sensitivity
 
 
 def latents(n: int = 200, dimensions: int = 6, seed: int = 0) -> torch.Tensor:

@@ -13,7 +13,7 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from gandiag.quality.similarity import BETAS, pair_similarity
+from gandiag.quality.measures.ms_ssim import BETAS, pair_similarity
 
 
 def images(n: int, size: tuple[int, int], channels: int = 3, seed: int = 0) -> torch.Tensor:
@@ -95,7 +95,7 @@ def test_the_value_range_changes_nothing(low: float, width: float, seed: int) ->
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """One pair at a time."""
     expected = pair_similarity(images(9, (32, 32)))
-    monkeypatch.setattr("gandiag.quality.similarity.CELLS", 1)
+    monkeypatch.setattr("gandiag.quality.measures.ms_ssim.CELLS", 1)
     assert pair_similarity(images(9, (32, 32))).value == pytest.approx(expected.value, rel=1e-12)
 
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import IterableDataset, TensorDataset
 
-from gandiag.quality.preprocessing import Preprocessing
-from gandiag.quality.sources import FolderSource, Source, SourceError, open_source
-from gandiag.quality.tiles import untiled
-from gandiag.snapshots import encode, grid
+from gandiag.quality.extractors.preprocessing import Preprocessing
+from gandiag.quality.sources.open import FolderSource, Source, SourceError, open_source
+from gandiag.quality.sources.tiles import untiled
+from gandiag.rundir.snapshots import encode, grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

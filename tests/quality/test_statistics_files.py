@@ -11,7 +11,7 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics
 from torch_fidelity.utils_torch import torch_atomic_save
 
-from gandiag.quality.moments import Moments, Statistics
+from gandiag.quality.measures.moments import Moments, Statistics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.quality.vendi import vendi_of_kernel, vendi_score
+from gandiag.quality.measures.vendi import vendi_of_kernel, vendi_score
 
 
 def _normal(n: int, d: int, seed: int) -> torch.Tensor:

@@ -11,10 +11,10 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, NotApplicable, NotAssessed
-from gandiag.missing import what_is_missing
+from gandiag.judge.missing import what_is_missing
+from gandiag.judge.story import tell
 from gandiag.remedy import Remedy
-from gandiag.run import Run, Sample
-from gandiag.story import tell
+from gandiag.rundir.run import Run, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

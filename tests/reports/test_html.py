@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog
 
     from gandiag.findings import Diagnosis
-    from gandiag.run import Run, Sample
+    from gandiag.rundir.run import Run, Sample
 
 Case = tuple["Run", "Diagnosis"]
 ARGUMENTS = (

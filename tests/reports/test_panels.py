@@ -22,7 +22,7 @@ from gandiag.reports.panels import (
 )
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 QUIET = Diagnosis(verdict="healthy", last_step=3000)
 

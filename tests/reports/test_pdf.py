@@ -15,9 +15,9 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.judging import diagnose
-from gandiag.policy import Policy
-from gandiag.policy_files import Setting, thresholds
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.policy import Policy
+from gandiag.judge.policy_files import Setting, thresholds
 from gandiag.reports.pdf import breakable, render, write_pdf
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gandiag.findings import Diagnosis
-    from gandiag.run import Run, Sample
+    from gandiag.rundir.run import Run, Sample
 
 Case = tuple["Run", "Diagnosis"]
 Box = tuple[float, ...]  # left, top, right, bottom
@@ -123,7 +123,7 @@ def test_samples_and_modes_are_on_paper_too(
     healthy: Case, write_images: Callable[[int], tuple[Sample, ...]], tmp_path: Path
 ) -> None:
     """Images, points and the heat map are placed."""
-    from gandiag.run import Sample
+    from gandiag.rundir.run import Sample
 
     run, diagnosis = healthy
     np.savez(tmp_path / "points.npz", points=np.random.default_rng(0).standard_normal((50, 2)))

@@ -12,13 +12,13 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
 from gandiag.findings import Diagnosis, Finding
-from gandiag.judging import diagnose
-from gandiag.policy import Policy
-from gandiag.policy_files import Setting, thresholds
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.policy import Policy
+from gandiag.judge.policy_files import Setting, thresholds
 from gandiag.reports import sections, text
 
 if TYPE_CHECKING:
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

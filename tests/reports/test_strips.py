@@ -10,7 +10,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.reports.strips import MAX_FRAMES, sample_strip
-from gandiag.run import Run, Sample
+from gandiag.rundir.run import Run, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

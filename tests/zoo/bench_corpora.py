@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.recorder import Recorder
+from gandiag.rundir.recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gandiag.run import Run
+    from gandiag.rundir.run import Run
 
 
 def write_run(run: Run, folder: Path) -> None:

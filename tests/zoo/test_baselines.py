@@ -6,24 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gandiag.run import Run
-from gandiag.zoo.bench.autotrainer import DyingRelu, Explode, Vanish
-from gandiag.zoo.bench.baselines import BASELINES
-from gandiag.zoo.bench.evidence import Evidence, Gradients, NotRecordedError
-from gandiag.zoo.bench.loss_alarms import (
+from benchmarks.bench.autotrainer import DyingRelu, Explode, Vanish
+from benchmarks.bench.baselines import BASELINES
+from benchmarks.bench.evidence import Evidence, Gradients, NotRecordedError
+from benchmarks.bench.loss_alarms import (
     DiscriminatorLossNearZero,
     DiscriminatorLossVariance,
     GeneratorLossFalling,
     GeneratorLossRising,
     GradientNormOverHundred,
 )
-from gandiag.zoo.bench.sagemaker import (
+from benchmarks.bench.sagemaker import (
     ExplodingTensor,
     LossNotDecreasing,
     VanishingGradient,
     VanishingKernelGradient,
     WeightUpdateRatio,
 )
+from gandiag.rundir.run import Run
 
 STEPS = 1000
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from gandiag.run import RunError
-from gandiag.zoo.bench.evidence import read_gradients
-from gandiag.zoo.gradient_log import GradientLog
+from benchmarks.bench.evidence import read_gradients
+from benchmarks.corpus.gradient_log import GradientLog
+from gandiag.rundir.run import RunError
 
 
 def logged(gan, every=10):

@@ -9,13 +9,13 @@ import pytest
 from bench_corpora import row, write_corpus
 from rich.console import Console
 
+from benchmarks.bench import HELD_OUT, judged, print_bench, readme_table, run_bench, to_markdown
+from benchmarks.bench.bench import scored, watchers
+from benchmarks.bench.corpus import Entry, Label
+from benchmarks.bench.judged import Alarm, Judged
+from benchmarks.bench.shares import Share
 from gandiag import synthetic
-from gandiag.run import RunError
-from gandiag.zoo.bench import HELD_OUT, judged, print_bench, readme_table, run_bench, to_markdown
-from gandiag.zoo.bench.bench import scored, watchers
-from gandiag.zoo.bench.corpus import Entry, Label
-from gandiag.zoo.bench.judged import Alarm, Judged
-from gandiag.zoo.bench.shares import Share
+from gandiag.rundir.run import RunError
 
 STEPS = 2000
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from bench_corpora import row, write_manifest
 
-from gandiag.run import RunError
-from gandiag.zoo.bench.corpus import Label, read_corpus
+from benchmarks.bench.corpus import Label, read_corpus
+from gandiag.rundir.run import RunError
 
 
 def make(folder, *entries):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gandiag.zoo.bench.bench import HELD_OUT, scored
-from gandiag.zoo.bench.corpus import Entry, Label
-from gandiag.zoo.bench.judged import Alarm, Judged
-from gandiag.zoo.bench.scores import Watcher, score
-from gandiag.zoo.bench.shares import Share
+from benchmarks.bench.bench import HELD_OUT, scored
+from benchmarks.bench.corpus import Entry, Label
+from benchmarks.bench.judged import Alarm, Judged
+from benchmarks.bench.scores import Watcher, score
+from benchmarks.bench.shares import Share
 
 COLLAPSE = Watcher("mode-collapse", "gandiag", ("mode-collapse",))
 STEPS = 1000

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gandiag.zoo.bench.shares import Delays, Share
+from benchmarks.bench.shares import Delays, Share
 
 
 @pytest.mark.parametrize(

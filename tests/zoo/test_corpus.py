@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gandiag.run import Run
-from gandiag.zoo.corpus import CONFIGURATIONS, FAILING, HEALTHY
-from gandiag.zoo.corpus.configurations import UNSEEN_DATA, Configuration
-from gandiag.zoo.corpus.generate import GRADIENTS, LABEL, TRUTH, make_corpus
+from benchmarks.corpus import CONFIGURATIONS, FAILING, HEALTHY
+from benchmarks.corpus.configurations import UNSEEN_DATA, Configuration
+from benchmarks.corpus.generate import GRADIENTS, LABEL, TRUTH, make_corpus
+from gandiag.rundir.run import Run
 from gandiag.zoo.description import describe
 from gandiag.zoo.recipes.analytic import DIRAC, DIRAC_R1, started_anywhere
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 from scipy import stats
 
-from gandiag.zoo.reproduce.budgets import REDUCED
-from gandiag.zoo.reproduce.command import Reproduction, run_reproduce
-from gandiag.zoo.reproduce.dirac import DiracRow, behaviour, dirac_row, envelope, radius_by_step
-from gandiag.zoo.reproduce.intervals import chance_of_larger, estimate
-from gandiag.zoo.reproduce.methods import METHODS, RATE, WAYS, Method, Radius, damped
-from gandiag.zoo.reproduce.spectrum import _game, eigenvalues, field, spectrum
-from gandiag.zoo.reproduce.tables import dirac_tables, json_ready
+from benchmarks.reproduce.budgets import REDUCED
+from benchmarks.reproduce.command import Reproduction, run_reproduce
+from benchmarks.reproduce.dirac import DiracRow, behaviour, dirac_row, envelope, radius_by_step
+from benchmarks.reproduce.intervals import chance_of_larger, estimate
+from benchmarks.reproduce.methods import METHODS, RATE, WAYS, Method, Radius, damped
+from benchmarks.reproduce.spectrum import _game, eigenvalues, field, spectrum
+from benchmarks.reproduce.tables import dirac_tables, json_ready
 
 EXACT = [method for method in METHODS if not method.noisy]
 NOISY = next(method for method in METHODS if method.noisy)

@@ -10,11 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from gandiag.zoo.networks.mlp import Maxout, MlpDiscriminator, MlpGenerator
-from gandiag.zoo.optimizers import Adam
-from gandiag.zoo.reproduce.budgets import PACKS, PAPER, REDUCED, deviations
-from gandiag.zoo.reproduce.command import run_reproduce
-from gandiag.zoo.reproduce.pacgan import (
+from benchmarks.reproduce.budgets import PACKS, PAPER, REDUCED, deviations
+from benchmarks.reproduce.command import run_reproduce
+from benchmarks.reproduce.pacgan import (
     PacganTable,
     Trial,
     _compare,
@@ -24,7 +22,9 @@ from gandiag.zoo.reproduce.pacgan import (
     target_data,
     trial,
 )
-from gandiag.zoo.reproduce.tables import pacgan_table, verdicts
+from benchmarks.reproduce.tables import pacgan_table, verdicts
+from gandiag.zoo.networks.mlp import Maxout, MlpDiscriminator, MlpGenerator
+from gandiag.zoo.optimizers import Adam
 
 if TYPE_CHECKING:
     from pathlib import Path

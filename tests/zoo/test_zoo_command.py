@@ -7,9 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from gandiag.cli import main
-from gandiag.run import Run
-from gandiag.zoo.corpus import CONFIGURATIONS
+from benchmarks.corpus import CONFIGURATIONS
+from gandiag.cli.main import main
+from gandiag.rundir.run import Run
 from gandiag.zoo.recipes import RECIPES
 
 

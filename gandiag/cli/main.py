@@ -1,0 +1,242 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gandiag import __version__
+from gandiag.cli.exits import EXIT_FAILING, EXIT_UNDECIDED, JSON, print_json, refuse
+from gandiag.cli.zoo import demo, zoo
+from gandiag.rundir.ending import ending
+
+if TYPE_CHECKING:
+    from gandiag.findings import Diagnosis, Severity
+    from gandiag.judge.policy import Policy
+    from gandiag.rundir.run import Run
+
+RUN_DIR = click.argument("run_dir", metavar="RUN_DIR")
+POLICY = click.option(
+    "--policy", metavar="FILE", help="TOML file that sets thresholds, over [tool.gandiag] of pyproject.toml."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gandiag")
+def main() -> None:
+    """Tells what is going wrong in a GAN training run, while it trains and afterwards."""
+
+
+main.add_command(demo)
+main.add_command(zoo)
+
+
+@main.command(epilog="Example: gandiag report runs/dcgan")
+@RUN_DIR
+@click.option("--out", help="Folder for the two files, by default RUN_DIR itself.")
+@POLICY
+def report(run_dir: str, out: str | None, policy: str | None) -> None:
+    """Write report.html and report.pdf of a run.
+
+    The run may be running, finished, crashed or killed.
+    """
+    run, diagnosis = _judged(run_dir, policy)
+    for path in write_reports(run, diagnosis, out or run_dir):
+        click.echo(path)
+
+
+@main.command(epilog="Example: gandiag diagnose runs/dcgan --json")
+@RUN_DIR
+@POLICY
+@JSON
+def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
+    """Say what went wrong in a run, when, and what to try."""
+    run, diagnosis = _judged(run_dir, policy)
+    if as_json:
+        print_json({**_ended(run), **diagnosis.to_dict()})
+    else:
+        from gandiag.cli.terminal import print_diagnosis
+
+        print_diagnosis(run, diagnosis)
+
+
+@main.command(epilog="Example: gandiag check runs/dcgan --fail-on warning")
+@RUN_DIR
+@click.option(
+    "--fail-on", type=click.Choice(["warning", "failure"]), default="failure", show_default=True,
+    help="Lowest severity that fails the check.",
+)  # fmt: skip
+@click.option(
+    "--require-closed/--any-status", default=True, show_default=True,
+    help="Whether a training that crashed or was killed cannot pass.",
+)  # fmt: skip
+@POLICY
+@JSON
+def check(run_dir: str, fail_on: Severity, require_closed: bool, policy: str | None, as_json: bool) -> None:
+    """Judge a run for CI, by exit code.
+
+    0: nothing found that fails the check. 1: failing. 2: the run or the policy cannot be read. 3: it cannot be
+    decided, for want of evidence, or because the training crashed, was killed, or may have been.
+    """
+    run, diagnosis = _judged(run_dir, policy)
+    broken_off = require_closed and not ending(run.meta).over_or_alive
+    passed = diagnosis.decided and not broken_off
+    code = EXIT_FAILING if diagnosis.failed(fail_on) else 0 if passed else EXIT_UNDECIDED
+    if as_json:
+        print_json({"exit_code": code, **_ended(run), **diagnosis.to_dict()})
+    else:
+        for line in _check_lines(run, diagnosis, code, broken_off=broken_off):
+            click.echo(line)
+    sys.exit(code)
+
+
+@main.command(epilog="Example: gandiag evaluate samples/ --reference data/train --metrics fid,kid,recall")
+@click.argument("generated", required=False)
+@click.option("--reference", help="Real samples, or a file of their mean and covariance.")
+@click.option("--held-out", help="Real samples that G never saw, for the metric copying.")
+@click.option(
+    "--metrics",
+    help="Names separated by commas, from those below; or all. By default the first seven.",
+)
+@click.option(
+    "--extractor",
+    default="inception-v3-compat",
+    show_default=True,
+    help="inception-v3-compat, mnist, digits, identity, vgg16, clip-vit-b-32, ...; /LAYER where there are several.",
+)
+@click.option("--extractor-weights", help="File of the extractor's weights, instead of downloading them.")
+@click.option("--checksum", help="SHA-256 of that file, to be checked before it is read.")
+@click.option("--modes", help="Count modes, too: mnist, stacked_mnist, digits or a mixture such as ring8_pacgan.")
+@click.option("--n", type=click.IntRange(min=2), help="Generated samples to use, by default all.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--device", help="cuda, cuda:1, cpu, mps; by default CUDA when there is one.")
+@click.option("--value-range", type=float, nargs=2, help="Black and white of generated images that are no bytes.")
+@click.option("--reference-range", type=float, nargs=2, help="The same of real images.")
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
+@click.option("--generator", "factory", metavar="MODULE:FUNCTION", help="Makes the generator of a checkpoint.")
+@click.option("--weights", help="The checkpoint: a file of the generator's weights.")
+@click.option("--latent-size", type=click.IntRange(min=1), help="Length of its latents, where it does not say.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the extractor with torch.compile first.")
+@click.option("--seed", default=0, show_default=True, help="Of latents and of random subsets.")
+@JSON
+def evaluate(as_json: bool, **options: Any) -> None:
+    """Measure the quality of generated samples: FID, KID, precision, recall, coverage and more.
+
+    GENERATED and the reference are folders of images, .npz, .npy or IDX files, or a run directory. Under torchrun
+    each process takes a share of the samples, and one prints.
+
+    Metrics: fid, is, kid, precision, recall, density, coverage; vendi, ndb, support, ms_ssim, copying (needs
+    --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
+    """
+    from gandiag.cli.evaluate import Checkpoint, print_evaluation, run_evaluate
+
+    generated, device = options.pop("generated"), options.pop("device")
+    saved = {name: options.pop(name) for name in ("factory", "weights", "latent_size")}
+    checkpoint = Checkpoint(**saved) if saved["factory"] else None
+    try:
+        found = run_evaluate(generated, checkpoint, device, options, quiet=as_json)
+    except (ValueError, TypeError, OSError) as error:
+        refuse(str(error))
+    if found is None:
+        return
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_evaluation(found)
+
+
+@main.command(epilog="Example: gandiag explain mode-collapse")
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain a failure: what is seen, why it happens, what to try."""
+    from gandiag.detectors import DETECTORS
+
+    detector = next((d for d in DETECTORS if d.code == code), None)
+    if detector is None:
+        refuse(f"no failure is called {code!r}; known are {', '.join(d.code for d in DETECTORS)}")
+    from gandiag.cli.terminal import print_explanation
+
+    print_explanation(detector)
+
+
+@main.command(epilog="Example: gandiag detectors --policy strict.toml")
+@POLICY
+@JSON
+def detectors(policy: str | None, as_json: bool) -> None:
+    """List what is looked for: signals, and thresholds with where they come from."""
+    from gandiag.cli.listing import listed, print_listed
+
+    in_force = _policy(policy)
+    if as_json:
+        print_json(listed(in_force))
+    else:
+        print_listed(in_force)
+
+
+def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
+    """Write report.html and report.pdf into a folder, local or any fsspec path, and return their paths."""
+    from gandiag.reports import html, pdf
+    from gandiag.rundir.run import Folder
+
+    target = Folder(folder)
+    contents = {
+        "report.html": html.render(run, diagnosis).encode(),
+        "report.pdf": pdf.render(run, diagnosis),
+    }
+    try:
+        target.fs.makedirs(target.root, exist_ok=True)
+        for name, content in contents.items():
+            target.write(content, name)
+    except OSError as error:
+        refuse(f"{folder}: cannot be written: {error.strerror or error}")
+    return [f"{folder.rstrip('/')}/{name}" for name in contents]
+
+
+def _policy(path: str | None) -> Policy:
+    from gandiag.judge.policy import read_policy
+    from gandiag.judge.policy_files import PolicyError
+
+    try:
+        return read_policy(path)
+    except PolicyError as error:
+        refuse(str(error))
+
+
+def _judged(run_dir: str, policy: str | None) -> tuple[Run, Diagnosis]:
+    from gandiag.judge.diagnose import diagnose
+    from gandiag.rundir.run import Run, RunError
+
+    in_force = _policy(policy)
+    try:
+        run = Run.open(run_dir)
+    except RunError as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(f"{run_dir}: cannot be read: {error.strerror or error}")
+    return run, diagnose(run, policy=in_force)
+
+
+def _ended(run: Run) -> dict[str, str | None]:
+    status, reason, _ = ending(run.meta)
+    return {"status": status, "reason": reason}
+
+
+def _check_lines(run: Run, diagnosis: Diagnosis, code: int, *, broken_off: bool) -> list[str]:
+    verdicts = {0: "passed", EXIT_FAILING: "failed", EXIT_UNDECIDED: "could not decide"}
+    lines = [f"gandiag check {verdicts[code]}: {diagnosis.verdict}, {diagnosis.last_step:,} steps, {ending(run.meta)}"]
+    for finding in diagnosis.findings:
+        when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
+        lines.append(f"  {finding.severity} {finding.code}: {finding.summary}{when}")
+    if code == EXIT_UNDECIDED and broken_off:
+        lines.append("  a training that did not come to its end cannot pass (--any-status goes by the findings alone)")
+    if code == EXIT_UNDECIDED and not diagnosis.decided:
+        lines += [f"  not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed]
+        lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
+        lines += [f"  missing: {sentence}" for sentence in diagnosis.missing]
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What the command line prints for people, with rich."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gandiag.rundir.ending import ending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gandiag.detectors import Detector
+    from gandiag.findings import Diagnosis, Finding
+    from gandiag.remedy import Remedy
+    from gandiag.rundir.run import Run
+
+COLOURS = {
+    "healthy": "green",
+    "suspect": "yellow",
+    "failing": "red",
+    "undecided": "magenta",
+    "info": "blue",
+    "warning": "yellow",
+    "failure": "red",
+}
+
+
+def wide_console() -> Console:
+    """For tables that lose figures below 100 columns: a narrower terminal, or a file, gets lines of 100."""
+    return Console(width=max(Console().width, 100))
+
+
+def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
+    """Verdict, findings in order of onset, what led to what, and what was not assessed."""
+    console = Console()
+    console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
+    for finding in diagnosis.findings:
+        _print_finding(console, finding)
+    if diagnosis.story.line:
+        console.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
+        console.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
+    if diagnosis.clean:
+        console.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
+    for entry in diagnosis.not_assessed:
+        console.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
+        console.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
+    for excluded in diagnosis.not_applicable:
+        console.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
+    for error in diagnosis.errors:
+        console.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
+    for sentence in diagnosis.missing:
+        console.print(f"\nMissing: {escape(sentence)}", style="yellow")
+
+
+def _print_finding(console: Console, finding: Finding) -> None:
+    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
+    console.print()
+    console.print(
+        Text.assemble(
+            coloured(finding.severity),
+            " ",
+            (finding.code, "bold"),
+            f"  from step {finding.onset_step:,}, {until}",
+        )
+    )
+    lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]
+    lines += [f"try: {remedy.change}" for remedy in finding.remedies]
+    for line in lines:
+        console.print(Padding(escape(line), (0, 0, 0, 4)))
+
+
+def print_explanation(detector: Detector) -> None:
+    """The detector's specification, with what it names as remedies in full."""
+    from gandiag.detectors import specification
+    from gandiag.detectors.specification import remedies
+
+    console = Console()
+    parts = specification(detector)
+    console.print(f"[bold]{detector.code}[/bold]  {escape(parts.pop('Summary'))}")
+    for heading, text in parts.items():
+        console.print(f"\n[bold]{heading}[/bold]")
+        if heading == "Try":
+            for remedy in remedies(detector):
+                _print_remedy(console, remedy)
+        else:
+            console.print(Padding(escape(" ".join(text.split())), (0, 0, 0, 4)))
+    for family, reason in detector.not_for.items():
+        console.print(f"\n[bold]Not for {family}[/bold]: {escape(reason)}")
+
+
+def _print_remedy(console: Console, remedy: Remedy) -> None:
+    console.print(Padding(f"[bold]{remedy.name}[/bold]: {escape(remedy.change)}", (0, 0, 0, 4)))
+    for line in remedy.code.splitlines():
+        console.print(Text(f"        {line}", style="cyan"), soft_wrap=True)  # to be copied as it is
+    for name, text in remedy.facts():
+        console.print(Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 8)))
+    console.print()
+
+
+def coloured(word: str) -> Text:
+    """A verdict or severity in capitals, in its colour."""
+    return Text(word.upper(), style=f"bold {COLOURS.get(word, 'white')}")
+
+
+def results_table(rows: Sequence[dict[str, Any]]) -> Group:
+    """The demo's closing table (run, verdict, findings with onset) and the reports below; fits 80 columns."""
+    table = Table("run", "verdict", "found from step", box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for row in rows:
+        findings = "\n".join(f"{f['code']} {f['onset_step']:,}" for f in row["findings"])
+        table.add_row(row["run"], coloured(row["verdict"]), findings or "none")
+    reports = [Text(row["report"], overflow="fold") for row in rows]
+    return Group(table, "", Text("reports", style="bold"), *reports)

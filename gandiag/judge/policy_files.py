@@ -1,0 +1,186 @@
+"""Files in which a user sets thresholds and when to stop: where they are found, and what may stand in them.
+
+A policy file is TOML with the tables `[detectors.CODE]` and `[stop]`; in pyproject.toml they stand under
+`[tool.gandiag]`. What is unknown or of the wrong type is refused: a misspelt threshold would never be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gandiag.judge.stopping import StopPolicy
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gandiag.detectors import Detector
+
+PYPROJECT = "pyproject.toml"
+ENABLED = "enabled"
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be used: one sentence with the file, the key, what was found and what is expected."""
+
+
+class Setting(NamedTuple):
+    """A value that was set, and the file that did."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one file sets: by code and threshold (or `enabled`), and of when to stop by field (or `enabled`)."""
+
+    origin: str
+    detectors: dict[str, dict[str, Setting]] = field(default_factory=dict)
+    stop: dict[str, Setting] | None = None
+
+
+def read_policy_file(path: Path) -> Layer:
+    """A policy file; of a pyproject.toml the table `[tool.gandiag]`.
+
+    Raises PolicyError.
+    """
+    prefix = "tool.gandiag." if path.name == PYPROJECT else ""
+    table = _parsed(path, _content(path))
+    for key in prefix.split(".")[:-1]:
+        inner = table.get(key)
+        if not isinstance(inner, dict):
+            raise PolicyError(f"{path}: has no table [tool.gandiag]")
+        table = inner
+    _refuse_unknown(f"{path}: {prefix}", table, ("detectors", "stop"), "setting")
+    at = f"{path}: {prefix}detectors"
+    found = {
+        code: _detector_settings(f"{at}.{code}", code, settings, str(path))
+        for code, settings in _table(at, table.get("detectors", {})).items()
+    }
+    stop = _stop_settings(f"{path}: {prefix}stop", table["stop"], str(path)) if "stop" in table else None
+    return Layer(str(path), found, stop)
+
+
+def find_pyproject() -> Path | None:
+    """The nearest pyproject.toml with a table `[tool.gandiag]`, from the current directory upwards.
+
+    Raises PolicyError for one that names gandiag and cannot be parsed.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # the directory was removed
+        return None
+    for folder in (here, *here.parents):
+        path = folder / PYPROJECT
+        content = _content(path) if path.is_file() else b""
+        if b"gandiag" in content:
+            tool = _parsed(path, content).get("tool")
+            if isinstance(tool, dict) and "gandiag" in tool:
+                return path
+    return None
+
+
+def catalogue() -> dict[str, Detector]:
+    """All detectors with default thresholds, by code."""
+    from gandiag.detectors import DETECTORS
+
+    return {detector.code: detector for detector in DETECTORS}
+
+
+def thresholds(detector: Any) -> dict[str, Any]:
+    """The default of each threshold of a detector, by name."""
+    return {f.name: f.default for f in fields(detector) if "source" in f.metadata}
+
+
+def check_codes(where: str, codes: Iterable[str], known: Iterable[str]) -> None:
+    """Raise a PolicyError that starts with `where` for the first code that no detector has."""
+    every = tuple(known)
+    for code in codes:
+        if code not in every:
+            raise PolicyError(f"{where}: no failure is called {code!r}{_expected(code, every)}")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{path}: not valid TOML: {error}") from error
+
+
+def _detector_settings(where: str, code: str, found: Any, origin: str) -> dict[str, Setting]:
+    known = catalogue()
+    check_codes(where, (code,), known)
+    defaults = thresholds(known[code])
+    settings = _table(where, found)
+    _refuse_unknown(f"{where}.", settings, (ENABLED, *defaults), f"threshold of {code}")
+    return {
+        name: Setting(_flag(place, value) if name == ENABLED else _number(place, value, defaults[name]), origin)
+        for name, value in settings.items()
+        if (place := f"{where}.{name}")
+    }
+
+
+def _stop_settings(where: str, found: Any, origin: str) -> dict[str, Setting]:
+    settings = dict(_table(where, found))
+    _refuse_unknown(f"{where}.", settings, (ENABLED, *(f.name for f in fields(StopPolicy))), "setting")
+    _flag(f"{where}.{ENABLED}", settings.get(ENABLED, True))
+    try:
+        policy = StopPolicy(**{name: value for name, value in settings.items() if name != ENABLED})
+    except (TypeError, ValueError) as error:
+        raise PolicyError(f"{where}.{error}") from error
+    check_codes(f"{where}.codes", policy.codes, catalogue())
+    return {name: Setting(value, origin) for name, value in settings.items()}
+
+
+def _table(where: str, found: Any) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        raise PolicyError(f"{where}: found {_shown(found)}, expected a table")
+    return found
+
+
+def _flag(where: str, found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise PolicyError(f"{where}: found {_shown(found)}, expected true or false")
+    return found
+
+
+def _number(where: str, found: Any, default: float) -> float:
+    """A threshold of the type of its default; also what is too large for a float is refused."""
+    whole = isinstance(default, int)
+    if isinstance(found, bool) or not isinstance(found, int if whole else (int, float)) or not abs(found) < 1e300:
+        raise PolicyError(f"{where}: found {_shown(found)}, expected {'a whole number' if whole else 'a number'}")
+    return found if whole else float(found)
+
+
+def _refuse_unknown(where: str, found: Iterable[str], known: tuple[str, ...], kind: str) -> None:
+    for name in found:
+        if name not in known:
+            raise PolicyError(f"{where}{name} is no {kind}{_expected(name, known)}")
+
+
+def _expected(found: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(found, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(known)}"
+
+
+def _shown(found: Any) -> str:
+    return json.dumps(found, default=str, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""From raw records to signals, with numpy, on the background thread."""

@@ -1,0 +1,1 @@
+"""What torch modules, tensors and checkpoints need everywhere: nothing here knows of a training."""

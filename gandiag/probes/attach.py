@@ -1,0 +1,286 @@
+"""One line that attaches to a PyTorch loop nobody here wrote."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from gandiag.probes import notices
+from gandiag.probes.family import FamilyProbe
+from gandiag.probes.hooks import Guard, hook_forward
+from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.passes import PassProbe
+from gandiag.probes.phases import PhaseProbe
+from gandiag.probes.rounds import Rounds
+from gandiag.probes.scalers import current_scale, watch_scalers
+from gandiag.probes.updates import UpdateProbe
+from gandiag.probes.weights import WeightProbe
+from gandiag.record.callback import Callback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+    from typing_extensions import Unpack
+
+    from gandiag.probes.held_out import HeldOutProbe
+    from gandiag.probes.networks import Held, Networks
+    from gandiag.probes.passes import Score
+    from gandiag.quality.training import Quality, QualityProbe
+    from gandiag.record.options import Options
+
+INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
+SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
+
+
+def attach(
+    generator: Networks,
+    discriminator: Networks,
+    run_dir: str | PathLike[str],
+    *,
+    score: Score | None = None,
+    quality: Quality | None = None,
+    held_out: Any = None,
+    **options: Unpack[Options],
+) -> Callback:
+    """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
+
+    Forward hooks see what D is given and answers; hooks on every torch optimizer, matched by parameters, read
+    gradients as they are used. No forward pass is added, no random number drawn, no weight touched, and no step
+    waits for the device. Close with `callback.close()`, by leaving a `with` block, or by ending the program.
+
+    Parameters
+    ----------
+    generator, discriminator : the modules that the loop calls; D may also be a critic. Where there are several,
+        a dictionary of names and modules: `discriminator={"patch": D1, "global": D2}`
+    run_dir : where to record: a folder, or any fsspec path
+    score : what D's judgement is, higher for more real, where it is not the first tensor with one value per sample
+        that D returns: a function of D's output and its (first) input batch (B, ...) that returns (B, ...). For an
+        energy-based GAN: `lambda output, batch: -(output - batch).square().flatten(1).mean(1)`
+    quality : evaluate FID and other quality metrics every so many steps, see `gandiag.Quality`
+    held_out : real samples (N, ...) that D is not trained on, as D would be given them, or a tuple of D's arguments:
+        a copy of D is shown some of them every 50 steps, which tells whether it learns its training data by heart
+    **options : see `gandiag.Callback`
+
+    Raises
+    ------
+    TypeError
+        When generator or discriminator is no module, quality no `gandiag.Quality`, or held_out no tensor.
+    ValueError
+        When two of the networks are the same module or share a parameter, when one has none, or is watched already;
+        when the reference or the feature extractor of quality cannot be used.
+    RunError
+        When `run_dir` cannot be written, or holds a run and `resume=True` is not given.
+
+    Examples
+    --------
+    >>> callback = gandiag.attach(G, D, run_dir="runs/dcgan")  # doctest: +SKIP
+    """
+    if score is not None and not callable(score):
+        raise TypeError(f"score must be a function of D's output and input, got {type(score).__name__}")
+    networks = watched_networks(generator, discriminator)
+    callback = Callback(run_dir, **options)
+    try:
+        probe = _quality_probe(quality, networks, callback)
+        watcher = Watcher(networks, callback, score, probe, _held_out_probe(held_out, callback, score))
+    except Exception as error:
+        callback.close("crashed", f"attaching failed: {error}")
+        raise
+    callback.on_close(watcher.detach)
+    return callback
+
+
+class Watcher:
+    """The hooks on G, D and the optimizers, and what they remember between two steps."""
+
+    def __init__(
+        self,
+        networks: list[Network],
+        callback: Callback,
+        score: Score | None,
+        quality: QualityProbe | None,
+        held_out: HeldOutProbe | None,
+    ) -> None:
+        self.callback = callback
+        self._quality, self._held_out = quality, held_out
+        self._attached_at = callback.completed_steps
+        self._networks = networks
+        self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
+        self._holdings = Holdings(networks)
+        self._family = FamilyProbe(callback.settings, wanted=callback.loss_family is None and score is None)
+        self._phases = PhaseProbe(callback, self._family)
+        self._updates = UpdateProbe(callback)
+        self._rounds = Rounds(self._end_step, callback.reopen)
+        self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
+        self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
+        self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
+        self._guard = Guard(callback, callback.budget)
+        self._passes = PassProbe(callback, self._guard, self._phases, self._updates, self._family, score)
+        self._keep_weights = self._guard.part("update probe", self._updates.before)
+        self._measure_update = self._guard.part("update probe", self._updates.after)
+        self._record_update = self._guard.part("gradient probe", self._updates.record)
+        self._record_phases = self._guard.part("discriminator probe", self._phases.record)
+        self._record_weights = self._guard.part("weight probe", WeightProbe(callback, networks).record)
+        self._evaluate = self._guard.part("quality", self._asked_for)
+        self._look_at_held_out = self._guard.part("held-out samples", self._asked_for)
+        if held_out is not None:
+            self._passes.repeats = lambda: held_out.due
+        self._describe()
+        self._handles = [*self._hook_networks(), *self._hook_optimizers()]
+
+    def _hook_networks(self) -> list[Any]:
+        hooks = {GENERATOR: self._passes.on_generator, DISCRIMINATOR: self._passes.on_discriminator}
+        handles = [
+            hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)))
+            for n in self._networks
+        ]
+        if (quality := self._quality) is not None:
+            hook = self._guard.hook("inputs of the generator", quality.on_generator)
+            handles.append(hook_forward(quality.network.module, hook))
+        return handles
+
+    def _hook_optimizers(self) -> list[Any]:
+        self.before_scaler = self._guard.hook("hook on a GradScaler", self._before_scaler)
+        self.after_scaler = self._guard.hook("hook on a GradScaler", self._after_scaler)
+        return [
+            register_optimizer_step_pre_hook(self._guard.hook("hook before an update", self._before_update)),
+            register_optimizer_step_post_hook(self._guard.hook("hook after an update", self._after_update)),
+            watch_scalers(self),
+        ]
+
+    def detach(self) -> None:
+        """Remove every hook and put down what was attributed and inferred."""
+        for handle in self._handles:
+            handle.remove()
+        self._rounds.close()
+        self._report()
+        if self._quality is not None:
+            self._quality.close()
+        if self.callback.completed_steps == self._attached_at:
+            self.callback.faults.add("attach", notices.NO_UPDATE, self._attached_at)
+
+    def _describe(self) -> None:
+        self.callback.settings.layers = {n.name: n.layers for n in self._networks}
+        roles = {n.name: n.describe() for n in self._networks}
+        self.callback.describe(versions={"torch": torch.__version__}, roles=roles)
+
+    def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        held = self._holdings.of(optimizer)
+        if not held:
+            return
+        self._stepped = optimizer
+        self._keep_weights(optimizer, held)
+        if not _closure(arguments, kwargs):  # gradients are there now; of a closure only after the step
+            self._use(optimizer, held)
+
+    def _after_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        held = self._holdings.of(optimizer)
+        if not held:
+            return
+        if _closure(arguments, kwargs):
+            self._use(optimizer, held)
+        if id(optimizer) in self._aside:
+            self._aside.discard(id(optimizer))
+            self._updates.forget(optimizer)
+            return
+        self._measure_update(optimizer)
+        self._rounds.after(id(optimizer), _generator_parameters(held))
+
+    def _use(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
+        """Record the gradients that an update uses, and the calls of D behind them."""
+        roles = {h.network.role for h in held}
+        updated = [h.network for h in held if h.network.role == DISCRIMINATOR]
+        own = {d: self._passes.calls.take(d, self._step, generator=False) for d in updated}
+        asked = self._discriminators if GENERATOR in roles else []
+        others = {d: self._passes.calls.take(d, self._step, generator=True) for d in asked}
+        if self._phases.is_aside(roles, own, others):
+            self._aside.add(id(optimizer))
+            return
+        self._rounds.before(id(optimizer), _generator_parameters(held), discriminator=DISCRIMINATOR in roles)
+        scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
+        self._record_update(optimizer, held, scale)
+        self._record_phases(own, others, scale)
+        if self._held_out is not None and self._held_out.due:
+            for network, phase in own.items():
+                self._look_at_held_out(self._held_out.look, network, phase)
+        self._phases.count(held, own, others)
+
+    def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+        self._scaling = optimizer, current_scale(scaler)
+        self._stepped = None
+
+    def _after_scaler(self, _scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+        """Note the step that the scaler skipped because a gradient was not finite."""
+        self._scaling = None
+        held = self._holdings.of(optimizer)
+        if held and self._stepped is not optimizer:
+            self._use(optimizer, held)
+            self._updates.skip(held)
+            self._aside.discard(id(optimizer))
+            self._rounds.after(id(optimizer), _generator_parameters(held))
+
+    @property
+    def _step(self) -> int:
+        return self.callback.completed_steps + 1
+
+    def _end_step(self) -> None:
+        self._phases.finish()
+        self._record_weights(self._step)
+        self.callback.steps_are_seen = True
+        self.callback.end_step()
+        step = self.callback.completed_steps
+        if step in INFER_AT:
+            self._report()
+        if self._quality is not None:
+            self._evaluate(self._quality.after_step, step)
+        if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
+            self.callback.thin(change)
+
+    def _asked_for(self, evaluation: Callable[..., None], *arguments: Any) -> None:
+        """Run what was asked for, which is no overhead of recording."""
+        started = time.perf_counter()
+        try:
+            evaluation(*arguments)
+        finally:
+            self.callback.budget.spent -= time.perf_counter() - started
+
+    def _report(self) -> None:
+        """Put down what was attributed so far, and the loss family once one fits."""
+        changes: dict[str, Any] = {"attribution": self._phases.attribution.summary()}
+        if self._family.wanted:
+            self.callback.infer_family(self._family.collected())
+        if self.callback.completed_steps >= INFER_AT[-1]:
+            self._family.give_up()
+        self.callback.describe(**changes)
+
+
+def _quality_probe(quality: Any, networks: list[Network], callback: Callback) -> QualityProbe | None:
+    """What evaluates the generator, in the process that leads; nothing of it is imported before it is asked for."""
+    if quality is None:
+        return None
+    from gandiag.quality.training import Quality, QualityProbe
+
+    if not isinstance(quality, Quality):
+        raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")
+    return QualityProbe(quality, networks, callback) if callback.leads else None
+
+
+def _held_out_probe(held_out: Any, callback: Callback, score: Score | None) -> HeldOutProbe | None:
+    if held_out is None:
+        return None
+    from gandiag.probes.held_out import HeldOutProbe
+
+    return HeldOutProbe(held_out, callback, score)
+
+
+def _closure(arguments: Any, kwargs: Any) -> bool:
+    """Whether an optimizer is given a function that computes the loss anew."""
+    return any(callable(a) for a in arguments) or callable(kwargs.get("closure"))
+
+
+def _generator_parameters(held: list[Held]) -> set[int]:
+    return {id(p) for h in held if h.network.role == GENERATOR for p in h.present}

@@ -1,0 +1,1 @@
+"""The metrics themselves: functions of features, which know neither files nor networks."""

@@ -1,0 +1,195 @@
+"""Mean and covariance of a stream of features in float64, merged over batches, processes and ranks."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import distributed
+
+from gandiag.quality.measures.statistics import Statistics
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Moments", "Statistics", "checked_features"]
+
+ROWS = 256  # samples are gathered before they are multiplied: a product of few rows only waits for the memory
+COLUMNS = 256  # wide enough for the product's speed, narrow enough to leave out most of the lower triangle
+
+
+def checked_features(features: Tensor, name: str = "features", dimensions: int | None = None) -> Tensor:
+    """Features as they came, without their graph, once they are known to be (N, D), floating and finite.
+
+    Parameters
+    ----------
+    features
+        (N, D) of any floating dtype.
+    name
+        What the message calls them.
+    dimensions
+        D, where it is known.
+
+    Raises
+    ------
+    TypeError
+        When they are no floating tensor.
+    ValueError
+        When the shape is not (N, D), or when samples hold a NaN or an infinity: the message counts them.
+    """
+    if not isinstance(features, torch.Tensor) or not features.is_floating_point():
+        found = getattr(features, "dtype", type(features).__name__)
+        raise TypeError(f"{name} must be a tensor of floating numbers, found {found}")
+    if features.ndim != 2 or not features.shape[1] or dimensions not in (None, features.shape[1]):
+        raise ValueError(f"{name} must have shape (N, {dimensions or 'D'}), found {tuple(features.shape)}")
+    found = features.detach()
+    if not bool(torch.isfinite(found.sum())):  # the cheap question: so is a sum of finite numbers that overflows
+        bad = int((~torch.isfinite(found).all(dim=1)).sum())
+        if bad:
+            raise ValueError(f"{name} must be finite, found NaN or infinity in {bad} of {len(found)} rows")
+    return found
+
+
+class Moments:
+    """Sums and outer products of a stream of features, in float64 and shifted by the mean of the first batch.
+
+    What is kept is (D, D) and 256 rows, however many samples come. The shift keeps the digits that a sum of raw
+    squares would lose where the mean is large against the spread (Chan, Golub & LeVeque 1983).
+
+    Parameters
+    ----------
+    dimensions
+        D of the features.
+    device
+        Where the sums are kept; features come there from any device. It needs float64, which mps lacks.
+
+    Attributes
+    ----------
+    n
+        Number of samples so far.
+
+    >>> moments = Moments(2)
+    >>> moments.update(torch.tensor([[1.0, 0.0], [3.0, 4.0]]))
+    >>> moments.update(torch.tensor([[2.0, 2.0]]))
+    >>> moments.statistics().mean.tolist(), moments.statistics().covariance.tolist()
+    ([2.0, 2.0], [[1.0, 2.0], [2.0, 4.0]])
+    """
+
+    def __init__(self, dimensions: int, device: torch.device | str = "cpu") -> None:
+        if dimensions < 1:
+            raise ValueError(f"dimensions must be at least 1, found {dimensions}")
+        self.dimensions = dimensions
+        self.device = torch.device(device)
+        self.n = 0
+        self._waiting = 0  # rows that are not yet in the sums
+        with torch.inference_mode(mode=False):  # sums made within it could not be updated outside
+            self._rows = torch.empty(ROWS, dimensions, dtype=torch.float64, device=device)
+            self._shift = torch.zeros(dimensions, dtype=torch.float64, device=device)
+            self._sum = torch.zeros_like(self._shift)  # of the shifted samples
+            self._outer = torch.zeros((dimensions, dimensions), dtype=torch.float64, device=device)  # upper triangle
+
+    def update(self, features: Tensor) -> None:
+        """Take in a batch (B, D) of any floating dtype; B may be 0.
+
+        Raises TypeError or ValueError as `checked_features` does; nothing of such a batch is taken in.
+        """
+        batch = checked_features(features, dimensions=self.dimensions)
+        if not self.n and len(batch):
+            self._shift.copy_(batch[:ROWS].double().mean(dim=0))
+        done = 0
+        while done < len(batch):
+            taken = min(ROWS - self._waiting, len(batch) - done)
+            self._rows[self._waiting : self._waiting + taken].copy_(batch[done : done + taken])
+            self._waiting += taken
+            done += taken
+            if self._waiting == ROWS:
+                self._multiply()
+        self.n += len(batch)
+
+    def _multiply(self) -> None:
+        """Move the waiting rows into the sums."""
+        rows = self._rows[: self._waiting].sub_(self._shift)
+        self._sum.add_(rows.sum(dim=0))
+        for left in range(0, self.dimensions, COLUMNS):
+            block = rows[:, left : left + COLUMNS]
+            self._outer[left : left + COLUMNS, left:].addmm_(block.T, rows[:, left:])
+        self._waiting = 0
+
+    def _centre(self) -> None:
+        """Make the mean the shift, which changes no sample's part."""
+        if self._waiting:
+            self._multiply()
+        if self.n:
+            self._outer.addr_(self._sum, self._sum, alpha=-1 / self.n)
+            self._shift.add_(self._sum, alpha=1 / self.n)
+            self._sum.zero_()
+
+    def merge(self, other: Moments) -> None:
+        """Add the samples of another, which keeps its own (Chan, Golub & LeVeque 1983).
+
+        Raises ValueError when the dimensions differ.
+        """
+        self._combine(other, 1)
+
+    def without(self, other: Moments) -> Moments:
+        """What is left after taking out the samples of another, all of which are in this one.
+
+        Raises ValueError when the dimensions differ or when `other` has more samples.
+        """
+        if other.n > self.n:
+            raise ValueError(f"other must be a part of these {self.n} samples, found {other.n}")
+        rest = copy.deepcopy(self)
+        rest._combine(other, -1)  # noqa: SLF001 - one of us
+        return rest
+
+    def _combine(self, other: Moments, sign: int) -> None:
+        if other.dimensions != self.dimensions:
+            raise ValueError(f"other must have {self.dimensions} dimensions, found {other.dimensions}")
+        self._centre()
+        other._centre()
+        total = self.n + sign * other.n
+        if other.n and total:
+            apart = other._shift.to(self.device) - self._shift
+            self._outer.add_(other._outer.to(self.device), alpha=sign)
+            self._outer.addr_(apart, apart, alpha=sign * self.n * other.n / total)
+            self._shift.add_(apart, alpha=sign * other.n / total)
+        elif not total:
+            self._shift.zero_()
+            self._outer.zero_()
+        self.n = total
+
+    def all_reduce(self) -> None:
+        """Make these the moments of the samples of all ranks, on every rank; some may have none.
+
+        Call it once, on every rank: a second call would count each sample once per rank. Without an
+        initialised process group nothing happens. NCCL needs the sums on a CUDA device.
+        """
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return
+        self._centre()
+        counted = torch.cat([self._shift * self.n, self._shift.new_tensor([self.n])])
+        distributed.all_reduce(counted)
+        total = round(float(counted[-1]))
+        if not total:
+            return
+        mean = counted[:-1] / total
+        apart = self._shift - mean
+        self._outer.addr_(apart, apart, alpha=self.n)
+        self._sum.copy_(apart).mul_(self.n)
+        self._shift.copy_(mean)
+        distributed.all_reduce(self._sum)
+        distributed.all_reduce(self._outer)
+        self.n = total
+
+    def statistics(self) -> Statistics:
+        """Mean and unbiased covariance so far; more samples may follow.
+
+        Raises ValueError with fewer than two samples.
+        """
+        if self.n < 2:
+            raise ValueError(f"a covariance needs at least 2 samples, found {self.n}")
+        self._centre()
+        covariance = self._outer.triu()
+        covariance += covariance.triu(1).T
+        return Statistics(self._shift.clone(), covariance.div_(self.n - 1), self.n)

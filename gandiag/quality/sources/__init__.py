@@ -1,0 +1,1 @@
+"""Where samples come from: arrays, folders of images, data sets, saved generators."""

@@ -1,0 +1,156 @@
+"""Samples of a generator that was saved: a factory that builds it, a file of its weights, and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from gandiag.nets.frozen import forked_rng, generate
+from gandiag.nets.states import fitting_state, read_checkpoint
+from gandiag.quality.sources.inputs import as_arguments
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator
+
+NESTED = ("g_ema", "generator", "netG", "G", "state_dict", "model", "model_state_dict", "generator_state_dict")
+"""Keys under which checkpoints keep a generator's weights, an average first."""
+
+LATENT_SIZES = ("latent_dim", "z_dim", "dim_z", "nz", "latent_size", "noise_dim")
+"""Attributes in which generators say how long their latents are."""
+
+
+class GeneratorSource:
+    """A `Source` of n samples, drawn anew on each reading; batch i is the same whoever reads it.
+
+    Parameters
+    ----------
+    generator
+        In the mode in which it is to run.
+    draw
+        Inputs of the generator for n samples; its random numbers must come from torch, numpy or `random`.
+    n
+        Number of samples.
+    device
+        Where the generator is.
+    seed
+        Samples with index i to i + batch size are drawn from seed + i.
+    """
+
+    labels: torch.Tensor | None = None
+
+    def __init__(
+        self, generator: nn.Module, draw: Callable[[int], Any], n: int, device: torch.device, seed: int = 0
+    ) -> None:
+        self.name = type(generator).__name__
+        self.generator, self._draw, self._n, self._device, self._seed = generator, draw, n, device, seed
+
+    def __len__(self) -> int:
+        return self._n
+
+    def batches(self, batch_size: int, start: int = 0, stop: int | None = None) -> Iterator[torch.Tensor]:
+        """Samples (B, ...) from `start` to `stop`."""
+        stop = self._n if stop is None else min(stop, self._n)
+        for first in range(start, stop, batch_size):
+            size = min(batch_size, stop - first)
+            with forked_rng(self._device, self._seed + first):
+                arguments, kwargs = as_arguments(self._draw(size), self._device)
+                samples = generate(self.generator, arguments, kwargs)
+            if len(samples) != size:
+                raise ValueError(f"{self.name} made {len(samples)} samples where {size} were asked for")
+            yield samples
+
+    def latents(self, n: int) -> torch.Tensor:
+        """Inputs for n samples, where the generator takes nothing else.
+
+        Raises ValueError when what is drawn is no floating tensor (n, ...).
+        """
+        with forked_rng(self._device, self._seed):
+            drawn = self._draw(n)
+        if not isinstance(drawn, torch.Tensor) or not drawn.is_floating_point() or len(drawn) != n:
+            raise ValueError(f"{self.name}: its inputs must be one floating tensor ({n}, ...) to be varied")
+        return drawn.to(self._device)
+
+    def content_hash(self) -> str:
+        """Hash of the weights and the seed."""
+        digest = hashlib.sha256(f"{self.name} {self._n} {self._seed}".encode())
+        for name, tensor in sorted(self.generator.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def load_generator(
+    factory: str, weights: str | os.PathLike[str] | None, device: torch.device, latent_size: int | None = None
+) -> tuple[nn.Module, Callable[[int], Any]]:
+    """A generator in evaluation mode, and what draws its inputs.
+
+    Parameters
+    ----------
+    factory
+        "package.module:function". The function takes nothing and returns the generator, or the generator and a
+        function of n that draws its inputs: `return G, lambda n: torch.randn(n, 128)`.
+    weights
+        File of a state dict, or of a dictionary that holds one under a usual name. None: as the factory made it.
+    device
+        Where the generator is to run.
+    latent_size
+        Length of latents drawn from the standard normal law, where the factory returns the generator alone and
+        the generator does not say it (`latent_dim`, `z_dim`, `nz`, ...).
+
+    Raises
+    ------
+    ValueError
+        For a factory that cannot be found or returns something else, for weights that cannot be read or do not fit,
+        and for latents of unknown length.
+    """
+    made = _called(factory)
+    generator, draw = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(generator, nn.Module):
+        expected = "a torch.nn.Module, or one and a function of n"
+        found = type(made).__name__
+        raise ValueError(f"--generator {factory}: must return {expected}, found {found}")  # noqa: TRY004 - a user's slip
+    if weights is not None:
+        path = Path(weights)
+        generator.load_state_dict(fitting_state(generator, read_checkpoint(path), str(path), NESTED))
+    generator = generator.to(device).eval().requires_grad_(requires_grad=False)
+    return generator, draw or _normal_latents(generator, factory, latent_size)
+
+
+def _called(factory: str) -> Any:
+    """What the factory returns; modules are looked for in the current folder, too."""
+    module, _, name = factory.partition(":")
+    if not (module and name):
+        raise ValueError(f"--generator must be package.module:function, found {factory!r}")
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--generator {factory}: {error}; looked in {folder} and where Python looks") from error
+    except AttributeError as error:
+        raise ValueError(f"--generator {factory}: the module {module} has no {name}") from error
+    finally:
+        sys.path.remove(folder)
+    try:
+        return function()
+    except Exception as error:
+        raise ValueError(f"--generator {factory}: calling it failed: {type(error).__name__}: {error}") from error
+
+
+def _normal_latents(generator: nn.Module, factory: str, size: int | None) -> Callable[[int], torch.Tensor]:
+    if size is None:
+        found = {a: v for a in LATENT_SIZES if isinstance(v := getattr(generator, a, None), int)}
+        if len(set(found.values())) != 1:
+            raise ValueError(
+                f"--generator {factory}: how long its latents are is unknown; pass --latent-size, or have the factory "
+                "return the generator and a function of n that draws its inputs"
+            )
+        size = next(iter(found.values()))
+    return lambda n: torch.randn(n, size)

@@ -1,0 +1,1 @@
+"""What a training loop talks to, and the thread that takes its records to disk."""

@@ -1,0 +1,408 @@
+"""The recorder that a training loop talks to. Needs no torch: `gandiag.attach` builds on it for torch."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.judge.live import Judge
+from gandiag.judge.policy import check_policy, read_policy
+from gandiag.measure.blocks import Row, is_tensor, stack
+from gandiag.measure.reductions import SCALAR
+from gandiag.record.budget import Budget
+from gandiag.record.faults import Faults
+from gandiag.record.given import Given, verdicts
+from gandiag.record.options import check_limits, check_options
+from gandiag.record.rows import Rows
+from gandiag.record.worker import MODES_EVERY, Settings, Worker
+from gandiag.rundir.ranks import this_rank
+from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
+from gandiag.rundir.run import Run
+from gandiag.rundir.snapshots import MAX_SAMPLES, due
+from gandiag.signals import ALIASES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from os import PathLike
+    from types import TracebackType
+    from typing import Self
+
+    from gandiag.findings import Diagnosis, Finding
+    from gandiag.judge.policy import PolicyLike
+    from gandiag.judge.stopping import StopPolicy
+
+MAX_OVERHEAD = 0.02  # less than training times vary from run to run
+
+
+class Callback:
+    """Records one training and judges it while it runs.
+
+    A step is one generator update; `step()` ends it. What `log` and `observe` get between two steps belongs to
+    the step in progress. Nothing here raises into the training once it is constructed: a fault of gandiag's own
+    is logged once, counted in run.json, and shown in the report. Of a distributed training each process makes its
+    own callback with the same `run_dir`; that of rank 0 judges.
+
+    Parameters
+    ----------
+    run_dir : where to record: a folder, or any fsspec path such as s3://bucket/run
+    modes : evaluate generated batches against labelled modes: a preset of `gandiag.modes`, "digits", "mnist",
+        "stacked_mnist", a `Mixture` or a `Classifier`
+    loss_family : minimax, non-saturating, lsgan, hinge, wgan, wgan-gp, relativistic or other
+    hyperparameters : anything JSON-like to keep with the run; `steps_per_epoch` tells cycles of the data loader
+        from those of the game
+    detectors : the detectors to judge with, by default all
+    policy : a TOML file that sets thresholds and when to stop, over those of the nearest pyproject.toml; or a
+        `gandiag.Policy`. Read once, here. What is set in `detectors` and `stop_on` stays
+    stop_on : when `should_stop` becomes True, see `gandiag.StopPolicy`; by default what files say, else never
+    judge_every : steps between two live judgements
+    on_finding : called with each new `Finding`, from the thread that trains, between two steps
+    alerts : log new findings through the logger "gandiag" (which prints them unless configured otherwise)
+    resume : continue the run that `run_dir` holds
+    start_step : with resume, the step that comes next; recorded steps from it on are superseded
+    image_shape : shape of one generated image when G returns flat vectors
+    flush_seconds : what is recorded reaches the disk after at most so long
+    max_overhead : the largest share of the training's time that `attach` may take on the training thread; signals
+        are recorded less often to stay below it, per-layer norms first. None for full detail at any cost
+    max_bytes : what is recorded takes at most so much room on disk; beyond, the oldest detail is thinned. None for
+        no limit
+
+    Raises
+    ------
+    RunError
+        When `run_dir` cannot be written, or holds a run and `resume` is False.
+    ValueError, TypeError
+        For arguments, and policy files, that make no sense.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the first have defaults
+        self,
+        run_dir: str | PathLike[str],
+        *,
+        modes: Any = None,
+        loss_family: str | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        detectors: Any = None,
+        policy: PolicyLike = None,
+        stop_on: StopPolicy | None = None,
+        judge_every: int = 200,
+        on_finding: Callable[[Finding], None] | None = None,
+        alerts: bool = True,
+        resume: bool = False,
+        start_step: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        flush_seconds: float = FLUSH_SECONDS,
+        max_overhead: float | None = MAX_OVERHEAD,
+        max_bytes: int | None = MAX_BYTES,
+    ) -> None:
+        check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
+        check_limits(flush_seconds=flush_seconds, max_bytes=max_bytes, max_overhead=max_overhead)
+        for heavy in ("pandas", "pyarrow.parquet", "scipy.cluster.vq", "scipy.ndimage", "gandiag.detectors"):
+            import_module(heavy)  # now, rather than by the background thread in the middle of a training
+        in_force = read_policy(policy, stop_on)
+        check_policy(in_force, detectors)
+
+        rank, self.world_size = this_rank()
+        tracker = _tracker(modes) if rank == 0 else None
+        recorder = Recorder(
+            run_dir,
+            resume=resume,
+            start_step=start_step,
+            rank=rank,
+            world_size=self.world_size,
+            flush_seconds=flush_seconds,
+            max_bytes=max_bytes,
+        )
+        self._leads = rank == 0
+        self.run_dir = recorder.folder.path
+        self.faults = Faults(earlier=recorder.meta["faults"])
+        self.settings = Settings(image_shape=image_shape, alerts=alerts)
+        self.loss_family = loss_family
+        self.steps_are_seen = False  # True once hooks end the steps, not the loop
+        self.budget = Budget(max_overhead)
+        self._on_finding = on_finding
+        self._closers: list[Callable[[], None]] = []
+        self._modes_samples = tracker.n if tracker is not None else 0
+        self._modes_stride = 1 if tracker is not None else 0
+        self.wants_range = tracker is not None and tracker.waits  # until a real batch has shown it
+        meta: dict[str, Any] = {"hyperparameters": recorder.meta["hyperparameters"] | dict(hyperparameters or {})}
+        if loss_family:
+            meta["loss_family"] = {"name": loss_family, "source": "given"}
+        if tracker is not None:
+            meta["modes"] = tracker.describe()
+        recorder.write_meta(**meta)
+        completed = recorder.segment["start_step"] - 1
+        self._observed = False  # D's outputs of this step were passed explicitly
+        self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
+        self._given = Given(self)
+        self._last_sample = completed
+        self._process = os.getpid()
+        self._closed = False
+        self._worker = Worker(recorder, Judge(detectors, judge_every, in_force), tracker, self.settings, self.faults)
+        self._rows = Rows(self._worker, completed, flush_seconds)
+        if resume and self._leads:
+            self._worker.remember(Run.open(self.run_dir))
+        self._worker.start()
+        atexit.register(self._at_exit)
+
+    # what a loop calls
+
+    def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
+        """Record scalars of this step: numbers or one-element tensors, which are read later, not now.
+
+        `loss_generator` and `loss_discriminator` (or g_loss, d_loss) become the signals loss/generator and
+        loss/discriminator.
+
+        >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
+        """
+        started = time.perf_counter()
+        for name, value in {**(values or {}), **scalars}.items():
+            try:
+                self._log(ALIASES.get(name, name), value)
+            except Exception as error:  # noqa: BLE001
+                self.faults.add(f"log({name})", error, self.completed_steps)
+        self.budget.spent += time.perf_counter() - started
+
+    def _log(self, name: str, value: Any) -> None:
+        if name in ("step", "time"):
+            raise ValueError(f"{name} is recorded with every row; choose another name")
+        key = SCALAR + name
+        if is_tensor(value):
+            scalar = (value if value.dim() == 0 else value.reshape(())).detach().clone()
+        else:
+            scalar = float(value)
+        # hooks end a step before the loop can log: until something else happens, a value belongs to that step
+        row = self._rows.for_late(key) if self.steps_are_seen else self.row
+        row[key] = scalar
+
+    def observe(self, *, real: Any = None, fake: Any = None) -> None:
+        """Record D's outputs of this step, shape (B, ...), instead of those that hooks attribute."""
+        for kind, outputs in (("real", real), ("fake", fake)):
+            if outputs is None:
+                continue
+            try:
+                self.row[f"d/{kind}"] = verdicts(outputs)
+                self._observed = True
+            except Exception as error:  # noqa: BLE001
+                self.faults.add(f"observe({kind}=)", error, self.completed_steps)
+
+    def step(
+        self,
+        *,
+        d_real: Any = None,
+        d_fake: Any = None,
+        generated: Any = None,
+        real: Any = None,
+        grad_norms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """End the step in progress: one generator update. Loops without torch pass here what there is to see.
+
+        Where `attach` sees the updates, it ends the steps by itself, and calls of this are left out.
+
+        Batches may be anything that numpy can read, or tensors; of each only its first samples are copied. Input
+        that cannot be read is a fault, logged once for each argument, and the step counts all the same.
+
+        Parameters
+        ----------
+        d_real, d_fake : D's outputs (B, ...) on this step's real and generated batch
+        generated, real : the batches (B, ...) themselves, images channels first or last
+        grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
+            nested if need be, with the same names in every step
+
+        >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
+        """
+        if self.steps_are_seen:
+            self.faults.add("step", "steps are counted by attach already; step() is left out", self.completed_steps)
+            return
+        self._given.take(d_real=d_real, d_fake=d_fake, generated=generated, real=real, grad_norms=grad_norms)
+        self.end_step()
+
+    def end_step(self) -> None:
+        """End the step in progress."""
+        if self._closed or os.getpid() != self._process:
+            return
+        try:
+            self._rows.end()
+            self._observed = False
+            self._tell()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("step", error, self.completed_steps)
+
+    def sample(self, samples: Any) -> None:
+        """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
+        if not self.wants_samples:
+            return
+        self._last_sample = self.completed_steps + 1
+        kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
+        row = Row(raw={"samples": kept})
+        self._worker.offer(self._worker.sample, self._last_sample, stack([row]))
+
+    def flush(self) -> None:
+        """Wait until every completed step is on disk."""
+        if self._closed or os.getpid() != self._process:
+            return
+        try:
+            self._rows.hand_over_all()
+            self._worker.drain()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("flush", error, self.completed_steps)
+
+    def close(self, status: str = "closed", reason: str | None = None) -> None:
+        """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
+        if self._closed or os.getpid() != self._process:
+            return
+        atexit.unregister(self._at_exit)
+        try:
+            for closer in self._closers:
+                closer()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("close", error, self.completed_steps)
+        self._closed = True
+        try:
+            self._rows.hand_over_all()
+            self._worker.stop(status, reason, self.completed_steps)
+            self._tell()
+        except Exception as error:  # noqa: BLE001
+            self.faults.add("close", error, self.completed_steps)
+
+    @property
+    def completed_steps(self) -> int:
+        """The number of the last completed step."""
+        return self._rows.completed
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The latest live `Diagnosis`."""
+        return self._worker.diagnosis
+
+    @property
+    def last_healthy_step(self) -> int | None:
+        """The step to go back to, see `gandiag.Diagnosis`; None when there is none, or nothing was judged yet."""
+        return self._worker.diagnosis.last_healthy_step
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a finding was reason to stop under the policy that the user set; then it stays True.
+
+        Always False without such a policy, and in other processes of a distributed training than that of rank 0.
+        """
+        return self._worker.judge.stop is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why `should_stop` is True, in one sentence: failure, onset, last healthy step. None while it is False."""
+        stop = self._worker.judge.stop
+        return stop.reason if stop is not None else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close("crashed" if error else "closed", _one_line(error) if error else None)
+
+    # what probes call
+
+    def reopen(self) -> bool:
+        """Make the last step the step in progress again; False when it is out of reach."""
+        return self._rows.reopen()
+
+    @property
+    def wants_modes(self) -> bool:
+        """Whether this step's generated batch is to be recorded whole, under the raw key `modes`."""
+        return self._modes_stride > 0 and (self.completed_steps + 1) % self._modes_stride == 0
+
+    def record_modes(self, batch: Any) -> None:
+        """Record a generated batch (B, ...); as few steps as give a full histogram every 50 steps are used."""
+        self.row["modes"] = batch
+        self._modes_stride = max(1, MODES_EVERY * len(batch) // self._modes_samples)
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether a snapshot of generated samples is due in this step."""
+        return self._leads and due(self.completed_steps + 1, self._last_sample)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Raw records of the step in progress, see `gandiag.measure.reductions`."""
+        return self._rows.current.raw
+
+    @property
+    def observed(self) -> bool:
+        """Whether D's outputs of the step in progress were passed explicitly."""
+        return self._observed
+
+    def attributed(self, kind: str, outputs: Any, suffix: str = "") -> None:
+        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them.
+
+        `suffix` names the discriminator, where there are several: ".patch".
+        """
+        if not self._observed:
+            self.row[f"d{suffix}/{kind}"] = outputs
+
+    def thin(self, change: dict[str, Any]) -> None:
+        """Put down that less, or more, is recorded from a step on."""
+        self.settings.layer_every = change["every"]["layers"]
+        self._thinned.append(change)
+        self.describe(detail=list(self._thinned))
+
+    def describe(self, **fields: Any) -> None:
+        """Set fields of run.json, in the background; dictionaries are merged into what is there."""
+        self._worker.offer(self._worker.describe, fields)
+
+    def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
+        """Record the quality values of a step, from a thread that may wait."""
+        if not self._worker.put(self._worker.evaluated, step, measurements, seconds):
+            self.faults.add("quality", "the background thread died, quality values are not recorded", step)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process, of those that train together, judges and evaluates."""
+        return self._leads
+
+    @property
+    def last_evaluation(self) -> Mapping[str, Any] | None:
+        """The latest event of quality values, also of the run that is continued; None without one."""
+        return self._worker.last_evaluation
+
+    def infer_family(self, evidence: dict[str, Any]) -> None:
+        """Have the loss family inferred from `gandiag.families` evidence, in the background."""
+        self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Have `closer` called first when recording stops."""
+        self._closers.append(closer)
+
+    def _tell(self) -> None:
+        while self._on_finding is not None:
+            try:
+                finding = self._worker.new_findings.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self._on_finding(finding)
+            except Exception as error:  # noqa: BLE001
+                self.faults.add("on_finding", error, self.completed_steps)
+
+    def _at_exit(self) -> None:
+        error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
+        self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
+
+
+def _tracker(modes: Any) -> Any:
+    if modes is None:
+        return None
+    from gandiag.modes.tracker import ModeTracker, resolve
+
+    return ModeTracker(resolve(modes), range_known=not isinstance(modes, str))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
