@@ -8,7 +8,7 @@ are not timed; recorded times include waiting until everything is on disk. Then,
   losses by gandiag's functions, against a loop of `.item()` and Lightning's `grad_norm`. The work of gandiag's
   background thread is not part of it and is printed beside it.
 
-    python benchmarks/capture.py [--device cuda] [--rounds 5] [--threads 1]
+    python -m benchmarks.capture [--device cuda] [--rounds 5] [--threads 1]
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import torch
-from clock import Clock, clock_hooks
-from gans import Loop, Monitor, cases
-from peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard, Wandb
-from targets import judged, machine, median_ratio
 
 import gandiag.record.callback
+from benchmarks.clock import Clock, clock_hooks
+from benchmarks.gans import Loop, Monitor, cases
+from benchmarks.peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard, Wandb
+from benchmarks.targets import judged, machine, median_ratio
 from gandiag.record.rows import BLOCK_ROWS
 
 if TYPE_CHECKING:

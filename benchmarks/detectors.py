@@ -4,7 +4,7 @@ The run is `gandiag.synthetic.healthy`, with every signal that a detector needs.
 each on a run of which nothing is remembered, beside the time of each detector on its own; then the memory that judging
 takes beside the run, by tracemalloc, and that of the whole process, which made the run first.
 
-    python benchmarks/detectors.py [--steps 1000000] [--rounds 5]
+    python -m benchmarks.detectors [--steps 1000000] [--rounds 5]
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The reference are MNIST's 60,000 training images, the generated samples every ot
 one thing done to them; the other half of the test images are held-out reals. Features are those of the MNIST classifier
 that ships with gandiag, and every row has the same number of samples.
 
-    python benchmarks/mnist_table.py --data FOLDER [--reference-n 60000] [--write docs/quality.md]
+    python -m benchmarks.mnist_table --data FOLDER [--reference-n 60000] [--write docs/quality.md]
 """
 
 from __future__ import annotations

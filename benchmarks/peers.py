@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from unittest import mock
 
 import torch
-from gans import Monitor
 
 import gandiag
 import gandiag.record.options
+from benchmarks.gans import Monitor
 from gandiag.probes.batches import verdicts
 from gandiag.probes.gradients import are_alike, gradient_norms
 from gandiag.probes.networks import Network

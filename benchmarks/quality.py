@@ -5,7 +5,7 @@ printed is the median over rounds of gandiag's time over that of the peer the ta
 (the square root of scipy, distances of the prdc package) run in the first round alone. Features are random with a
 decaying spectrum, Inception's weights random with its real architecture: both cost what real ones cost.
 
-    python benchmarks/quality.py [--rounds 5] [--device cuda] [--only frechet,kid] [--small]
+    python -m benchmarks.quality [--rounds 5] [--device cuda] [--only frechet,kid] [--small]
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from targets import judged, machine, median_ratio
 
+from benchmarks.targets import judged, machine, median_ratio
 from gandiag.quality.extractors.registry import extractor
 from gandiag.quality.measures import frechet, kernel, neighbours
 from gandiag.quality.measures.moments import Moments, Statistics

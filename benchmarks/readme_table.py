@@ -1,6 +1,6 @@
-"""Puts the table of docs/bench.md, which `gandiag zoo bench CORPUS --markdown docs/bench.md` writes, into the README.
+"""Puts the table of docs/bench.md into the README.
 
-python benchmarks/readme_table.py
+python -m benchmarks.readme_table
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ JSON lines are read by the faster of pandas.read_json and a loop of json.loads.
 The last line is what `Callback.log` of 20 numbers and `Callback.step` take on the training thread, the hand-over of
 each full block to the background thread included.
 
-    python benchmarks/storage.py [--rounds 5] [--steps 100000]
+    python -m benchmarks.storage [--rounds 5] [--steps 100000]
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from targets import judged, machine, median_ratio
 
 import gandiag
+from benchmarks.targets import judged, machine, median_ratio
 from gandiag.record.rows import BLOCK_ROWS
 from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.run import Run

@@ -1,6 +1,6 @@
 """How often collapse is found where nobody has labels: the corpus judged again, without what `modes=` records.
 
-python benchmarks/without_labels.py CORPUS
+python -m benchmarks.without_labels CORPUS
 """
 
 from __future__ import annotations

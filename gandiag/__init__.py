@@ -35,7 +35,7 @@ _HOMES = {
     "RunError": "gandiag.rundir.run",
     "StopPolicy": "gandiag.judge.stopping",
 }
-_SUBMODULES = ("detectors", "dynamics", "modes", "quality", "synthetic")
+_SUBMODULES = ("detectors", "dynamics", "modes", "quality", "reports", "synthetic", "testing")
 __all__ = [
     "Callback",
     "Diagnosis",
@@ -58,3 +58,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'gandiag' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted({*__all__, *_SUBMODULES})

@@ -87,7 +87,7 @@ def test_the_readme_names_every_failure_and_command():
 
 
 def test_the_readmes_bench_table_is_the_one_of_the_document():
-    """Made by `gandiag zoo bench`, copied by benchmarks/readme_table.py."""
+    """Made by `python -m benchmarks.bench`, copied by benchmarks/readme_table.py."""
     pages = [(ROOT / name).read_text() for name in ("README.md", "docs/bench.md")]
     readme = pages[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
     made = pages[1].partition("## evaluation + unseen")[2].partition("\n## ")[0].strip()

@@ -1,6 +1,6 @@
 """How often gandiag's alarms are right, measured on runs whose failures are known.
 
-A corpus (`gandiag zoo corpus`) holds runs with labels that were written before any detector saw them. Its manifest
+A corpus (`python -m benchmarks.corpus`) holds runs with labels that were written before any detector saw them. Its manifest
 says which runs thresholds may be tuned on ("tuning"), which are kept for the score ("evaluation"), and which come from
 data sets that were never tuned on ("unseen"). A run is "healthy", "failing", or "partial", in between.
 """

@@ -102,7 +102,7 @@ def run_bench(
 
     Parameters
     ----------
-    corpus : the folder that `gandiag zoo corpus` made
+    corpus : the folder that `python -m benchmarks.corpus` made
     markdown : a file for the tables as Markdown
     as_json : leave out the progress bar; print nothing in any case
     processes : how many processes judge; more than one are spawned, so a script that calls this needs a main guard

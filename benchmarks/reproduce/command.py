@@ -1,4 +1,4 @@
-"""`gandiag zoo reproduce`: published figures beside our own."""
+"""`python -m benchmarks.reproduce`: published figures beside our own."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gandiag.quality import distributed
 from gandiag.quality.evaluate import Evaluation, evaluate
-from gandiag.quality.extractors.registry import usable_device
+from gandiag.quality.extractors.base import usable_device
 from gandiag.quality.sources.generators import GeneratorSource, load_generator
 
 if TYPE_CHECKING:

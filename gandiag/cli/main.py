@@ -42,8 +42,15 @@ def report(run_dir: str, out: str | None, policy: str | None) -> None:
 
     The run may be running, finished, crashed or killed.
     """
+    from gandiag import reports
+    from gandiag.rundir.folder import RunError
+
     run, diagnosis = _judged(run_dir, policy)
-    for path in write_reports(run, diagnosis, out or run_dir):
+    try:
+        paths = reports.write(run, diagnosis, out or run_dir)
+    except RunError as error:
+        refuse(str(error))
+    for path in paths:
         click.echo(path)
 
 
@@ -173,25 +180,6 @@ def detectors(policy: str | None, as_json: bool) -> None:
         print_json(listed(in_force))
     else:
         print_listed(in_force)
-
-
-def write_reports(run: Run, diagnosis: Diagnosis, folder: str) -> list[str]:
-    """Write report.html and report.pdf into a folder, local or any fsspec path, and return their paths."""
-    from gandiag.reports import html, pdf
-    from gandiag.rundir.run import Folder
-
-    target = Folder(folder)
-    contents = {
-        "report.html": html.render(run, diagnosis).encode(),
-        "report.pdf": pdf.render(run, diagnosis),
-    }
-    try:
-        target.fs.makedirs(target.root, exist_ok=True)
-        for name, content in contents.items():
-            target.write(content, name)
-    except OSError as error:
-        refuse(f"{folder}: cannot be written: {error.strerror or error}")
-    return [f"{folder.rstrip('/')}/{name}" for name in contents]
 
 
 def _policy(path: str | None) -> Policy:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gandiag.dynamics.checkpoints import states_of
 from gandiag.nets.frozen import detached_copy, device_of, forked_rng
-from gandiag.probes.networks import unwrapped
+from gandiag.nets.tensors import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

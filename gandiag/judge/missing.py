@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.record.budget import LEVELS
+from gandiag.measure.detail import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 NAMED_GAPS = 3  # of one kind and reason; more are counted
 END = 0.1  # the part of a run that tells how it ends
-MAX_GAPS = 1000  # remembered while recording
 MOST = 0.5  # of its steps unrecorded, and nothing can be said of a stretch
 
 
@@ -42,27 +41,6 @@ def blind(run: Run) -> bool:
     last = max([int(t) for _, t in gaps] + recorded[-1:].tolist())
     tail = last - int(END * (last - first + 1)) + 1
     return any(_unrecorded(gaps, recorded, a, last) > MOST * (last - a + 1) for a in (first, min(tail, last)))
-
-
-def fewer_gaps(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Gaps and thinnings as they are or, when they are more than 1,000, pairs of equal kind and reason as one each.
-
-    A pair spans what lies between: those steps were recorded, and `blind` looks at what was.
-    """
-    if len(events) <= MAX_GAPS:
-        return events
-    fewer: list[dict[str, Any]] = []
-    waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for event in events:
-        key = event["kind"], event.get("what"), event.get("reason"), event.get("rank")
-        if earlier := waiting.pop(key, None):
-            for name, outer in (("from_step", min), ("to_step", max), ("every", max)):
-                if name in event:
-                    earlier[name] = outer(earlier.get(name, event[name]), event[name])
-        else:
-            waiting[key] = dict(event)
-            fewer.append(waiting[key])
-    return fewer
 
 
 def _unrecorded(gaps: Iterable[tuple[int, int]], recorded: np.ndarray, first: int, last: int) -> int:

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from gandiag.findings import SEVERITIES, Diagnosis, Severity
+from gandiag.rundir.events import STOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gandiag.findings import Finding
-
-STOP = "stop"
-"""The kind of the event that keeps a `Stop` in the run directory."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gandiag.probes.batches import first_tensor
-from gandiag.probes.networks import unwrapped
+from gandiag.nets.tensors import first_tensor, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

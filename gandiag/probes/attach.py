@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from gandiag.probes.held_out import HeldOutProbe
     from gandiag.probes.networks import Held, Networks
     from gandiag.probes.passes import Score
-    from gandiag.quality.training import Quality, QualityProbe
+    from gandiag.probes.quality import QualityProbe
+    from gandiag.quality.training import Quality
     from gandiag.record.options import Options
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
@@ -262,7 +263,8 @@ def _quality_probe(quality: Any, networks: list[Network], callback: Callback) ->
     """What evaluates the generator, in the process that leads; nothing of it is imported before it is asked for."""
     if quality is None:
         return None
-    from gandiag.quality.training import Quality, QualityProbe
+    from gandiag.probes.quality import QualityProbe
+    from gandiag.quality.training import Quality
 
     if not isinstance(quality, Quality):
         raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")

@@ -1,4 +1,4 @@
-"""Small views of a batch: projected points for diversity, outputs of D, gradient norms per sample."""
+"""Small views of a batch: outputs of D, value ranges, gradient norms per sample, labels."""
 
 from __future__ import annotations
 
@@ -6,36 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.measure.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
+from gandiag.measure.reductions import MAX_OUTPUTS
+from gandiag.nets.tensors import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-
-class Projection:
-    """A fixed random projection, drawn from a generator of its own: torch's stays untouched."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._seed = seed
-        self._matrices: dict[tuple[int, torch.device], torch.Tensor] = {}
-
-    @torch.no_grad()
-    def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
-        """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
-        points = batch.detach()[:limit].flatten(1)
-        if points.shape[1] <= MAX_PLAIN:
-            plain: torch.Tensor = points.to(torch.float32, copy=True)
-            return plain
-        projected: torch.Tensor = points.float() @ self._matrix(points.shape[1], points.device)
-        return projected
-
-    def _matrix(self, size: int, device: torch.device) -> torch.Tensor:
-        key = (size, device)
-        if key not in self._matrices:
-            generator = torch.Generator().manual_seed(self._seed)
-            matrix = torch.randn(size, PROJECTED, generator=generator) / PROJECTED**0.5
-            self._matrices[key] = matrix.to(device, non_blocking=True)
-        return self._matrices[key]
+    from collections.abc import Iterable
 
 
 def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
@@ -63,21 +38,6 @@ def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     """L2 norm per sample of a gradient (B, ...), shape (B,) float32."""
     norms: torch.Tensor = torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
     return norms
-
-
-def tensors(value: object) -> Iterator[torch.Tensor]:
-    """The tensors in a module's input or output: itself, or within tuples, lists and dictionaries."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from tensors(member)
-
-
-def first_tensor(value: object) -> torch.Tensor | None:
-    """The first floating-point tensor of a module's input or output, the first of any kind where there is none."""
-    found = list(tensors(value))
-    return next((t for t in found if t.is_floating_point()), found[0] if found else None)
 
 
 def classes(arguments: Iterable[object], size: int) -> torch.Tensor | None:

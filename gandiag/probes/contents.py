@@ -16,7 +16,7 @@ from gandiag.probes.batches import verdicts
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call
-    from gandiag.probes.batches import Projection
+    from gandiag.record.projection import TensorProjection
 
 VALUES = 64  # of each sample are compared, spread over it
 REMEMBERED = 4  # batches of G
@@ -26,7 +26,7 @@ MAX_MADE = 512  # samples in a batch of G, and twice as many in D's: beyond, not
 class Contents:
     """Values of G's recent batches, and which samples of another batch hold them."""
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: TensorProjection) -> None:
         self.wanted = True  # until D's batches turn out to be traceable without
         self._projection = projection
         self._made: deque[tuple[int, torch.Tensor]] = deque(maxlen=REMEMBERED)

@@ -8,7 +8,8 @@ import torch
 
 from gandiag.measure.reductions import MAX_OUTPUTS
 from gandiag.nets.frozen import device_of, forked_rng, frozen_copy
-from gandiag.probes.batches import first_tensor, judgement, verdicts
+from gandiag.nets.tensors import first_tensor
+from gandiag.probes.batches import judgement, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.nets.tensors import unwrapped
 from gandiag.probes.gradients import are_alike
 from gandiag.probes.hooks import ModuleHook
 
@@ -102,18 +103,6 @@ class Holdings:
             if present := tuple(p for p in parameters if p is not None):
                 found.append(Held(network, parameters, present, are_alike(parameters)))
         return found
-
-
-def unwrapped(module: nn.Module) -> nn.Module:
-    """The user's own module inside torch.compile, DataParallel or DistributedDataParallel."""
-    wrappers = torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel
-    while True:
-        if isinstance(module, wrappers):
-            module = module.module
-        elif isinstance(inner := getattr(module, "_orig_mod", None), torch.nn.Module):
-            module = inner
-        else:
-            return module
 
 
 def layer_name(name: str, parameter: torch.Tensor) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gandiag.record.notices import AMBIGUOUS, PATIENCE
+
 if TYPE_CHECKING:
     from collections import Counter
 
-PATIENCE = 20  # updates of a network before it is said that something was not seen
 
 SWAPPED = (
     "the generator was given the discriminator's output: are the two swapped? "
@@ -16,11 +17,6 @@ SWAPPED = (
 RECONSTRUCTION = (
     "{network} returns a tensor shaped like its input, a reconstruction; say how it is to be judged, higher for more "
     "real: attach(..., score=lambda output, batch: -(output - batch).square().flatten(1).mean(1))"
-)
-AMBIGUOUS = (
-    "D was trained for over {steps} steps on batches of which none could be traced to the generator (augmented or "
-    "mixed with older ones between G and D?), so D's outputs are not attributed; pass them: "
-    "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 UNSEEN = (
     "D was trained for {steps} steps and none of its forward passes was seen; if torch.compile came after attaching, "
@@ -32,10 +28,6 @@ NEVER_CALLED = (
     "torch.compile came after attaching, attach to the compiled modules; if the loop calls parts of G, attach to "
     "these: generator={{'name': part, ...}}; else pass D's outputs: "
     "callback.observe(real=d_out_real, fake=d_out_fake)"
-)
-UNKNOWN_RANGE = (
-    "D was shown no real batch that tells which range the images lie in, so modes are not counted; pass it with the "
-    "classifier, such as modes=gandiag.modes.digits_classifier(value_range=(0, 1))"
 )
 NO_UPDATE = (
     "no optimizer step on the generator's parameters was seen; without torch optimizers call callback.step() after "

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.nets.tensors import first_tensor
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog, Origins
-from gandiag.probes.batches import classes, first_tensor, judgement, sample_norms
+from gandiag.probes.batches import classes, judgement, sample_norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from gandiag.measure.reductions import MAX_POINTS, SCALAR
 from gandiag.probes.attribution import Attribution, Phase
-from gandiag.probes.batches import Projection, value_range, verdicts
+from gandiag.probes.batches import value_range, verdicts
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
+from gandiag.record.projection import TensorProjection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ class PhaseProbe:
         self.callback, self._family = callback, family
         self.attribution = Attribution()
         self.generator_calls = 0
-        self._projection = Projection()
+        self._projection = TensorProjection()
         self._contents = Contents(self._projection)
         self._generated: torch.Tensor | None = None
         self._shown: str | None = None  # the generator whose samples are kept, where there are several

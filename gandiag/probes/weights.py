@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gandiag.measure.spectra import BOUND, GRAM
-from gandiag.probes.networks import unwrapped
+from gandiag.nets.tensors import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,8 @@ functions of features.
 from __future__ import annotations
 
 from gandiag.quality.evaluate import Evaluation, evaluate
-from gandiag.quality.extractors.registry import FeatureExtractor, Features, extractor
+from gandiag.quality.extractors.base import FeatureExtractor, Features
+from gandiag.quality.extractors.registry import extractor
 from gandiag.quality.measures.frechet import frechet_distance, frechet_distance_from_features
 from gandiag.quality.measures.moments import Moments
 from gandiag.quality.measures.statistics import Statistics

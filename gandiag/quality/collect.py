@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gandiag.modes import Labeller
+    from gandiag.quality.extractors.base import FeatureExtractor
     from gandiag.quality.extractors.preprocessing import Preprocessing
-    from gandiag.quality.extractors.registry import FeatureExtractor
     from gandiag.quality.measures.moments import Statistics
     from gandiag.quality.sources.open import Source
 

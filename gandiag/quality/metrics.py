@@ -12,7 +12,7 @@ from gandiag.quality.values import INCEPTION, Inputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from gandiag.quality.extractors.registry import FeatureExtractor
+    from gandiag.quality.extractors.base import FeatureExtractor
     from gandiag.quality.protocol import Measurement
 
 __all__ = ["DEFAULT_METRICS", "METRICS", "Inputs", "Metric", "chosen"]

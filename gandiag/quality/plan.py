@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from gandiag.modes import Labeller
-    from gandiag.quality.extractors.registry import FeatureExtractor
+    from gandiag.quality.extractors.base import FeatureExtractor
     from gandiag.quality.protocol import Measurement
     from gandiag.quality.sources.open import Source
 

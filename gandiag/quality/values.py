@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gandiag.quality.collect import Collected
-    from gandiag.quality.extractors.registry import FeatureExtractor
+    from gandiag.quality.extractors.base import FeatureExtractor
     from gandiag.quality.sources.open import Source
 
 INCEPTION = "inception-v3-compat/2048"

@@ -7,7 +7,7 @@ import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gandiag.judge.stopping import STOP
+from gandiag.rundir.events import STOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,20 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from gandiag.measure.detail import LEVELS
+
 WINDOW_SECONDS = 2.0  # measured over at least so long: single steps vary too much
 WINDOW_STEPS = 20
 MAX_LOWERED = 3  # times that detail is restored in a training: it must not go up and down for ever
-LEVELS: tuple[dict[str, int], ...] = (
-    {"layers": 10, "updates": 10, "points": 1, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 1, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 10, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 10, "outputs": 10},
-)
-"""Steps between two records of each kind, from full detail to the least: what detectors need most goes last.
-
-More than ten steps apart, detectors could not follow a signal any more.
-"""
 
 
 @dataclass

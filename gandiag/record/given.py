@@ -115,9 +115,9 @@ class Projection:
 
     def _project_tensor(self, points: Any) -> Any:
         if self._of_tensors is None:
-            from gandiag.probes import batches
+            from gandiag.record.projection import TensorProjection
 
-            self._of_tensors = batches.Projection(self._seed)
+            self._of_tensors = TensorProjection(self._seed)
         return self._of_tensors(points)
 
 

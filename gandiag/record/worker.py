@@ -14,11 +14,10 @@ from gandiag.measure.blocks import Block, scatter
 from gandiag.measure.label_free import BinTracker, track
 from gandiag.measure.reductions import reduce_block
 from gandiag.measure.unknowns import UNKNOWN, told_apart
-from gandiag.probes.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
 from gandiag.record.announcing import tell_findings, tell_stop, write_diagnosis
+from gandiag.record.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
 from gandiag.record.tasks import Tasks
-from gandiag.rundir.events import KIND as EVALUATION
-from gandiag.rundir.events import last_evaluation
+from gandiag.rundir.events import EVALUATION, last_evaluation
 from gandiag.rundir.snapshots import encode
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from gandiag.judge.stopping import STOP
-from gandiag.rundir.events import KIND as EVALUATION
+from gandiag.rundir.events import EVALUATION, STOP
 from gandiag.rundir.folder import RunError
 from gandiag.rundir.parts import STEP, read_table, split_replaced
 

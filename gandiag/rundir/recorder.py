@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.findings import json_ready
-from gandiag.judge.missing import fewer_gaps
 from gandiag.rundir.ending import this_process
+from gandiag.rundir.events import fewer_gaps
 from gandiag.rundir.folder import SCHEMA, Folder, RunError, events_name, meta_name
 from gandiag.rundir.parts import KINDS, STEP, Part, joined
 from gandiag.rundir.reading import Segments

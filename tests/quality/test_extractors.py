@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
+from gandiag.quality.extractors.base import FeatureExtractor, usable_device, weights_hash
 from gandiag.quality.extractors.own import ModuleExtractor
-from gandiag.quality.extractors.registry import FeatureExtractor, extractor, names, usable_device, weights_hash
+from gandiag.quality.extractors.registry import extractor, names
 
 
 def test_identity_flattens_to_float64() -> None:
@@ -173,7 +174,7 @@ WAYS = (
 PRECISION_PROGRAM = """
 import os, sys, torch
 from gandiag.quality.extractors.own import ModuleExtractor
-from gandiag.quality.extractors.registry import full_precision
+from gandiag.quality.extractors.base import full_precision
 backends = torch.backends
 
 def read(what):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import TinyGAN
 
-    from gandiag.quality.extractors.registry import Features
+    from gandiag.quality.extractors.base import Features
 
 REFERENCE = torch.randn(256, 2, generator=torch.Generator().manual_seed(1)) + 2
 
@@ -235,7 +235,7 @@ def test_closing_does_not_wait_for_ever(
             time.sleep(2)
             return super().__call__(samples)
 
-    monkeypatch.setattr("gandiag.quality.training.CLOSING_SECONDS", 0.1)
+    monkeypatch.setattr("gandiag.probes.quality.CLOSING_SECONDS", 0.1)
     run = watched(tiny(), tmp_path / "run", extractor=Endless())
     assert run.series("quality/frechet").empty
     assert run.meta["status"] == "closed"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 DATA = os.environ.get("GANDIAG_DATA")
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,11 +22,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     """The table of docs/quality.md, of fewer samples."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANDIAG_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.syspath_prepend(str(BENCHMARKS))
-        import mnist_table  # type: ignore[import-not-found]
+        from benchmarks import mnist_table
 
         found: Rows = mnist_table.table(Path(str(DATA)) / "mnist", reference_n=6000, n=2000, resamples=2)
-        sys.modules.pop("mnist_table")
     return found
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
-from benchmarks.corpus import CONFIGURATIONS
 from gandiag.cli.main import main
 from gandiag.rundir.run import Run
 from gandiag.zoo.recipes import RECIPES
@@ -51,42 +49,3 @@ def test_a_recipe_without_its_data_says_where_they_belong(tmp_path, monkeypatch)
     done = invoke("train", "dcgan-mnist", "--out", tmp_path / "runs")
     assert done.exit_code == 2
     assert "MNIST is not here: expected train-images-idx3-ubyte" in done.stderr
-
-
-def test_the_corpus_can_be_listed_without_training(tmp_path, monkeypatch):
-    """Every configuration with what it is meant to be; nothing is written."""
-    monkeypatch.chdir(tmp_path)
-    done = invoke("corpus", "--list")
-    assert all(configuration.name in done.output for configuration in CONFIGURATIONS)
-    assert not list(tmp_path.iterdir())
-    refused = invoke("corpus", "--only", "ring9")
-    assert refused.exit_code == 2
-    assert "--only: no configuration is called 'ring9'" in refused.stderr
-
-
-@pytest.mark.slow
-def test_a_corpus_is_made_and_scored(tmp_path):
-    """From nothing to the tables, by the two commands."""
-    corpus = tmp_path / "corpus"
-    made = invoke("corpus", "--out", corpus, "--only", "dirac-minimax", "--processes", "1")
-    assert made.exit_code == 0
-    assert "5 oscillation" in made.output
-    scored = invoke("bench", corpus, "--markdown", tmp_path / "bench.md", "--processes", "1")
-    assert scored.exit_code == 0
-    assert "oscillation" in scored.output
-    assert "`oscillation`" in (tmp_path / "bench.md").read_text()
-
-
-def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
-    """One sentence that names it."""
-    done = invoke("bench", tmp_path)
-    assert done.exit_code == 2
-    assert str(tmp_path) in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_reproduce_refuses_what_it_does_not_know():
-    """And says what it knows."""
-    done = invoke("reproduce", "imagenet")
-    assert done.exit_code == 2
-    assert "dirac" in done.stderr

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from gandiag.quality.extractors.registry import Features, exact, is_precise, names, weights_hash
-from gandiag.quality.extractors.registry import weights as files
+from gandiag.quality.extractors import weights as files
+from gandiag.quality.extractors.base import Features, exact, is_precise, weights_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,13 +163,11 @@ def load(
     Raises
     ------
     ValueError
-        When the name or layer is unknown, or the weights are missing, differ from the checksum or do not fit.
+        When the layer is unknown, or the weights are missing, differ from the checksum or do not fit.
     """
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
     name, _, layer = spec.partition("/")
-    if name not in FEATURE_EXTRACTORS_REGISTRY:
-        raise ValueError(f"extractor {spec!r} is unknown, expected one of {', '.join(names())}")
     kind = FEATURE_EXTRACTORS_REGISTRY[name]
     layers = kind.get_provided_features_list()
     layer = layer or kind.get_default_feature_layer_for_metric("fid")

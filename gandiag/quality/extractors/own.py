@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gandiag.quality.extractors.registry import Features, exact, is_precise, usable_device, weights_hash
+from gandiag.quality.extractors.base import Features, exact, is_precise, usable_device, weights_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

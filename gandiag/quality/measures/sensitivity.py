@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gandiag.nets.frozen import forked_rng
-from gandiag.probes.batches import first_tensor
+from gandiag.nets.tensors import first_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -62,7 +62,7 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
 
 
 def _run(recipe: Recipe, folder: Path, progress: Progress, *, modes: bool) -> dict[str, Any]:
-    from gandiag.cli.main import write_reports
+    from gandiag import reports
 
     task = progress.add_task(recipe.name, total=recipe.steps)
     started = time.perf_counter()
@@ -77,7 +77,7 @@ def _run(recipe: Recipe, folder: Path, progress: Progress, *, modes: bool) -> di
     train(recipe, run_dir=folder, after_step=advance, on_finding=tell, **options)
     run = gandiag.Run.open(folder)
     diagnosis = gandiag.diagnose(run)
-    html, pdf = write_reports(run, diagnosis, str(folder))
+    html, pdf = reports.write(run, diagnosis, folder)
     found = [{"code": f.code, "severity": f.severity, "onset_step": f.onset_step} for f in diagnosis.findings]
     seconds = round(time.perf_counter() - started, 1)
     head = {"run": recipe.name, "run_dir": str(folder), "steps": recipe.steps, "seed": recipe.seed, "seconds": seconds}

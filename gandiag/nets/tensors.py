@@ -1,0 +1,39 @@
+"""Tensors within what modules take and return, and the module within its wrappers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in a module's input or output: itself, or within tuples, lists and dictionaries."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from tensors(member)
+
+
+def first_tensor(value: object) -> torch.Tensor | None:
+    """The first floating-point tensor of a module's input or output, the first of any kind where there is none."""
+    found = list(tensors(value))
+    return next((t for t in found if t.is_floating_point()), found[0] if found else None)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The user's own module inside torch.compile, DataParallel or DistributedDataParallel."""
+    wrappers = torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel
+    while True:
+        if isinstance(module, wrappers):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), torch.nn.Module):
+            module = inner
+        else:
+            return module

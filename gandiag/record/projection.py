@@ -1,0 +1,33 @@
+"""Batches of tensors as points in few dimensions, for distances between samples. Imports torch; `given` does not."""
+
+from __future__ import annotations
+
+import torch
+
+from gandiag.measure.reductions import MAX_PLAIN, MAX_POINTS, PROJECTED
+
+
+class TensorProjection:
+    """A fixed random projection, drawn from a generator of its own: torch's stays untouched."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._matrices: dict[tuple[int, torch.device], torch.Tensor] = {}
+
+    @torch.no_grad()
+    def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
+        """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
+        points = batch.detach()[:limit].flatten(1)
+        if points.shape[1] <= MAX_PLAIN:
+            plain: torch.Tensor = points.to(torch.float32, copy=True)
+            return plain
+        projected: torch.Tensor = points.float() @ self._matrix(points.shape[1], points.device)
+        return projected
+
+    def _matrix(self, size: int, device: torch.device) -> torch.Tensor:
+        key = (size, device)
+        if key not in self._matrices:
+            generator = torch.Generator().manual_seed(self._seed)
+            matrix = torch.randn(size, PROJECTED, generator=generator) / PROJECTED**0.5
+            self._matrices[key] = matrix.to(device, non_blocking=True)
+        return self._matrices[key]

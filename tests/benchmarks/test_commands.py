@@ -1,0 +1,54 @@
+"""`python -m benchmarks.corpus`, `.bench` and `.reproduce`: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.bench.__main__ import main as bench
+from benchmarks.corpus import CONFIGURATIONS
+from benchmarks.corpus.__main__ import main as corpus
+from benchmarks.reproduce.__main__ import main as reproduce
+
+
+def invoke(command, *arguments):
+    return CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
+
+
+def test_the_corpus_can_be_listed_without_training(tmp_path, monkeypatch):
+    """Every configuration with what it is meant to be; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    done = invoke(corpus, "--list")
+    assert all(configuration.name in done.output for configuration in CONFIGURATIONS)
+    assert not list(tmp_path.iterdir())
+    refused = invoke(corpus, "--only", "ring9")
+    assert refused.exit_code == 2
+    assert "--only: no configuration is called 'ring9'" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_corpus_is_made_and_scored(tmp_path):
+    """From nothing to the tables, by the two commands."""
+    folder = tmp_path / "corpus"
+    made = invoke(corpus, "--out", folder, "--only", "dirac-minimax", "--processes", "1")
+    assert made.exit_code == 0
+    assert "5 oscillation" in made.output
+    scored = invoke(bench, folder, "--markdown", tmp_path / "bench.md", "--processes", "1")
+    assert scored.exit_code == 0
+    assert "oscillation" in scored.output
+    assert "`oscillation`" in (tmp_path / "bench.md").read_text()
+
+
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+    """One sentence that names it."""
+    done = invoke(bench, tmp_path)
+    assert done.exit_code == 2
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reproduce_refuses_what_it_does_not_know():
+    """And says what it knows."""
+    done = invoke(reproduce, "imagenet")
+    assert done.exit_code == 2
+    assert "dirac" in done.stderr
