@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.bench.bench import HELD_OUT, PARTS, VERDICTS
 from benchmarks.bench.corpus import STATUSES
+from benchmarks.bench.results import HELD_OUT, PARTS, VERDICTS
 from benchmarks.bench.words import (
     NOTHING,
     at_most,
@@ -24,7 +24,7 @@ from benchmarks.bench.words import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from benchmarks.bench.bench import Bench, Part
+    from benchmarks.bench.results import Bench, Part
     from benchmarks.bench.scores import Score
 
 README_HEADER = (

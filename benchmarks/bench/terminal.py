@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from benchmarks.bench.bench import HELD_OUT, VERDICTS
 from benchmarks.bench.corpus import SPLITS, STATUSES
+from benchmarks.bench.results import HELD_OUT, VERDICTS
 from benchmarks.bench.words import count, delays, interval, names, per_100k, runs
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from benchmarks.bench.bench import Bench, Part
+    from benchmarks.bench.results import Bench, Part
     from benchmarks.bench.scores import Score
     from benchmarks.bench.shares import Share
 

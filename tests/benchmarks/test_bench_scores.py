@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.bench.bench import HELD_OUT, scored
+from benchmarks.bench.bench import scored
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
+from benchmarks.bench.results import HELD_OUT
 from benchmarks.bench.scores import Watcher, score
 from benchmarks.bench.shares import Share
 

@@ -48,6 +48,7 @@ def extractor(
     TypeError
         When `spec` is none of these.
 
+    >>> import torch
     >>> points = torch.tensor([[0.5, 1.5]])
     >>> extractor("identity")(points).features
     tensor([[0.5000, 1.5000]], dtype=torch.float64)
