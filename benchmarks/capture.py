@@ -24,18 +24,19 @@ from unittest import mock
 
 import torch
 
-import gandiag.record.callback
 from benchmarks.clock import Clock, clock_hooks
 from benchmarks.gans import Loop, Monitor, cases
 from benchmarks.peers import Attached, Called, GradNorm, Items, LoggedGradNorm, TensorBoard, Wandb
 from benchmarks.targets import judged, machine, median_ratio
+from gandiag.measure.blocks import stack
 from gandiag.record.rows import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gans import Case, Tensors
     from torch import nn
+
+    from benchmarks.gans import Case, Tensors
 
 RECORDERS = {
     "gandiag attached": Attached,
@@ -113,7 +114,7 @@ def time_inside(loop: Loop) -> float:
     per_block = []
     with (
         mock.patch.object(torch.Tensor, "register_hook", lambda tensor, hook: register(tensor, clock(hook))),
-        mock.patch.object(gandiag.record.callback, "stack", clock(gandiag.record.callback.stack)),
+        mock.patch("gandiag.record.callback.stack", clock(stack)),
         recording(Attached, loop) as monitor,
     ):
         clock_hooks(loop, clock)

@@ -10,7 +10,7 @@ from torch.optim import optimizer as optimizers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gans import Loop
+    from benchmarks.gans import Loop
 
 
 class Clock:

@@ -16,6 +16,7 @@ import sys
 import time
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gandiag import synthetic
@@ -55,7 +56,7 @@ def main() -> None:
 
 def _apart(run: Run) -> None:
     """The time of each detector on its own, the slowest first."""
-    times = {d.code: _median(lambda d=d: d(replace(run)), 1) for d in DETECTORS}
+    times = {d.code: _median(partial(d, replace(run)), 1) for d in DETECTORS}
     for code, seconds in sorted(times.items(), key=lambda item: -item[1]):
         print(f"  {code:28s} {1000 * seconds:10.1f} ms")
 

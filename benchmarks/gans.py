@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, torch.Tensor]
 
 
-class Monitor(Protocol):
+class Monitor:
     """What a loop tells whatever records it. By default all of it is ignored: hooks see for themselves."""
 
     def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:

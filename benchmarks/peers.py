@@ -22,8 +22,9 @@ from gandiag.probes.networks import Network
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gans import Tensors
     from torch import nn
+
+    from benchmarks.gans import Tensors
 
 
 EVERY_STEP: dict[str, Any] = {"max_overhead": None}  # all signals at every step, however long that takes

@@ -241,7 +241,8 @@ def _random_inception() -> dict[str, torch.Tensor]:
         patch.object(module, "get_kwarg", return_value=False),
     ):
         network = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
-    return network.state_dict()
+    state: dict[str, torch.Tensor] = network.state_dict()
+    return state
 
 
 COMPARISONS: dict[str, Any] = {

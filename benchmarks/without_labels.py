@@ -25,12 +25,12 @@ def main() -> None:
     corpus = read_corpus(parser.parse_args().corpus)
     kept = [e for e in corpus.entries if e.split != "tuning" and e.status != "partial"]
     judged = {entry: onsets(corpus, entry) for entry in kept}
-    lost = {e: e.onset(COLLAPSE[:1]) for e in kept if e.onset(COLLAPSE[:1]) is not None}
+    lost = {e: onset for e in kept if (onset := e.onset(COLLAPSE[:1])) is not None}
     for codes in (COLLAPSE[:1], COLLAPSE):
         firsts = {
             e: min((at for code, at in seen.items() if code in codes), default=None) for e, seen in judged.items()
         }
-        found = {e: firsts[e] for e in lost if firsts[e] is not None}
+        found = {e: first for e in lost if (first := firsts[e]) is not None}
         healthy = [firsts[e] for e in kept if e.status == "healthy" and NOTHING not in judged[e]]
         false = sum(first is not None for first in healthy)
         delay = statistics.median(onset - lost[e] for e, onset in found.items())

@@ -9,7 +9,7 @@ import numpy as np
 
 from gandiag.findings import SEVERITIES, Diagnosis, Finding
 from gandiag.judge.policy import Policy
-from gandiag.measure.blocks import scatter
+from gandiag.measure.columns import scatter
 from gandiag.rundir.events import with_evaluations
 from gandiag.rundir.run import Run
 from gandiag.rundir.thinning import merge_pairs, tightest_pairs

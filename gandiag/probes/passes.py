@@ -11,6 +11,7 @@ from gandiag.nets.tensors import first_tensor
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog, Origins
 from gandiag.probes.batches import classes, judgement, sample_norms
+from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +101,7 @@ class PassProbe:
     @property
     def _early(self) -> bool:
         """Whether it is still looked for swapped networks."""
-        return self._callback.completed_steps < notices.PATIENCE
+        return self._callback.completed_steps < PATIENCE
 
     def _tell(self, where: str, message: str) -> None:
         self._callback.faults.add(where, message, self._callback.completed_steps)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gandiag.families import infer_family
 from gandiag.judge.live import History, Judge
-from gandiag.measure.blocks import Block, scatter
+from gandiag.measure.columns import scatter
 from gandiag.measure.label_free import BinTracker, track
 from gandiag.measure.reductions import reduce_block
 from gandiag.measure.unknowns import UNKNOWN, told_apart
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gandiag.findings import Diagnosis, Finding
+    from gandiag.measure.blocks import Block
     from gandiag.modes.tracker import ModeTracker
     from gandiag.record.faults import Faults
     from gandiag.rundir.recorder import Recorder
