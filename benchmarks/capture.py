@@ -19,7 +19,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import torch
@@ -109,7 +109,8 @@ def show_step_times(case: Case, bare: list[float], recorded: dict[str, list[floa
 
 def time_inside(loop: Loop) -> float:
     """Median seconds per step that the training thread spends in gandiag: hooks, `log`, hand-over of rows."""
-    clock, register = Clock(), torch.Tensor.register_hook
+    clock = Clock()
+    register: Any = torch.Tensor.register_hook
     steps = loop.case.steps
     per_block = []
     with (
