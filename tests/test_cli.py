@@ -99,7 +99,10 @@ def ended(folder, **meta):
 
 def gone_process():
     """What a run.json says of a process of this machine that was killed."""
-    code = "import json; from gandiag.rundir.ending import this_process; print(json.dumps(this_process()), flush=True); input()"
+    code = (
+        "import json; from gandiag.rundir.ending import this_process; "
+        "print(json.dumps(this_process()), flush=True); input()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         told = json.loads(process.stdout.readline())
         process.kill()

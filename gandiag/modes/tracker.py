@@ -15,7 +15,7 @@ from gandiag.modes.mixtures import PRESETS, Mixture, preset
 from gandiag.modes.mnist import mnist_classifier
 from gandiag.modes.stacked import stacked_mnist
 from gandiag.modes.statistics import effective, total_variation
-from gandiag.value_range import decided_range
+from gandiag.modes.value_range import decided_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,7 +111,7 @@ class ModeTracker:
     def tell_range(self, lowest: float, highest: float) -> None:
         """Have images read in the range that the lowest and the highest value of real ones show.
 
-        Raises ValueError when these do not show it, see `gandiag.value_range.decided_range`.
+        Raises ValueError when these do not show it, see `gandiag.modes.value_range.decided_range`.
         """
         if isinstance(self.labeller, ImageLabeller):
             name = _CLASSIFIERS[self.labeller.name].__name__ if self.labeller.name in _CLASSIFIERS else "..."

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gandiag.value_range import TOLERANCE, decided_range
+from gandiag.modes.value_range import TOLERANCE, decided_range
 
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGBA
 CHANNELS_LAST = (1, 3, 4)
