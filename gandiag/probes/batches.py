@@ -1,4 +1,4 @@
-"""Small views of a batch: outputs of D, value ranges, gradient norms per sample, labels."""
+"""Small views of a batch: outputs of D, gradient norms per sample, labels."""
 
 from __future__ import annotations
 
@@ -23,14 +23,6 @@ def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     if kept.numel() > len(kept):
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
-
-
-@torch.no_grad()
-def value_range(batch: torch.Tensor) -> torch.Tensor:
-    """Smallest and largest value of a batch (B, ...) and the share of its values equal in all samples, (3,) float32."""
-    values = batch.detach().flatten(1)
-    low, high = values.amin(dim=0), values.amax(dim=0)
-    return torch.stack([low.min().float(), high.max().float(), (low == high).float().mean()])
 
 
 @torch.no_grad()

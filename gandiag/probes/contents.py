@@ -16,7 +16,7 @@ from gandiag.probes.batches import verdicts
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call
-    from gandiag.record.projection import TensorProjection
+    from gandiag.record.batches import TensorProjection
 
 VALUES = 64  # of each sample are compared, spread over it
 REMEMBERED = 4  # batches of G

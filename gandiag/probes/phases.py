@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from gandiag.measure.reductions import MAX_POINTS, SCALAR
 from gandiag.probes.attribution import Attribution, Phase
-from gandiag.probes.batches import value_range, verdicts
+from gandiag.probes.batches import verdicts
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
-from gandiag.record.projection import TensorProjection
+from gandiag.record.batches import TensorProjection, value_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

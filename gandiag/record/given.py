@@ -115,7 +115,7 @@ class Projection:
 
     def _project_tensor(self, points: Any) -> Any:
         if self._of_tensors is None:
-            from gandiag.record.projection import TensorProjection
+            from gandiag.record.batches import TensorProjection
 
             self._of_tensors = TensorProjection(self._seed)
         return self._of_tensors(points)
@@ -144,7 +144,7 @@ def value_range(batch: Any) -> Any:
     [0.0, 2.0, 0.5]
     """
     if is_tensor(batch):
-        from gandiag.probes import batches
+        from gandiag.record import batches
 
         return batches.value_range(batch)
     values = np.asarray(batch, dtype=np.float32).reshape(len(batch), -1)

@@ -1,4 +1,4 @@
-"""Batches of tensors as points in few dimensions, for distances between samples. Imports torch; `given` does not."""
+"""What is kept of a batch of tensors: points in few dimensions, the range of its values. Imports torch."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ class TensorProjection:
             matrix = torch.randn(size, PROJECTED, generator=generator) / PROJECTED**0.5
             self._matrices[key] = matrix.to(device, non_blocking=True)
         return self._matrices[key]
+
+
+@torch.no_grad()
+def value_range(batch: torch.Tensor) -> torch.Tensor:
+    """Smallest and largest value of a batch (B, ...) and the share of its values equal in all samples, (3,) float32."""
+    values = batch.detach().flatten(1)
+    low, high = values.amin(dim=0), values.amax(dim=0)
+    return torch.stack([low.min().float(), high.max().float(), (low == high).float().mean()])
