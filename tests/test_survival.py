@@ -19,6 +19,7 @@ import torch
 import gandiag
 import gandiag.probes.attach
 from gandiag.judge.diagnose import diagnose
+from gandiag.record.faults import Faults
 from gandiag.rundir.run import Run
 
 HERE = Path(__file__).parent
@@ -255,12 +256,21 @@ def test_a_queue_that_stays_full_loses_rows_and_says_so(tmp_path, monkeypatch):
     assert not diagnose(run).decided
 
 
+def test_an_interrupt_is_no_fault(caplog):
+    """Ctrl-C while gandiag is at work ends the training, as anywhere else."""
+    faults = Faults()
+    with pytest.raises(KeyboardInterrupt), faults.caught("step", 3):
+        raise KeyboardInterrupt
+    assert not faults.listed()
+    assert not warnings_of(caplog)
+
+
 PROBES = [
     ("gandiag.probes.gradients", "gradient_norms"),
-    ("gandiag.probes.batches", "Projection.__call__"),
+    ("gandiag.record.projection", "TensorProjection.__call__"),
     ("gandiag.probes.batches", "verdicts"),
     ("gandiag.probes.batches", "sample_norms"),
-    ("gandiag.probes.batches", "first_tensor"),
+    ("gandiag.nets.tensors", "first_tensor"),
     ("gandiag.measure.reductions", "reduce_block"),
     ("gandiag.judge.diagnose", "Judgement.ask"),
 ]

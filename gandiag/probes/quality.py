@@ -93,17 +93,14 @@ class QualityProbe:
         if self._thread is not None and self._thread.is_alive():
             self._fault(POSTPONED.format(step=step), step)
             return
-        try:
+        with self._callback.faults.caught("quality", step):
             with _stream(self._stream):
                 samples = self._samples()
                 generated = samples if self._beside else self._collected(samples)
-        except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
-            self._fault(error, step)
-            return
-        self._thread = threading.Thread(
-            target=self._evaluate, args=(step, generated), name="gandiag quality", daemon=True
-        )
-        self._thread.start()
+            self._thread = threading.Thread(
+                target=self._evaluate, args=(step, generated), name="gandiag quality", daemon=True
+            )
+            self._thread.start()
 
     def _has_inputs(self, step: int) -> bool:
         """Whether there is something to give to G."""
@@ -114,8 +111,8 @@ class QualityProbe:
             self._fault(TOO_LARGE.format(n=self._quality.n), step)
         return False
 
-    def _fault(self, error: Exception | str, step: int) -> None:
-        self._callback.faults.add("quality", error, step)
+    def _fault(self, message: str, step: int) -> None:
+        self._callback.faults.add("quality", message, step)
 
     def _refuse_another(self, **now: Any) -> None:
         """Raise a ProtocolError when the run that is continued was measured in another way."""
@@ -165,7 +162,7 @@ class QualityProbe:
     def _evaluate(self, step: int, generated: torch.Tensor | Collected) -> None:
         """In the background thread: features where possible, metrics, and their way into the record."""
         started = time.monotonic()
-        try:
+        with self._callback.faults.caught("quality", step):
             with _stream(self._stream):
                 if isinstance(generated, torch.Tensor):
                     generated = self._collected(generated)
@@ -176,8 +173,6 @@ class QualityProbe:
                 self._callback.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
             values = [m.to_dict() for m in measurements]
             self._callback.evaluated(step, values, time.monotonic() - started)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fault(error, step)
 
 
 def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:

@@ -163,10 +163,8 @@ class Callback:
         """
         started = time.perf_counter()
         for name, value in {**(values or {}), **scalars}.items():
-            try:
+            with self.faults.caught(f"log({name})", self.completed_steps):
                 self._log(ALIASES.get(name, name), value)
-            except Exception as error:  # noqa: BLE001
-                self.faults.add(f"log({name})", error, self.completed_steps)
         self.budget.spent += time.perf_counter() - started
 
     def _log(self, name: str, value: Any) -> None:
@@ -186,11 +184,9 @@ class Callback:
         for kind, outputs in (("real", real), ("fake", fake)):
             if outputs is None:
                 continue
-            try:
+            with self.faults.caught(f"observe({kind}=)", self.completed_steps):
                 self.row[f"d/{kind}"] = verdicts(outputs)
                 self._observed = True
-            except Exception as error:  # noqa: BLE001
-                self.faults.add(f"observe({kind}=)", error, self.completed_steps)
 
     def step(
         self,
@@ -227,12 +223,10 @@ class Callback:
         """End the step in progress."""
         if self._closed or os.getpid() != self._process:
             return
-        try:
+        with self.faults.caught("step", self.completed_steps + 1):
             self._rows.end()
             self._observed = False
             self._tell()
-        except Exception as error:  # noqa: BLE001
-            self.faults.add("step", error, self.completed_steps)
 
     def sample(self, samples: Any) -> None:
         """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
@@ -247,29 +241,23 @@ class Callback:
         """Wait until every completed step is on disk."""
         if self._closed or os.getpid() != self._process:
             return
-        try:
+        with self.faults.caught("flush", self.completed_steps):
             self._rows.hand_over_all()
             self._worker.drain()
-        except Exception as error:  # noqa: BLE001
-            self.faults.add("flush", error, self.completed_steps)
 
     def close(self, status: str = "closed", reason: str | None = None) -> None:
         """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
         if self._closed or os.getpid() != self._process:
             return
         atexit.unregister(self._at_exit)
-        try:
+        with self.faults.caught("close", self.completed_steps):
             for closer in self._closers:
                 closer()
-        except Exception as error:  # noqa: BLE001
-            self.faults.add("close", error, self.completed_steps)
         self._closed = True
-        try:
+        with self.faults.caught("close", self.completed_steps):
             self._rows.hand_over_all()
             self._worker.stop(status, reason, self.completed_steps)
             self._tell()
-        except Exception as error:  # noqa: BLE001
-            self.faults.add("close", error, self.completed_steps)
 
     @property
     def completed_steps(self) -> int:
@@ -386,10 +374,8 @@ class Callback:
                 finding = self._worker.new_findings.get_nowait()
             except queue.Empty:
                 return
-            try:
+            with self.faults.caught("on_finding", self.completed_steps):
                 self._on_finding(finding)
-            except Exception as error:  # noqa: BLE001
-                self.faults.add("on_finding", error, self.completed_steps)
 
     def _at_exit(self) -> None:
         error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception

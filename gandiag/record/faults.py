@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 logger = logging.getLogger("gandiag")
 
@@ -33,6 +36,39 @@ class Faults:
             self._refused.add(number)
         logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
 
+    def caught(self, where: str, step: int) -> Caught:
+        """A `with` block that no exception leaves: it ends the block and is a mistake of ours at `where`.
+
+        Interrupts and exits pass through.
+
+        >>> faults = Faults()
+        >>> with faults.caught("arithmetic", step=3):
+        ...     _ = 1 / 0
+        >>> faults.listed()
+        [{'where': 'arithmetic', 'message': 'ZeroDivisionError: division by zero', 'count': 1, 'first_step': 3}]
+        """
+        return Caught(self, where, step)
+
     def listed(self) -> list[dict[str, Any]]:
         """All of them, those of the earlier recording first; the training thread may add some meanwhile."""
         return [*self.earlier, *(dict(entry) for entry in list(self.entries.values()))]
+
+
+class Caught:
+    """What `Faults.caught` returns; a generator would cost three times as much, and there are some in each step."""
+
+    __slots__ = ("_faults", "_step", "_where")
+
+    def __init__(self, faults: Faults, where: str, step: int) -> None:
+        self._faults, self._where, self._step = faults, where, step
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._faults.add(self._where, error, self._step)
+        return True

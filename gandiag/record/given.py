@@ -40,10 +40,8 @@ class Given:
         for name, value in values.items():
             if value is None:
                 continue
-            try:
+            with self._callback.faults.caught(f"step({name}=)", self._callback.completed_steps):
                 self._takers[name](value)
-            except Exception as error:  # noqa: BLE001 - bad input never reaches the training
-                self._callback.faults.add(f"step({name}=)", error, self._callback.completed_steps)
 
     def _outputs(self, kind: str, outputs: Any) -> None:
         self._callback.row[f"d/{kind}"] = verdicts(outputs)

@@ -278,10 +278,8 @@ class Worker:
         self.recorder.close(status, reason)
 
     def _guarded(self, where: str, task: Callable[..., None], *arguments: Any) -> None:
-        try:
+        with self.faults.caught(where, self._step):  # one failing part must not take the others with it
             task(*arguments)
-        except Exception as error:  # noqa: BLE001 - one failing part must not take the others with it
-            self.faults.add(where, error, self._step)
 
 
 def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray], every: int) -> None:
