@@ -115,7 +115,7 @@ def time_inside(loop: Loop) -> float:
     per_block = []
     with (
         mock.patch.object(torch.Tensor, "register_hook", lambda tensor, hook: register(tensor, clock(hook))),
-        mock.patch("gandiag.record.callback.stack", clock(stack)),
+        mock.patch("gandiag.record.rows.stack", clock(stack)),
         recording(Attached, loop) as monitor,
     ):
         clock_hooks(loop, clock)

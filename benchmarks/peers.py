@@ -18,6 +18,7 @@ from benchmarks.gans import Monitor
 from gandiag.probes.batches import verdicts
 from gandiag.probes.gradients import are_alike, gradient_norms
 from gandiag.probes.networks import Network
+from gandiag.record.callback import recording_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,14 +56,15 @@ class Called(Monitor):
     def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
         self.callback = gandiag.Callback(folder / "run", alerts=False, **EVERY_STEP)
         nets = {"generator": generator, "discriminator": discriminator}
-        self.callback.settings.layers = {net: Network(net, module).layers for net, module in nets.items()}
+        self.recording = recording_of(self.callback)
+        self.recording.settings.layers = {net: Network(net, module).layers for net, module in nets.items()}
         self.parameters = {net: list(module.parameters()) for net, module in nets.items()}
         self.alike = {net: are_alike(parameters) for net, parameters in self.parameters.items()}
 
     def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002 - listed beforehand
-        self.callback.row[f"grad/{net}"] = gradient_norms(self.parameters[net], alike=self.alike[net])
+        self.recording.row[f"grad/{net}"] = gradient_norms(self.parameters[net], alike=self.alike[net])
         for kind, output in outputs.items():
-            self.callback.attributed(kind, verdicts(output))
+            self.recording.attributed(kind, verdicts(output))
 
     def stepped(self, losses: Tensors) -> None:
         self.callback.log(losses)

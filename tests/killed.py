@@ -38,7 +38,7 @@ def train(folder: Path, number: int, report: int, options: dict[str, object]) ->
         if round_step % 30 == 1:
             callback.flush()
             os.write(report, b"%d\n" % callback.completed_steps)
-        callback.log(x=callback.completed_steps + 1, segment=len(callback._worker.recorder.meta["segments"]))
+        callback.log(x=callback.completed_steps + 1, segment=len(callback._recording._worker.recorder.meta["segments"]))
         callback.step()
         time.sleep(0.0002)
 

@@ -30,6 +30,16 @@ def test_recorded_values_equal_those_computed_by_hand_in_the_loop(tiny, tmp_path
         np.testing.assert_allclose(run.series(name), expected, rtol=2e-5, err_msg=name)
 
 
+def test_a_callback_offers_what_a_loop_needs_and_nothing_else(tiny, tmp_path):
+    """What completion shows a user; probes talk to something else."""
+    calls = {"close", "flush", "log", "observe", "sample", "step"}
+    tells = {"completed_steps", "diagnosis", "last_healthy_step", "run_dir", "should_stop", "stop_reason"}
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:
+        gan.train(1, callback)
+        assert {name for name in dir(callback) if not name.startswith("_")} == calls | tells
+
+
 def test_layers_are_recorded_by_name_and_add_up_to_the_total(tiny, tmp_path):
     """Per-layer norms of the weights are part of the global norm."""
     gan = tiny()

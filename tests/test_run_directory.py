@@ -271,7 +271,7 @@ def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, ca
     import gandiag.rundir.folder
 
     callback = gandiag.Callback(tmp_path / "run")
-    callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
+    callback._recording._worker.recorder.flush_seconds = 0.0  # every block is written at once
     write = gandiag.rundir.folder.Folder.write
 
     def full(self, content, *names):
@@ -281,7 +281,7 @@ def test_a_full_disk_costs_data_and_never_the_training(tmp_path, monkeypatch, ca
     for step in range(1, 301):
         callback.log(x=step)
         callback.step()
-    callback._worker.drain()
+    callback._recording._worker.drain()
     monkeypatch.setattr(gandiag.rundir.folder.Folder, "write", write)
     callback.close()
     run = Run.open(tmp_path / "run")
@@ -323,7 +323,7 @@ def test_a_run_directory_that_vanishes_is_a_fault_and_no_exception(tmp_path, cap
     import shutil
 
     callback = gandiag.Callback(tmp_path / "run")
-    callback._worker.recorder.flush_seconds = 0.0  # every block is written at once
+    callback._recording._worker.recorder.flush_seconds = 0.0  # every block is written at once
     for step in range(400):
         if step == 150:
             callback.flush()

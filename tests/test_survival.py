@@ -44,7 +44,7 @@ def loop(callback, steps, first=1):
 def eager(folder):
     """A callback that writes every block of rows at once."""
     callback = gandiag.Callback(folder)
-    callback._worker.recorder.flush_seconds = 0.0
+    callback._recording._worker.recorder.flush_seconds = 0.0
     return callback
 
 
@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_warning_and_named(tmp_path):
         "import gandiag, resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"c = gandiag.Callback({str(tmp_path / 'run')!r})\n"
-        "c._worker.recorder.flush_seconds = 0.0\n"
+        "c._recording._worker.recorder.flush_seconds = 0.0\n"
         "for i in range(1, 1501):\n"
         " if i == 501:\n"
         "  c.flush()\n"
@@ -150,7 +150,7 @@ def test_a_disk_that_was_full_for_a_while_costs_nothing(tmp_path):
         "import gandiag, resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"c = gandiag.Callback({str(tmp_path / 'run')!r})\n"
-        "c._worker.recorder.flush_seconds = 0.0\n"
+        "c._recording._worker.recorder.flush_seconds = 0.0\n"
         "for i in range(1, 1501):\n"
         " if i in (501, 1001):\n"
         "  c.flush()\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.integrations.common import scalars
 from gandiag.probes import attach as watcher
+from gandiag.record.callback import recording_of
 
 try:
     from accelerate.tracking import GeneralTracker
@@ -73,7 +74,7 @@ class Tracker(GeneralTracker):  # type: ignore[misc]  # it has no types
 
     def store_init_configuration(self, values: dict[str, Any]) -> None:
         """Keep hyperparameters with the run."""
-        self._callback.describe(hyperparameters=values)
+        recording_of(self._callback).describe(hyperparameters=values)
 
     def log(self, values: dict[str, Any], step: int | None = None, **_: Any) -> None:  # noqa: ARG002 - has its own
         """Record the scalars among `values`; of accumulated batches those of the last, which ends the step."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.integrations.common import NotRecording, scalars
 from gandiag.probes.attach import attach
+from gandiag.record.callback import recording_of
 
 try:
     from lightning.pytorch import Callback as LightningCallback
@@ -132,7 +133,7 @@ class GandiagCallback(LightningCallback):
         """Metrics that were logged since the last call, as they are: nothing is brought to the host."""
         if isinstance(self.callback, NotRecording):
             return {}
-        with self.callback.faults.caught("logged metrics", self.callback.completed_steps):
+        with recording_of(self.callback).faults.caught("logged metrics", self.callback.completed_steps):
             now = dict(trainer.callback_metrics)
             # as long as the last value is held, no other can have its address
             fresh = {n: v for n, v in now.items() if n not in self._seen or v.data_ptr() != self._seen[n].data_ptr()}

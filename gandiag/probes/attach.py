@@ -19,7 +19,7 @@ from gandiag.probes.rounds import Rounds
 from gandiag.probes.scalers import current_scale, watch_scalers
 from gandiag.probes.updates import UpdateProbe
 from gandiag.probes.weights import WeightProbe
-from gandiag.record.callback import Callback
+from gandiag.record.callback import Callback, recording_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gandiag.probes.quality import QualityProbe
     from gandiag.quality.training import Quality
     from gandiag.record.options import Options
+    from gandiag.record.recording import Recording
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
 SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
@@ -85,13 +86,14 @@ def attach(
         raise TypeError(f"score must be a function of D's output and input, got {type(score).__name__}")
     networks = watched_networks(generator, discriminator)
     callback = Callback(run_dir, **options)
+    recording = recording_of(callback)
     try:
-        probe = _quality_probe(quality, networks, callback)
-        watcher = Watcher(networks, callback, score, probe, _held_out_probe(held_out, callback, score))
+        probe = _quality_probe(quality, networks, recording)
+        watcher = Watcher(networks, recording, score, probe, _held_out_probe(held_out, recording, score))
     except Exception as error:
         callback.close("crashed", f"attaching failed: {error}")
         raise
-    callback.on_close(watcher.detach)
+    recording.on_close(watcher.detach)
     return callback
 
 
@@ -101,31 +103,31 @@ class Watcher:
     def __init__(
         self,
         networks: list[Network],
-        callback: Callback,
+        recording: Recording,
         score: Score | None,
         quality: QualityProbe | None,
         held_out: HeldOutProbe | None,
     ) -> None:
-        self.callback = callback
+        self._recording = recording
         self._quality, self._held_out = quality, held_out
-        self._attached_at = callback.completed_steps
+        self._attached_at = recording.completed_steps
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
         self._holdings = Holdings(networks)
-        self._family = FamilyProbe(callback.settings, wanted=callback.loss_family is None and score is None)
-        self._phases = PhaseProbe(callback, self._family)
-        self._updates = UpdateProbe(callback)
-        self._rounds = Rounds(self._end_step, callback.reopen)
+        self._family = FamilyProbe(recording.settings, wanted=recording.settings.loss_family is None and score is None)
+        self._phases = PhaseProbe(recording, self._family)
+        self._updates = UpdateProbe(recording)
+        self._rounds = Rounds(self._end_step, recording.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
-        self._guard = Guard(callback, callback.budget)
-        self._passes = PassProbe(callback, self._guard, self._phases, self._updates, self._family, score)
+        self._guard = Guard(recording)
+        self._passes = PassProbe(recording, self._guard, self._phases, self._updates, self._family, score)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
-        self._record_weights = self._guard.part("weight probe", WeightProbe(callback, networks).record)
+        self._record_weights = self._guard.part("weight probe", WeightProbe(recording, networks).record)
         self._evaluate = self._guard.part("quality", self._asked_for)
         self._look_at_held_out = self._guard.part("held-out samples", self._asked_for)
         if held_out is not None:
@@ -161,13 +163,13 @@ class Watcher:
         self._report()
         if self._quality is not None:
             self._quality.close()
-        if self.callback.completed_steps == self._attached_at:
-            self.callback.faults.add("attach", notices.NO_UPDATE, self._attached_at)
+        if self._recording.completed_steps == self._attached_at:
+            self._recording.faults.add("attach", notices.NO_UPDATE, self._attached_at)
 
     def _describe(self) -> None:
-        self.callback.settings.layers = {n.name: n.layers for n in self._networks}
+        self._recording.settings.layers = {n.name: n.layers for n in self._networks}
         roles = {n.name: n.describe() for n in self._networks}
-        self.callback.describe(versions={"torch": torch.__version__}, roles=roles)
+        self._recording.describe(versions={"torch": torch.__version__}, roles=roles)
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         held = self._holdings.of(optimizer)
@@ -226,20 +228,20 @@ class Watcher:
 
     @property
     def _step(self) -> int:
-        return self.callback.completed_steps + 1
+        return self._recording.completed_steps + 1
 
     def _end_step(self) -> None:
         self._phases.finish()
         self._record_weights(self._step)
-        self.callback.steps_are_seen = True
-        self.callback.end_step()
-        step = self.callback.completed_steps
+        self._recording.steps_are_seen = True
+        self._recording.end_step()
+        step = self._recording.completed_steps
         if step in INFER_AT:
             self._report()
         if self._quality is not None:
             self._evaluate(self._quality.after_step, step)
-        if step % SETTLE_EVERY == 0 and (change := self.callback.budget.settle(step)):
-            self.callback.thin(change)
+        if step % SETTLE_EVERY == 0 and (change := self._recording.budget.settle(step)):
+            self._recording.thin(change)
 
     def _asked_for(self, evaluation: Callable[..., None], *arguments: Any) -> None:
         """Run what was asked for, which is no overhead of recording."""
@@ -247,19 +249,19 @@ class Watcher:
         try:
             evaluation(*arguments)
         finally:
-            self.callback.budget.spent -= time.perf_counter() - started
+            self._recording.budget.spent -= time.perf_counter() - started
 
     def _report(self) -> None:
         """Put down what was attributed so far, and the loss family once one fits."""
         changes: dict[str, Any] = {"attribution": self._phases.attribution.summary()}
         if self._family.wanted:
-            self.callback.infer_family(self._family.collected())
-        if self.callback.completed_steps >= INFER_AT[-1]:
+            self._recording.infer_family(self._family.collected())
+        if self._recording.completed_steps >= INFER_AT[-1]:
             self._family.give_up()
-        self.callback.describe(**changes)
+        self._recording.describe(**changes)
 
 
-def _quality_probe(quality: Any, networks: list[Network], callback: Callback) -> QualityProbe | None:
+def _quality_probe(quality: Any, networks: list[Network], recording: Recording) -> QualityProbe | None:
     """What evaluates the generator, in the process that leads; nothing of it is imported before it is asked for."""
     if quality is None:
         return None
@@ -268,15 +270,15 @@ def _quality_probe(quality: Any, networks: list[Network], callback: Callback) ->
 
     if not isinstance(quality, Quality):
         raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")
-    return QualityProbe(quality, networks, callback) if callback.leads else None
+    return QualityProbe(quality, networks, recording) if recording.leads else None
 
 
-def _held_out_probe(held_out: Any, callback: Callback, score: Score | None) -> HeldOutProbe | None:
+def _held_out_probe(held_out: Any, recording: Recording, score: Score | None) -> HeldOutProbe | None:
     if held_out is None:
         return None
     from gandiag.probes.held_out import HeldOutProbe
 
-    return HeldOutProbe(held_out, callback, score)
+    return HeldOutProbe(held_out, recording, score)
 
 
 def _closure(arguments: Any, kwargs: Any) -> bool:

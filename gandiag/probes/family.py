@@ -9,7 +9,7 @@ import torch
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call, Phase
-    from gandiag.record.worker import Settings
+    from gandiag.record.settings import Settings
 
 KEPT_CALLS = 32
 

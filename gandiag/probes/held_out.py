@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gandiag.probes.attribution import Call, Phase
     from gandiag.probes.networks import Network
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 EVERY = 50  # steps between two looks
 
@@ -29,15 +29,15 @@ class HeldOutProbe:
     held_out : real samples (N, ...), or a tuple of D's arguments each with N rows, where D is told classes, say
     """
 
-    def __init__(self, held_out: Any, callback: Callback, score: Callable[[Any, Any], Any] | None) -> None:
+    def __init__(self, held_out: Any, recording: Recording, score: Callable[[Any, Any], Any] | None) -> None:
         self._held_out = checked(held_out)
-        self._callback, self._score = callback, score
+        self._recording, self._score = recording, score
         self._shown = 0
 
     @property
     def due(self) -> bool:
         """Whether D is looked at in the step in progress."""
-        return (self._callback.completed_steps + 1) % EVERY == 0
+        return (self._recording.completed_steps + 1) % EVERY == 0
 
     def look(self, network: Network, phase: Phase) -> None:
         """Record the outputs of a copy of D on held-out, training and generated samples."""
@@ -46,7 +46,7 @@ class HeldOutProbe:
             return
         device = device_of(network.module)
         copy = frozen_copy(network.module)
-        row, suffix = self._callback.row, network.suffix
+        row, suffix = self._recording.row, network.suffix
         with forked_rng(device), torch.no_grad():
             row[f"held_out{suffix}/own"] = self._judged(copy, self._next(device), {})
             row[f"held_out{suffix}/train"] = self._repeated(copy, train)

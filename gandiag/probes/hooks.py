@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from gandiag.record.budget import Budget
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 MAX_FAULTS = 3  # a hook that failed this often is not tried again
 
@@ -42,8 +41,8 @@ class ModuleHook:
 class Guard:
     """Wraps hooks: no exception leaves them, other processes skip them, and the time they take is counted."""
 
-    def __init__(self, callback: Callback, budget: Budget) -> None:
-        self._callback, self._budget = callback, budget
+    def __init__(self, recording: Recording) -> None:
+        self._recording, self._budget = recording, recording.budget
         self._failures: dict[str, int] = {}
         self._process = os.getpid()
 
@@ -71,7 +70,7 @@ class Guard:
                 function(*arguments)
             except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
                 self._failures[where] = self._failures.get(where, 0) + 1
-                self._callback.faults.add(where, error, self._callback.completed_steps)
+                self._recording.faults.add(where, error, self._recording.completed_steps)
 
         return guarded
 

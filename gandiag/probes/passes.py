@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Network
     from gandiag.probes.phases import PhaseProbe
     from gandiag.probes.updates import UpdateProbe
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
     Score = Callable[[Any, torch.Tensor], torch.Tensor]
 
@@ -33,7 +33,7 @@ class PassProbe:
 
     def __init__(
         self,
-        callback: Callback,
+        recording: Recording,
         guard: Guard,
         phases: PhaseProbe,
         updates: UpdateProbe,
@@ -41,7 +41,7 @@ class PassProbe:
         score: Score | None,
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
-        self._callback, self._guard, self._score = callback, guard, score
+        self._recording, self._guard, self._score = recording, guard, score
         self._phases, self._updates, self._family = phases, updates, family
         self._origins, self._verdict_origins = Origins(), Origins()
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
@@ -79,7 +79,7 @@ class PassProbe:
         origin = next((o for o in ("direct", "derived", "mixed") if o in origins), None) or self._origins.of(given[0])
         batch = origins[origin]
         scores = self._scores(network, found, batch, output)
-        call = Call(network, self._callback.completed_steps + 1, batch.detach(), scores, origin, batch.requires_grad)
+        call = Call(network, self._recording.completed_steps + 1, batch.detach(), scores, origin, batch.requires_grad)
         call.labels = classes((*arguments, *kwargs.values()), len(batch))
         call.keep_gradient = self._family.wanted
         if self.repeats():
@@ -101,7 +101,7 @@ class PassProbe:
     @property
     def _early(self) -> bool:
         """Whether it is still looked for swapped networks."""
-        return self._callback.completed_steps < PATIENCE
+        return self._recording.completed_steps < PATIENCE
 
     def _tell(self, where: str, message: str) -> None:
-        self._callback.faults.add(where, message, self._callback.completed_steps)
+        self._recording.faults.add(where, message, self._recording.completed_steps)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gandiag.probes.attribution import Call
     from gandiag.probes.family import FamilyProbe
     from gandiag.probes.networks import Held, Network
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
     Phases = Mapping[Network, Phase]
 
@@ -32,8 +32,8 @@ MAX_ASIDE = 100  # updates in a row that may be something else than the game bef
 class PhaseProbe:
     """Records D's outputs and samples of the batches it saw, once they are told apart."""
 
-    def __init__(self, callback: Callback, family: FamilyProbe) -> None:
-        self.callback, self._family = callback, family
+    def __init__(self, recording: Recording, family: FamilyProbe) -> None:
+        self._recording, self._family = recording, family
         self.attribution = Attribution()
         self.generator_calls = 0
         self._projection = TensorProjection()
@@ -56,12 +56,12 @@ class PhaseProbe:
         self._contents.note(batch)
         if batch.grad_fn is None:
             return
-        step = self.callback.completed_steps + 1
-        if step % RANGE_EVERY == 0 and self.callback.budget.due("points", step) and _belongs(given, batch):
-            row, key = self.callback.row, f"latent{network.suffix}"
+        step = self._recording.completed_steps + 1
+        if step % RANGE_EVERY == 0 and self._recording.budget.due("points", step) and _belongs(given, batch):
+            row, key = self._recording.row, f"latent{network.suffix}"
             row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
         self._shown = self._shown or network.name
-        if self._shown == network.name and (self.callback.wants_modes or self.callback.wants_samples):
+        if self._shown == network.name and (self._recording.wants_modes or self._recording.wants_samples):
             self._generated = batch.detach()
 
     def is_aside(self, roles: set[str], *phases: Phases) -> bool:
@@ -102,28 +102,28 @@ class PhaseProbe:
             self._show()
 
     def _record(self, network: Network, phase: Phase, *, trained: bool) -> None:
-        callback, suffix = self.callback, network.suffix
-        step = callback.completed_steps + 1
+        recording, suffix = self._recording, network.suffix
+        step = recording.completed_steps + 1
         for kind, calls in (("real", phase.real), ("fake", phase.fake)):
-            if not calls or not callback.budget.due("outputs", step):
+            if not calls or not recording.budget.due("outputs", step):
                 continue
             call = calls[0]
-            if not trained and {f"d{suffix}/{kind}", f"points{suffix}/{kind}"} & callback.row.keys():
+            if not trained and {f"d{suffix}/{kind}", f"points{suffix}/{kind}"} & recording.row.keys():
                 continue  # D's own update has shown it
             if call.output is not None:
                 outputs = verdicts(call.output)
-                callback.attributed(kind, outputs, suffix)
-                if callback.world_size > 1:  # the weight of this rank's values beside those of others
-                    callback.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))
-            if callback.budget.due("points", step):
+                recording.attributed(kind, outputs, suffix)
+                if recording.world_size > 1:  # the weight of this rank's values beside those of others
+                    recording.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))
+            if recording.budget.due("points", step):
                 self._record_batch(f"{suffix}/{kind}", call, ranges=step % RANGE_EVERY == 0)
         norms = [c.input_norms for c in phase.penalty if c.input_norms is not None]
-        if norms and callback.budget.due("gradients", step):
-            callback.row[f"penalty{suffix}"] = norms[0]
+        if norms and recording.budget.due("gradients", step):
+            recording.row[f"penalty{suffix}"] = norms[0]
 
     def _record_batch(self, key: str, call: Call, *, ranges: bool) -> None:
         """Keep some of a batch's samples as points, their classes, and now and then the range of its values."""
-        row = self.callback.row
+        row = self._recording.row
         row[f"points{key}"] = self._projection(call.batch)
         if call.labels is not None:
             row[f"labels{key}"] = call.labels[:MAX_POINTS]
@@ -134,20 +134,20 @@ class PhaseProbe:
 
     def _compare(self, network: Network, phase: Phase) -> None:
         """Keep what D answered to batches of unknown kind, with a mask of the samples that hold G's values."""
-        due = self.callback.budget.due("outputs", self.callback.completed_steps + 1)
+        due = self._recording.budget.due("outputs", self._recording.completed_steps + 1)
         if self._contents.wanted and due and not phase.fake:
             for key, values in self._contents.compare([*phase.real, *phase.mixed]).items():
-                self.callback.row[f"unknown{network.suffix}/{key}"] = values
+                self._recording.row[f"unknown{network.suffix}/{key}"] = values
                 self._compared = True
 
     def _show(self) -> None:
         batch, self._generated = self._generated, None
         if batch is None:
             return
-        if self.callback.wants_modes:
-            self.callback.record_modes(batch.clone())
-        if self.callback.wants_samples:
-            self.callback.sample(batch)
+        if self._recording.wants_modes:
+            self._recording.record_modes(batch.clone())
+        if self._recording.wants_samples:
+            self._recording.sample(batch)
 
     def count(self, held: list[Held], own: Phases, others: Phases) -> None:
         """Count an update, and say so when D's batches cannot be told apart."""
@@ -164,15 +164,15 @@ class PhaseProbe:
                 message = missing_attribution(network.name, self.attribution.counts, self.generator_calls)
                 if message and network.name not in self._told and not self._compared:
                     self._told.add(network.name)
-                    self.callback.faults.add("attribution", message, self.callback.completed_steps)
+                    self._recording.faults.add("attribution", message, self._recording.completed_steps)
 
     def finish(self) -> None:
         """Before a step ends: what a D saw that was trained on no known generated batch is of unknown kind."""
-        row, wanted = self.callback.row, False
+        row, wanted = self._recording.row, False
         for network, traced in self._traced.items():
             wanted |= not traced
             self.attribution.finish(network.name, traced=traced)
-            if traced or self.callback.observed:
+            if traced or self._recording.observed:
                 for key in ("generated", "outputs", "points", "size"):
                     row.pop(f"unknown{network.suffix}/{key}", None)
             else:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Network
     from gandiag.quality.collect import Collected
     from gandiag.quality.training import Quality
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
 ABANDONED = "the last evaluation was not waited for any longer than {seconds:.0f} s; its values are lost"
@@ -37,14 +37,14 @@ TOO_LARGE = (
 
 
 class QualityProbe:
-    """Collects G's inputs, starts an evaluation when one is due, and hands its values to the callback.
+    """Collects G's inputs, starts an evaluation when one is due, and hands its values on to be recorded.
 
     Raises what `planned` and `open_source` raise for a reference, an extractor or metrics that make no sense:
     when attaching, not in the training.
     """
 
-    def __init__(self, quality: Quality, networks: Sequence[Network], callback: Callback) -> None:
-        self._quality, self._callback = quality, callback
+    def __init__(self, quality: Quality, networks: Sequence[Network], recording: Recording) -> None:
+        self._quality, self._recording = quality, recording
         self.network = _chosen(quality, networks)
         self._device = device_of(quality.average or self.network.module)
         self._plan = planned(
@@ -63,7 +63,7 @@ class QualityProbe:
         )
         self._reference = Reference(quality.reference, self._plan)
         self._held_out = None if quality.held_out is None else Reference(quality.held_out, self._plan)
-        last = callback.last_evaluation
+        last = recording.last_evaluation
         self._earlier = last["measurements"][0]["protocol"] if last and last["measurements"] else None
         made = self._plan.extractor
         self._refuse_another(extractor=made.name, extractor_hash=made.hash, resize=made.resize, n=quality.n)
@@ -76,7 +76,7 @@ class QualityProbe:
         self._thread: threading.Thread | None = None
         self._given_up = False
         self._trains = False  # G was seen in training mode; some never are
-        self._due = callback.completed_steps // quality.every * quality.every + quality.every
+        self._due = recording.completed_steps // quality.every * quality.every + quality.every
 
     def on_generator(self, module: nn.Module, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of G: keep what it was given, unless that is the loop's own look at some samples."""
@@ -93,7 +93,7 @@ class QualityProbe:
         if self._thread is not None and self._thread.is_alive():
             self._fault(POSTPONED.format(step=step), step)
             return
-        with self._callback.faults.caught("quality", step):
+        with self._recording.faults.caught("quality", step):
             with _stream(self._stream):
                 samples = self._samples()
                 generated = samples if self._beside else self._collected(samples)
@@ -112,7 +112,7 @@ class QualityProbe:
         return False
 
     def _fault(self, message: str, step: int) -> None:
-        self._callback.faults.add("quality", message, step)
+        self._recording.faults.add("quality", message, step)
 
     def _refuse_another(self, **now: Any) -> None:
         """Raise a ProtocolError when the run that is continued was measured in another way."""
@@ -127,7 +127,7 @@ class QualityProbe:
         if self._thread is not None:
             self._thread.join(CLOSING_SECONDS)
             if self._thread.is_alive():
-                self._fault(ABANDONED.format(seconds=CLOSING_SECONDS), self._callback.completed_steps)
+                self._fault(ABANDONED.format(seconds=CLOSING_SECONDS), self._recording.completed_steps)
 
     def _samples(self) -> torch.Tensor:
         """n samples of the generator as it is now; images as bytes, which is what extractors take."""
@@ -162,7 +162,7 @@ class QualityProbe:
     def _evaluate(self, step: int, generated: torch.Tensor | Collected) -> None:
         """In the background thread: features where possible, metrics, and their way into the record."""
         started = time.monotonic()
-        with self._callback.faults.caught("quality", step):
+        with self._recording.faults.caught("quality", step):
             with _stream(self._stream):
                 if isinstance(generated, torch.Tensor):
                     generated = self._collected(generated)
@@ -170,9 +170,9 @@ class QualityProbe:
                 self._refuse_another(reference_hash=real.content_hash)
                 measurements, unmeasured = measure(self._plan, self._plan.inputs(generated, real, held_out))
             for note in unmeasured:
-                self._callback.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
+                self._recording.faults.add(f"quality: {note.split(' cannot')[0]}", note, step)
             values = [m.to_dict() for m in measurements]
-            self._callback.evaluated(step, values, time.monotonic() - started)
+            self._recording.evaluated(step, values, time.monotonic() - started)
 
 
 def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:

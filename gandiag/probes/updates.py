@@ -11,20 +11,20 @@ from gandiag.probes.networks import GENERATOR
 
 if TYPE_CHECKING:
     from gandiag.probes.networks import Held
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 
 class UpdateProbe:
     """Reads the gradients of watched networks at optimizer steps into the row of the step in progress."""
 
-    def __init__(self, callback: Callback) -> None:
-        self.callback = callback
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
         self.feedback: dict[str, torch.Tensor] = {}  # per generator: (B,) norms from the last backward pass
         self._ratios: dict[int, dict[str, UpdateRatio]] = {}
 
     def due(self, kind: str) -> bool:
         """Whether the budget leaves room for a kind of record in this step."""
-        return self.callback.budget.due(kind, self.callback.completed_steps + 1)
+        return self._recording.budget.due(kind, self._recording.completed_steps + 1)
 
     def before(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
         """Keep the weights as they are, where the size of the update is to be measured."""
@@ -39,7 +39,7 @@ class UpdateProbe:
     def after(self, optimizer: torch.optim.Optimizer) -> None:
         """Measure the update."""
         for name, ratio in self._ratios.pop(id(optimizer), {}).items():
-            self.callback.row[f"update/{name}"] = ratio.measure()
+            self._recording.row[f"update/{name}"] = ratio.measure()
 
     def record(self, optimizer: torch.optim.Optimizer, held: list[Held], scale: torch.Tensor | None) -> None:
         """Norms of the gradients that the optimizer is about to use, and the feedback that led to G's.
@@ -47,7 +47,7 @@ class UpdateProbe:
         `scale` is a GradScaler's factor: it is still in the feedback, and in gradients only for optimizers that
         unscale them themselves (fused ones).
         """
-        row = self.callback.row
+        row = self._recording.row
         if any(h.network.role == GENERATOR for h in held):
             for suffix, norms in self.feedback.items():
                 row[f"feedback{suffix}"] = norms if scale is None else norms / scale
@@ -66,4 +66,4 @@ class UpdateProbe:
     def skip(self, held: list[Held]) -> None:
         """Note that a GradScaler left this update out."""
         for h in held:
-            self.callback.row[f"skipped/{h.network.name}"] = 1.0
+            self._recording.row[f"skipped/{h.network.name}"] = 1.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gandiag.probes.networks import Network
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 BOUND_EVERY = 50  # steps between two counts of weights at their bound
 SPECTRUM_EVERY = 200  # steps between two spectra, more where they take long
@@ -25,14 +25,14 @@ NEARLY = 0.999  # of the largest magnitude: a clipped weight is rounded in half 
 class WeightProbe:
     """Reads the weight matrices of watched networks after a step, on their device."""
 
-    def __init__(self, callback: Callback, networks: Sequence[Network]) -> None:
-        self._callback, self._networks = callback, networks
+    def __init__(self, recording: Recording, networks: Sequence[Network]) -> None:
+        self._recording, self._networks = recording, networks
         self._spectrum_every = 0  # told once parameters have their shapes
 
     @torch.no_grad()
     def record(self, step: int) -> None:
         """Put what is due at the end of `step` into its row."""
-        row = self._callback.row
+        row = self._recording.row
         if step % BOUND_EVERY == 0:
             for network in self._networks:
                 if matrices := list(weight_matrices(network)):

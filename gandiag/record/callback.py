@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import atexit
-import os
-import queue
 import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
-from gandiag.measure.blocks import Row, is_tensor, stack
+from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
 from gandiag.record.budget import Budget
-from gandiag.record.faults import Faults
 from gandiag.record.given import Given, verdicts
 from gandiag.record.options import check_limits, check_options
-from gandiag.record.rows import Rows
-from gandiag.record.worker import MODES_EVERY, Settings, Worker
+from gandiag.record.recording import Recording
+from gandiag.record.settings import Settings
 from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
-from gandiag.rundir.snapshots import MAX_SAMPLES, due
 from gandiag.signals import ALIASES
 
 if TYPE_CHECKING:
@@ -37,6 +31,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Finding
     from gandiag.judge.policy import PolicyLike
     from gandiag.judge.stopping import StopPolicy
+    from gandiag.modes.tracker import ModeTracker
 
 MAX_OVERHEAD = 0.02  # less than training times vary from run to run
 
@@ -108,50 +103,25 @@ class Callback:
         in_force = read_policy(policy, stop_on)
         check_policy(in_force, detectors)
 
-        rank, self.world_size = this_rank()
+        rank, world_size = this_rank()
         tracker = _tracker(modes) if rank == 0 else None
         recorder = Recorder(
             run_dir,
             resume=resume,
             start_step=start_step,
             rank=rank,
-            world_size=self.world_size,
+            world_size=world_size,
             flush_seconds=flush_seconds,
             max_bytes=max_bytes,
         )
-        self._leads = rank == 0
         self.run_dir = recorder.folder.path
-        self.faults = Faults(earlier=recorder.meta["faults"])
-        self.settings = Settings(image_shape=image_shape, alerts=alerts)
-        self.loss_family = loss_family
-        self.steps_are_seen = False  # True once hooks end the steps, not the loop
-        self.budget = Budget(max_overhead)
-        self._on_finding = on_finding
-        self._closers: list[Callable[[], None]] = []
-        self._modes_samples = tracker.n if tracker is not None else 0
-        self._modes_stride = 1 if tracker is not None else 0
-        self.wants_range = tracker is not None and tracker.waits  # until a real batch has shown it
-        meta: dict[str, Any] = {"hyperparameters": recorder.meta["hyperparameters"] | dict(hyperparameters or {})}
-        if loss_family:
-            meta["loss_family"] = {"name": loss_family, "source": "given"}
-        if tracker is not None:
-            meta["modes"] = tracker.describe()
-        recorder.write_meta(**meta)
-        completed = recorder.segment["start_step"] - 1
-        self._observed = False  # D's outputs of this step were passed explicitly
-        self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
-        self._given = Given(self)
-        self._last_sample = completed
-        self._process = os.getpid()
-        self._closed = False
-        self._worker = Worker(recorder, Judge(detectors, judge_every, in_force), tracker, self.settings, self.faults)
-        self._rows = Rows(self._worker, completed, flush_seconds)
-        if resume and self._leads:
-            self._worker.remember(Run.open(self.run_dir))
-        self._worker.start()
+        _put_down(recorder, hyperparameters, loss_family, tracker)
+        judge = Judge(detectors, judge_every, in_force)
+        settings = Settings(image_shape=image_shape, alerts=alerts, loss_family=loss_family)
+        self._recording = Recording(recorder, judge, tracker, settings, Budget(max_overhead), on_finding)
+        self._given = Given(self._recording)
+        self._recording.start(Run.open(self.run_dir) if resume and rank == 0 else None)
         atexit.register(self._at_exit)
-
-    # what a loop calls
 
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Record scalars of this step: numbers or one-element tensors, which are read later, not now.
@@ -163,9 +133,9 @@ class Callback:
         """
         started = time.perf_counter()
         for name, value in {**(values or {}), **scalars}.items():
-            with self.faults.caught(f"log({name})", self.completed_steps):
+            with self._recording.faults.caught(f"log({name})", self.completed_steps):
                 self._log(ALIASES.get(name, name), value)
-        self.budget.spent += time.perf_counter() - started
+        self._recording.budget.spent += time.perf_counter() - started
 
     def _log(self, name: str, value: Any) -> None:
         if name in ("step", "time"):
@@ -175,18 +145,15 @@ class Callback:
             scalar = (value if value.dim() == 0 else value.reshape(())).detach().clone()
         else:
             scalar = float(value)
-        # hooks end a step before the loop can log: until something else happens, a value belongs to that step
-        row = self._rows.for_late(key) if self.steps_are_seen else self.row
-        row[key] = scalar
+        self._recording.row_for(key)[key] = scalar
 
     def observe(self, *, real: Any = None, fake: Any = None) -> None:
         """Record D's outputs of this step, shape (B, ...), instead of those that hooks attribute."""
         for kind, outputs in (("real", real), ("fake", fake)):
             if outputs is None:
                 continue
-            with self.faults.caught(f"observe({kind}=)", self.completed_steps):
-                self.row[f"d/{kind}"] = verdicts(outputs)
-                self._observed = True
+            with self._recording.faults.caught(f"observe({kind}=)", self.completed_steps):
+                self._recording.observe(kind, verdicts(outputs))
 
     def step(
         self,
@@ -213,66 +180,40 @@ class Callback:
 
         >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
         """
-        if self.steps_are_seen:
-            self.faults.add("step", "steps are counted by attach already; step() is left out", self.completed_steps)
+        if self._recording.steps_are_seen:
+            told = "steps are counted by attach already; step() is left out"
+            self._recording.faults.add("step", told, self.completed_steps)
             return
         self._given.take(d_real=d_real, d_fake=d_fake, generated=generated, real=real, grad_norms=grad_norms)
-        self.end_step()
-
-    def end_step(self) -> None:
-        """End the step in progress."""
-        if self._closed or os.getpid() != self._process:
-            return
-        with self.faults.caught("step", self.completed_steps + 1):
-            self._rows.end()
-            self._observed = False
-            self._tell()
+        self._recording.end_step()
 
     def sample(self, samples: Any) -> None:
         """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
-        if not self.wants_samples:
-            return
-        self._last_sample = self.completed_steps + 1
-        kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
-        row = Row(raw={"samples": kept})
-        self._worker.offer(self._worker.sample, self._last_sample, stack([row]))
+        self._recording.sample(samples)
 
     def flush(self) -> None:
         """Wait until every completed step is on disk."""
-        if self._closed or os.getpid() != self._process:
-            return
-        with self.faults.caught("flush", self.completed_steps):
-            self._rows.hand_over_all()
-            self._worker.drain()
+        self._recording.flush()
 
     def close(self, status: str = "closed", reason: str | None = None) -> None:
         """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
-        if self._closed or os.getpid() != self._process:
-            return
         atexit.unregister(self._at_exit)
-        with self.faults.caught("close", self.completed_steps):
-            for closer in self._closers:
-                closer()
-        self._closed = True
-        with self.faults.caught("close", self.completed_steps):
-            self._rows.hand_over_all()
-            self._worker.stop(status, reason, self.completed_steps)
-            self._tell()
+        self._recording.close(status, reason)
 
     @property
     def completed_steps(self) -> int:
         """The number of the last completed step."""
-        return self._rows.completed
+        return self._recording.completed_steps
 
     @property
     def diagnosis(self) -> Diagnosis:
         """The latest live `Diagnosis`."""
-        return self._worker.diagnosis
+        return self._recording.diagnosis
 
     @property
     def last_healthy_step(self) -> int | None:
         """The step to go back to, see `gandiag.Diagnosis`; None when there is none, or nothing was judged yet."""
-        return self._worker.diagnosis.last_healthy_step
+        return self._recording.diagnosis.last_healthy_step
 
     @property
     def should_stop(self) -> bool:
@@ -280,12 +221,12 @@ class Callback:
 
         Always False without such a policy, and in other processes of a distributed training than that of rank 0.
         """
-        return self._worker.judge.stop is not None
+        return self._recording.stop is not None
 
     @property
     def stop_reason(self) -> str | None:
         """Why `should_stop` is True, in one sentence: failure, onset, last healthy step. None while it is False."""
-        stop = self._worker.judge.stop
+        stop = self._recording.stop
         return stop.reason if stop is not None else None
 
     def __enter__(self) -> Self:
@@ -296,98 +237,34 @@ class Callback:
     ) -> None:
         self.close("crashed" if error else "closed", _one_line(error) if error else None)
 
-    # what probes call
-
-    def reopen(self) -> bool:
-        """Make the last step the step in progress again; False when it is out of reach."""
-        return self._rows.reopen()
-
-    @property
-    def wants_modes(self) -> bool:
-        """Whether this step's generated batch is to be recorded whole, under the raw key `modes`."""
-        return self._modes_stride > 0 and (self.completed_steps + 1) % self._modes_stride == 0
-
-    def record_modes(self, batch: Any) -> None:
-        """Record a generated batch (B, ...); as few steps as give a full histogram every 50 steps are used."""
-        self.row["modes"] = batch
-        self._modes_stride = max(1, MODES_EVERY * len(batch) // self._modes_samples)
-
-    @property
-    def wants_samples(self) -> bool:
-        """Whether a snapshot of generated samples is due in this step."""
-        return self._leads and due(self.completed_steps + 1, self._last_sample)
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """Raw records of the step in progress, see `gandiag.measure.reductions`."""
-        return self._rows.current.raw
-
-    @property
-    def observed(self) -> bool:
-        """Whether D's outputs of the step in progress were passed explicitly."""
-        return self._observed
-
-    def attributed(self, kind: str, outputs: Any, suffix: str = "") -> None:
-        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them.
-
-        `suffix` names the discriminator, where there are several: ".patch".
-        """
-        if not self._observed:
-            self.row[f"d{suffix}/{kind}"] = outputs
-
-    def thin(self, change: dict[str, Any]) -> None:
-        """Put down that less, or more, is recorded from a step on."""
-        self.settings.layer_every = change["every"]["layers"]
-        self._thinned.append(change)
-        self.describe(detail=list(self._thinned))
-
-    def describe(self, **fields: Any) -> None:
-        """Set fields of run.json, in the background; dictionaries are merged into what is there."""
-        self._worker.offer(self._worker.describe, fields)
-
-    def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
-        """Record the quality values of a step, from a thread that may wait."""
-        if not self._worker.put(self._worker.evaluated, step, measurements, seconds):
-            self.faults.add("quality", "the background thread died, quality values are not recorded", step)
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process, of those that train together, judges and evaluates."""
-        return self._leads
-
-    @property
-    def last_evaluation(self) -> Mapping[str, Any] | None:
-        """The latest event of quality values, also of the run that is continued; None without one."""
-        return self._worker.last_evaluation
-
-    def infer_family(self, evidence: dict[str, Any]) -> None:
-        """Have the loss family inferred from `gandiag.families` evidence, in the background."""
-        self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))
-
-    def on_close(self, closer: Callable[[], None]) -> None:
-        """Have `closer` called first when recording stops."""
-        self._closers.append(closer)
-
-    def _tell(self) -> None:
-        while self._on_finding is not None:
-            try:
-                finding = self._worker.new_findings.get_nowait()
-            except queue.Empty:
-                return
-            with self.faults.caught("on_finding", self.completed_steps):
-                self._on_finding(finding)
-
     def _at_exit(self) -> None:
         error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
         self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
 
 
-def _tracker(modes: Any) -> Any:
+def recording_of(callback: Callback) -> Recording:
+    """What probes and adapters talk to; not among the callback's names, which are the user's."""
+    return callback._recording  # noqa: SLF001 - of this module
+
+
+def _tracker(modes: Any) -> ModeTracker | None:
     if modes is None:
         return None
     from gandiag.modes.tracker import ModeTracker, resolve
 
     return ModeTracker(resolve(modes), range_known=not isinstance(modes, str))
+
+
+def _put_down(
+    recorder: Recorder, hyperparameters: Mapping[str, Any] | None, loss_family: str | None, tracker: ModeTracker | None
+) -> None:
+    """Keep in run.json what is known of a training beforehand."""
+    meta: dict[str, Any] = {"hyperparameters": recorder.meta["hyperparameters"] | dict(hyperparameters or {})}
+    if loss_family:
+        meta["loss_family"] = {"name": loss_family, "source": "given"}
+    if tracker is not None:
+        meta["modes"] = tracker.describe()
+    recorder.write_meta(**meta)
 
 
 def _one_line(error: BaseException) -> str:

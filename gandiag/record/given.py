@@ -15,7 +15,7 @@ from gandiag.signals import NETS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gandiag.record.callback import Callback
+    from gandiag.record.recording import Recording
 
 CHUNK = 512  # products this small stay on one thread: waking others costs ten times as much
 NUMBERS = "biufV"  # kinds of numpy types; V for the bfloat16 of JAX
@@ -24,8 +24,8 @@ NUMBERS = "biufV"  # kinds of numpy types; V for the bfloat16 of JAX
 class Given:
     """Takes the arguments of `Callback.step`, each on its own: what cannot be read becomes a fault, no exception."""
 
-    def __init__(self, callback: Callback) -> None:
-        self._callback = callback
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
         self._projection = Projection()
         self._takers = {
             "d_real": lambda outputs: self._outputs("real", outputs),
@@ -40,14 +40,14 @@ class Given:
         for name, value in values.items():
             if value is None:
                 continue
-            with self._callback.faults.caught(f"step({name}=)", self._callback.completed_steps):
+            with self._recording.faults.caught(f"step({name}=)", self._recording.completed_steps):
                 self._takers[name](value)
 
     def _outputs(self, kind: str, outputs: Any) -> None:
-        self._callback.row[f"d/{kind}"] = verdicts(outputs)
+        self._recording.row[f"d/{kind}"] = verdicts(outputs)
 
     def _points(self, kind: str, batch: Any) -> None:
-        self._callback.row[f"points/{kind}"] = self._projection(batch)
+        self._recording.row[f"points/{kind}"] = self._projection(batch)
 
     def _real(self, batch: Any) -> None:
         self._points("real", batch)
@@ -57,16 +57,16 @@ class Given:
 
     def _generated(self, batch: Any) -> None:
         self._points("fake", batch)
-        if self._callback.wants_modes:
-            self._callback.record_modes(_copied(batch, None))
-        if self._callback.wants_samples:
-            self._callback.sample(_brightness(_copied(batch, MAX_SAMPLES)))
+        if self._recording.wants_modes:
+            self._recording.record_modes(_copied(batch, None))
+        if self._recording.wants_samples:
+            self._recording.sample(_brightness(_copied(batch, MAX_SAMPLES)))
 
     def _gradients(self, norms: Any) -> None:
         if not isinstance(norms, Mapping) or not set(norms) <= set(NETS):
             found = f"the keys {_listed(norms)}" if isinstance(norms, Mapping) else type(norms).__name__
             raise ValueError(f"expected a mapping with the keys {' and '.join(NETS)}, found {found}")
-        settings = self._callback.settings
+        settings = self._recording.settings
         for net, value in norms.items():
             by_layer = dict(_flattened(value)) if isinstance(value, Mapping) else {"": value}
             if not by_layer:
@@ -77,7 +77,7 @@ class Given:
             record = _joined([_one(by_layer[name], f"{net} {name}".strip()) for name in layers])
             if net not in settings.layers:  # a new dictionary: the background thread reads the old one
                 settings.layers = settings.layers | {net: layers}
-            self._callback.row[f"grad/{net}"] = record
+            self._recording.row[f"grad/{net}"] = record
 
 
 class Projection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,23 +26,11 @@ if TYPE_CHECKING:
     from gandiag.measure.blocks import Block
     from gandiag.modes.tracker import ModeTracker
     from gandiag.record.faults import Faults
+    from gandiag.record.settings import Settings
     from gandiag.rundir.recorder import Recorder
     from gandiag.rundir.run import Run
 
-LAYER_EVERY = 10  # steps between two records of each layer's gradient norm
 MODES_EVERY = 50  # steps between two mode histograms
-
-
-@dataclass
-class Settings:
-    """What the worker needs to know of the training; filled in by whoever watches it."""
-
-    layers: dict[str, list[str]] = field(default_factory=dict)
-    decision: float = 0.0
-    family_found: bool = False
-    image_shape: tuple[int, ...] | None = None
-    alerts: bool = True
-    layer_every: int = LAYER_EVERY
 
 
 class Worker:

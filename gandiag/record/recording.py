@@ -1,0 +1,242 @@
+"""What probes, adapters and `Given` talk to: the step in progress, what is wanted of it, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import queue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.measure.blocks import Row, is_tensor, stack
+from gandiag.record.faults import Faults
+from gandiag.record.rows import Rows
+from gandiag.record.worker import MODES_EVERY, Worker
+from gandiag.rundir.snapshots import MAX_SAMPLES, due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gandiag.findings import Diagnosis, Finding
+    from gandiag.judge.live import Judge
+    from gandiag.judge.stopping import Stop
+    from gandiag.modes.tracker import ModeTracker
+    from gandiag.record.budget import Budget
+    from gandiag.record.settings import Settings
+    from gandiag.rundir.recorder import Recorder
+    from gandiag.rundir.run import Run
+
+
+class Recording:
+    """One training's record in the making; of it, users see what `Callback` shows.
+
+    The training thread fills the row of the step in progress; completed rows go to a background thread, which
+    reduces, writes and judges them. `end_step`, `flush` and `close` never raise; of anything else, whoever calls it
+    catches what fails and adds it to `faults`.
+
+    Parameters
+    ----------
+    recorder : writes the run directory
+    judge : judges the run as it grows
+    tracker : labels generated batches, None where no modes are evaluated
+    settings : what the background thread needs to know of the training
+    budget : the time that recording takes on the training thread, and the detail that it leaves room for
+    on_finding : called with each new finding between two steps
+
+    Attributes
+    ----------
+    faults : mistakes of our own
+    leads : whether this process, of those that train together, judges and evaluates
+    world_size : how many processes train together
+    steps_are_seen : True once hooks end the steps, not the loop
+    wants_range : whether the range of the next real batch is to be recorded: labels of modes wait for it
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        judge: Judge,
+        tracker: ModeTracker | None,
+        settings: Settings,
+        budget: Budget,
+        on_finding: Callable[[Finding], None] | None = None,
+    ) -> None:
+        self.faults = Faults(earlier=recorder.meta["faults"])
+        self.settings, self.budget = settings, budget
+        self.leads = recorder.rank == 0
+        self.world_size: int = recorder.segment["world_size"]
+        self.steps_are_seen = False
+        completed = recorder.segment["start_step"] - 1
+        self._worker = Worker(recorder, judge, tracker, settings, self.faults)
+        self._rows = Rows(self._worker, completed, recorder.flush_seconds)
+        self._observed = False
+        self._last_sample = completed
+        self._modes_samples = tracker.n if tracker is not None else 0
+        self._modes_stride = 1 if tracker is not None else 0
+        self.wants_range = tracker is not None and tracker.waits
+        self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
+        self._on_finding = on_finding
+        self._closers: list[Callable[[], None]] = []
+        self._process = os.getpid()
+        self._closed = False
+
+    def start(self, earlier: Run | None) -> None:
+        """Start the background thread, which goes on from the `earlier` run where one is continued."""
+        if earlier is not None:
+            self._worker.remember(earlier)
+        self._worker.start()
+
+    # the step in progress
+
+    @property
+    def completed_steps(self) -> int:
+        """The number of the last completed step."""
+        return self._rows.completed
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Raw records of the step in progress, see `gandiag.measure.reductions`."""
+        return self._rows.current.raw
+
+    def row_for(self, key: str) -> dict[str, Any]:
+        """Raw records of the step that a value logged under `key` belongs to.
+
+        Hooks end a step before the loop can log: until something else happens, a value belongs to that step.
+        """
+        return self._rows.for_late(key) if self.steps_are_seen else self.row
+
+    def end_step(self) -> None:
+        """End the step in progress."""
+        if not self._live:
+            return
+        with self.faults.caught("step", self.completed_steps + 1):
+            self._rows.end()
+            self._observed = False
+            self._tell()
+
+    def reopen(self) -> bool:
+        """Make the last step the step in progress again; False when it is out of reach."""
+        return self._rows.reopen()
+
+    # D's outputs
+
+    @property
+    def observed(self) -> bool:
+        """Whether D's outputs of the step in progress were passed explicitly."""
+        return self._observed
+
+    def observe(self, kind: str, outputs: Any) -> None:
+        """Record D's outputs (B,) on the "real" or "fake" batch as the loop passed them."""
+        self.row[f"d/{kind}"] = outputs
+        self._observed = True
+
+    def attributed(self, kind: str, outputs: Any, suffix: str = "") -> None:
+        """Record D's outputs (B,) on a batch that was found to be `kind`, unless `observe` got them.
+
+        `suffix` names the discriminator, where there are several: ".patch".
+        """
+        if not self._observed:
+            self.row[f"d{suffix}/{kind}"] = outputs
+
+    # generated batches
+
+    @property
+    def wants_modes(self) -> bool:
+        """Whether this step's generated batch is to be recorded whole, under the raw key `modes`."""
+        return self._modes_stride > 0 and (self.completed_steps + 1) % self._modes_stride == 0
+
+    def record_modes(self, batch: Any) -> None:
+        """Record a generated batch (B, ...); as few steps as give a full histogram every 50 steps are used."""
+        self.row["modes"] = batch
+        self._modes_stride = max(1, MODES_EVERY * len(batch) // self._modes_samples)
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether a snapshot of generated samples is due in this step."""
+        return self.leads and due(self.completed_steps + 1, self._last_sample)
+
+    def sample(self, samples: Any) -> None:
+        """Keep a snapshot of a generated batch (B, ...) if one is due."""
+        if not self.wants_samples:
+            return
+        self._last_sample = self.completed_steps + 1
+        kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
+        row = Row(raw={"samples": kept})
+        self._worker.offer(self._worker.sample, self._last_sample, stack([row]))
+
+    # what is told of the training as a whole
+
+    def describe(self, **fields: Any) -> None:
+        """Set fields of run.json, in the background; dictionaries are merged into what is there."""
+        self._worker.offer(self._worker.describe, fields)
+
+    def thin(self, change: dict[str, Any]) -> None:
+        """Put down that less, or more, is recorded from a step on."""
+        self.settings.layer_every = change["every"]["layers"]
+        self._thinned.append(change)
+        self.describe(detail=list(self._thinned))
+
+    def infer_family(self, evidence: dict[str, Any]) -> None:
+        """Have the loss family inferred from `gandiag.families` evidence, in the background."""
+        self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))
+
+    def evaluated(self, step: int, measurements: list[dict[str, Any]], seconds: float) -> None:
+        """Record the quality values of a step, from a thread that may wait."""
+        if not self._worker.put(self._worker.evaluated, step, measurements, seconds):
+            self.faults.add("quality", "the background thread died, quality values are not recorded", step)
+
+    @property
+    def last_evaluation(self) -> Mapping[str, Any] | None:
+        """The latest event of quality values, also of the run that is continued; None without one."""
+        return self._worker.last_evaluation
+
+    # how it goes and ends
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The latest live `Diagnosis`."""
+        return self._worker.diagnosis
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why training should stop under the policy that the user set, once it should."""
+        return self._worker.judge.stop
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Have `closer` called first when recording stops."""
+        self._closers.append(closer)
+
+    def flush(self) -> None:
+        """Wait until every completed step is on disk."""
+        if not self._live:
+            return
+        with self.faults.caught("flush", self.completed_steps):
+            self._rows.hand_over_all()
+            self._worker.drain()
+
+    def close(self, status: str, reason: str | None) -> None:
+        """Write what is left, judge once more, note how the run ended. Calling again is harmless."""
+        if not self._live:
+            return
+        with self.faults.caught("close", self.completed_steps):
+            for closer in self._closers:
+                closer()
+        self._closed = True
+        with self.faults.caught("close", self.completed_steps):
+            self._rows.hand_over_all()
+            self._worker.stop(status, reason, self.completed_steps)
+            self._tell()
+
+    @property
+    def _live(self) -> bool:
+        """Whether this records at all: not after closing, nor in a process that was forked."""
+        return not self._closed and os.getpid() == self._process
+
+    def _tell(self) -> None:
+        while self._on_finding is not None:
+            try:
+                finding = self._worker.new_findings.get_nowait()
+            except queue.Empty:
+                return
+            with self.faults.caught("on_finding", self.completed_steps):
+                self._on_finding(finding)

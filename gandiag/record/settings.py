@@ -1,0 +1,23 @@
+"""What is learned of a training while it is watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LAYER_EVERY = 10  # steps between two records of each layer's gradient norm
+
+
+@dataclass
+class Settings:
+    """What the background thread needs to know of the training; filled in by whoever watches it.
+
+    `loss_family` is the one that was given, None where it is to be inferred.
+    """
+
+    layers: dict[str, list[str]] = field(default_factory=dict)
+    decision: float = 0.0
+    loss_family: str | None = None
+    family_found: bool = False
+    image_shape: tuple[int, ...] | None = None
+    alerts: bool = True
+    layer_every: int = LAYER_EVERY
