@@ -205,9 +205,9 @@ def test_a_folder_that_can_no_longer_be_written_is_one_warning(tmp_path, caplog)
 @pytest.mark.parametrize("error", [SystemExit("gone"), RuntimeError("broken")])
 def test_a_failing_writer_costs_the_record_and_never_the_training(tmp_path, monkeypatch, caplog, error):
     """The thread dies at step 200, or fails at every block from there: one warning, on record, nothing waits."""
-    import gandiag.record.worker
+    import gandiag.record.stages
 
-    reduce_block = gandiag.record.worker.reduce_block
+    reduce_block = gandiag.record.stages.reduce_block
     callback = eager(tmp_path / "run")
     loop(callback, 200)
     callback.flush()
@@ -215,10 +215,10 @@ def test_a_failing_writer_costs_the_record_and_never_the_training(tmp_path, monk
     def fails(*arguments):
         raise error
 
-    monkeypatch.setattr(gandiag.record.worker, "reduce_block", fails)
+    monkeypatch.setattr(gandiag.record.stages, "reduce_block", fails)
     assert loop(callback, 1800, first=201) == 1800
     callback.flush()
-    monkeypatch.setattr(gandiag.record.worker, "reduce_block", reduce_block)
+    monkeypatch.setattr(gandiag.record.stages, "reduce_block", reduce_block)
     callback.close()
     about = [m for m in warnings_of(caplog) if str(error) in m]
     assert len(about) == 1
@@ -236,15 +236,15 @@ def test_a_queue_that_stays_full_loses_rows_and_says_so(tmp_path, monkeypatch):
     """A disk that hangs for the whole training: the gap is told with what was kept, up to the last step."""
     import threading
 
-    import gandiag.record.worker
+    import gandiag.record.stages
 
-    gate, reduce_block = threading.Event(), gandiag.record.worker.reduce_block
+    gate, reduce_block = threading.Event(), gandiag.record.stages.reduce_block
 
     def hangs(*arguments):
         gate.wait(60)
         return reduce_block(*arguments)
 
-    monkeypatch.setattr(gandiag.record.worker, "reduce_block", hangs)
+    monkeypatch.setattr(gandiag.record.stages, "reduce_block", hangs)
     callback = gandiag.Callback(tmp_path / "run")
     loop(callback, 20_000)
     gate.set()

@@ -30,7 +30,7 @@ def tell_findings(recorder: Recorder, step: int, findings: Iterable[Finding], *,
 
 def tell_stop(recorder: Recorder, step: int, stop: Stop, *, alerts: bool) -> None:
     """Note that the policy says to stop."""
-    recorder.event(STOP, **asdict(stop), segment=recorder.segment["index"])
+    recorder.event(STOP, **asdict(stop), segment=recorder.segment_index)
     if alerts:
         logger.warning("gandiag: step %d: the stop policy holds: %s", step, stop.reason)
 

@@ -51,9 +51,9 @@ class Given:
 
     def _real(self, batch: Any) -> None:
         self._points("real", batch)
-        if self._callback.wants_range:
-            self._callback.row["range/real"] = value_range(_leading(batch, None))
-            self._callback.wants_range = False
+        if self._recording.wants_range:
+            self._recording.row["range/real"] = value_range(_leading(batch, None))
+            self._recording.wants_range = False
 
     def _generated(self, batch: Any) -> None:
         self._points("fake", batch)

@@ -11,7 +11,8 @@ import numpy as np
 from gandiag.measure.blocks import Row, is_tensor, stack
 from gandiag.record.faults import Faults
 from gandiag.record.rows import Rows
-from gandiag.record.worker import MODES_EVERY, Worker
+from gandiag.record.stages import MODES_EVERY
+from gandiag.record.worker import Worker
 from gandiag.rundir.snapshots import MAX_SAMPLES, due
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Recording:
         self.leads = recorder.rank == 0
         self.world_size: int = recorder.segment["world_size"]
         self.steps_are_seen = False
-        completed = recorder.segment["start_step"] - 1
+        completed = recorder.start_step - 1
         self._worker = Worker(recorder, judge, tracker, settings, self.faults)
         self._rows = Rows(self._worker, completed, recorder.flush_seconds)
         self._observed = False
@@ -188,19 +189,19 @@ class Recording:
     @property
     def last_evaluation(self) -> Mapping[str, Any] | None:
         """The latest event of quality values, also of the run that is continued; None without one."""
-        return self._worker.last_evaluation
+        return self._worker.judging.last_evaluation
 
     # how it goes and ends
 
     @property
     def diagnosis(self) -> Diagnosis:
         """The latest live `Diagnosis`."""
-        return self._worker.diagnosis
+        return self._worker.judging.diagnosis
 
     @property
     def stop(self) -> Stop | None:
         """Why training should stop under the policy that the user set, once it should."""
-        return self._worker.judge.stop
+        return self._worker.judging.stop
 
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have `closer` called first when recording stops."""
@@ -235,7 +236,7 @@ class Recording:
     def _tell(self) -> None:
         while self._on_finding is not None:
             try:
-                finding = self._worker.new_findings.get_nowait()
+                finding = self._worker.judging.new_findings.get_nowait()
             except queue.Empty:
                 return
             with self.faults.caught("on_finding", self.completed_steps):

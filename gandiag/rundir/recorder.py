@@ -42,6 +42,13 @@ class Recorder:
     two write one file. Not thread-safe: one thread writes.
 
     Raises RunError when the directory cannot be written, or holds a run already and `resume` is False.
+
+    Attributes
+    ----------
+    folder : the run directory
+    rank : of this process
+    meta : fields of run.json as they will be written; changed by `write_meta` and `describe`
+    losses : gaps and thinnings of this process, as in its events
     """
 
     def __init__(  # noqa: PLR0913 - all but the first have defaults
@@ -59,7 +66,7 @@ class Recorder:
         self.rank, self.flush_seconds = rank, flush_seconds
         self.meta = self._open(resume, start_step, world_size)
         self.segment = self.meta["segments"][-1]
-        self.losses: list[dict[str, Any]] = []  # gaps and thinnings of this process, as in its events
+        self.losses: list[dict[str, Any]] = []
         segments = Segments({0: self.meta})
         limit = None if max_bytes is None else max_bytes // world_size
         self.storage = Storage(self.folder, rank, lambda segment: segments.end(0, segment), self.event, limit)
@@ -106,11 +113,25 @@ class Recorder:
         starts: list[int] = [segment["start_step"] for m in (meta, run.meta) for segment in m["segments"]]
         return max([run.last_step + 1, *starts])
 
+    @property
+    def start_step(self) -> int:
+        """The first step of this recording."""
+        return int(self.segment["start_step"])
+
+    @property
+    def segment_index(self) -> int:
+        """How often the run was continued before; in events it tells which recording of a step is meant."""
+        return int(self.segment["index"])
+
     def write_meta(self, **changes: Any) -> None:
         """Update fields of run.json, or of this rank's own file, and write it, whole or not at all."""
         self.meta |= changes
         content = json.dumps(json_ready(self.meta), indent=1, default=str).encode()
         self.folder.write(content, meta_name(self.rank))
+
+    def describe(self, fields: Mapping[str, Any]) -> None:
+        """As `write_meta`, and dictionaries are merged into what is there."""
+        self.write_meta(**{k: self.meta.get(k, {}) | v if isinstance(v, dict) else v for k, v in fields.items()})
 
     def append(self, steps: np.ndarray, times: np.ndarray, columns: Columns) -> None:
         """Buffer k rows: `steps` int (k,), `times` float (k,) seconds since the epoch, columns float (k,)."""
@@ -161,7 +182,7 @@ class Recorder:
 
     def gap(self, first: int, last: int, reason: str, what: str = "scalars") -> None:
         """Note that nothing was recorded of some steps."""
-        self.event("gap", what=what, from_step=first, to_step=last, reason=reason, segment=self.segment["index"])
+        self.event("gap", what=what, from_step=first, to_step=last, reason=reason, segment=self.segment_index)
 
     def sample(self, step: int, content: bytes, suffix: str) -> None:
         """Store one snapshot of generated samples, encoded as .png or .npz."""
@@ -194,19 +215,23 @@ class Recorder:
             self.gap(*self._gaps.pop(what), LATE, what)
 
     def _named(self, number: int, kind: str) -> Part:
-        return Part(self.rank, self.segment["index"], number, number, KINDS[kind])
+        return Part(self.rank, self.segment_index, number, number, KINDS[kind])
 
-    def close(self, status: str = "closed", reason: str | None = None) -> None:
-        """Flush, merge parts, and record how the run ended, whatever else fails."""
+    def tidy(self) -> None:
+        """Keep what is on disk few in files, and small: to `max_bytes`."""
+        self.storage.tidy()
+
+    def close(self, status: str = "closed", reason: str | None = None, **fields: Any) -> None:
+        """Flush, merge parts, and record how the run ended, with other fields of run.json, whatever else fails."""
         try:
             self.flush()
             self.storage.merge()
-            self.storage.tidy()
+            self.tidy()
         finally:
             try:
                 self.give_up()
             finally:
-                self.write_meta(status=status, reason=reason, closed=_now())
+                self.write_meta(status=status, reason=reason, closed=_now(), **fields)
 
 
 def _new_meta() -> dict[str, Any]:

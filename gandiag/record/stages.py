@@ -1,0 +1,125 @@
+"""From rows to signals on the background thread: stages that a block of rows goes through, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gandiag.measure.columns import scatter
+from gandiag.measure.label_free import BinTracker, track
+from gandiag.measure.reductions import reduce_block
+from gandiag.measure.unknowns import UNKNOWN, told_apart
+from gandiag.record.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
+
+if TYPE_CHECKING:
+    from gandiag.measure.blocks import Block
+    from gandiag.measure.reductions import Raw
+    from gandiag.modes.tracker import ModeTracker
+    from gandiag.record.faults import Faults
+    from gandiag.record.settings import Settings
+    from gandiag.rundir.recorder import Recorder
+
+MODES_EVERY = 50  # steps between two mode histograms
+
+
+@dataclass
+class Signals:
+    """What a block of k rows was reduced to.
+
+    Attributes
+    ----------
+    steps : int (k,)
+    times : float (k,), seconds since the epoch
+    raw : raw records by groups of rows (their positions), batches of D told apart
+    columns : signals by name, float (k,); stages add theirs
+    """
+
+    steps: np.ndarray
+    times: np.ndarray
+    raw: list[tuple[list[int], Raw]]
+    columns: dict[str, np.ndarray]
+
+
+class Reduction:
+    """Rows to signals; the only stage that the others cannot do without."""
+
+    def __init__(self, settings: Settings, faults: Faults) -> None:
+        self._settings, self._faults = settings, faults
+        self._unknown: int | None = 0  # steps whose batches of D were compared in vain; None once that is settled
+
+    def __call__(self, block: Block) -> Signals:
+        """Signals of a block, batches of D told apart."""
+        settings = self._settings
+        known = [group for rows, raw in block.arrays() for group in self._known(rows, raw, block.steps[-1])]
+        reduced = [(rows, reduce_block(raw, settings.layers, settings.decision)) for rows, raw in known]
+        steps = np.array(block.steps, dtype=np.int64)
+        columns = scatter(len(steps), reduced)
+        _thin_layers(steps, columns, settings.layer_every)
+        return Signals(steps, np.array(block.times), known, columns)
+
+    def _known(self, rows: list[int], raw: Raw, step: int) -> list[tuple[list[int], Raw]]:
+        """Rows in groups whose batches are told apart; says so once when none could be for long."""
+        groups = told_apart(rows, raw)
+        if self._unknown is not None and any(key.startswith(UNKNOWN) for key in raw):
+            self._unknown += len(rows)
+            if any(key.startswith("d") and key.endswith("/real") for _, group in groups for key in group):
+                self._unknown = None
+            elif self._unknown >= PATIENCE:
+                self._faults.add("attribution", AMBIGUOUS.format(steps=PATIENCE), step)
+                self._unknown = None
+        return groups
+
+
+class Bins:
+    """Coverage where there are no labels."""
+
+    def __init__(self) -> None:
+        self._tracker = BinTracker()
+
+    def __call__(self, signals: Signals) -> None:
+        """Add the signals of coverage."""
+        signals.columns |= track(self._tracker, signals.steps, signals.raw)
+
+
+class Modes:
+    """Coverage of labelled modes: signals, and a histogram every 50 steps."""
+
+    def __init__(self, tracker: ModeTracker, recorder: Recorder, faults: Faults) -> None:
+        self._tracker, self._recorder, self._faults = tracker, recorder, faults
+
+    def __call__(self, signals: Signals) -> None:
+        """Add the signals of coverage."""
+        if self._tracker.waits and not self._tell_range(signals):
+            return
+        batches = {row: raw["modes"][i] for rows, raw in signals.raw if "modes" in raw for i, row in enumerate(rows)}
+        for row, step in enumerate(signals.steps):
+            if row in batches:
+                self._tracker.update(int(step), batches[row])
+            if step % MODES_EVERY == 0 and (result := self._tracker.evaluate()):
+                found, histogram = result
+                for name, value in found.items():
+                    signals.columns.setdefault(name, np.full(len(signals.steps), np.nan))[row] = value
+                self._recorder.array("modes/histogram", int(step), histogram)
+
+    def _tell_range(self, signals: Signals) -> bool:
+        """Whether the real batches have shown by now which range images are to be read in."""
+        ends = [signals.columns.get(f"range/real/{end}", np.array([])) for end in ("min", "max")]
+        seen = [values[np.isfinite(values)] for values in ends]
+        if not all(len(values) for values in seen):
+            step = int(signals.steps[-1])
+            if step >= self._recorder.start_step + MODES_EVERY:
+                self._faults.add("mode coverage", UNKNOWN_RANGE, step)
+            return False
+        self._tracker.tell_range(float(seen[0].min()), float(seen[1].max()))
+        return True
+
+
+def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray], every: int) -> None:
+    """Keep per-layer norms at every so many steps, and wherever something is not finite."""
+    drop = steps % every != 0
+    if "nonfinite" in columns:
+        drop &= ~(columns["nonfinite"] > 0)
+    for name in [n for n in columns if "/layer/" in n]:
+        columns[name][drop] = np.nan
