@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -96,13 +95,10 @@ def judge_all(corpus: Corpus, *, processes: int, quiet: bool) -> tuple[Judged, .
 
     Raises RunError on the first run that is damaged.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from gandiag.cli.progress import progress_bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    disabled = quiet or not sys.stderr.isatty()
     judged = {}
-    with Progress(*columns, console=Console(stderr=True), disable=disabled) as progress:
+    with progress_bars(quiet=quiet) as progress:
         task = progress.add_task("judging runs", total=len(corpus.entries))
         with contextlib.closing(_judgements(corpus, processes)) as judgements:
             for result in judgements:

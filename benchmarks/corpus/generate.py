@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -98,21 +97,10 @@ def make_run(run: PlannedRun, folder: Path) -> float:
 
 
 def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quiet: bool) -> None:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from gandiag.cli.progress import progress_bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    hidden = quiet or not sys.stderr.isatty()
     with (
-        Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, disable=hidden) as progress,
+        progress_bars(quiet=quiet) as progress,
         ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool,
     ):
         task = progress.add_task("training", total=len(runs))

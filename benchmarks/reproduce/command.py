@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from benchmarks.reproduce.budgets import REDUCED, Budget
 from benchmarks.reproduce.dirac import DiracRow, reproduce_dirac
 from benchmarks.reproduce.pacgan import PacganTable, reproduce_pacgan
 from benchmarks.reproduce.tables import Table, dirac_tables, json_ready, pacgan_table
+from gandiag.cli.progress import progress_bars
 from gandiag.cli.terminal import wide_console
 
 if TYPE_CHECKING:
@@ -107,10 +105,8 @@ def _print(found: Reproduction, *, as_json: bool) -> None:
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Progress bars on stderr; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
+    """A bar per table."""
+    with progress_bars(quiet=quiet, transient=True) as bars:
 
         def told(name: str) -> Callable[[int, int], None]:
             task = bars.add_task(name, total=None)

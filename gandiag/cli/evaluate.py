@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from gandiag.cli.progress import progress_bars
 from gandiag.quality import distributed
 from gandiag.quality.evaluate import Evaluation, evaluate
 from gandiag.quality.extractors.base import usable_device
@@ -57,12 +56,8 @@ def run_evaluate(
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A progress bar per set on stderr; nothing where that is no terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    """A progress bar per set; None where there are none to be seen."""
+    with progress_bars(quiet=quiet, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
         def tell(name: str, read: int, total: int) -> None:
@@ -70,7 +65,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None
                 tasks[name] = progress.add_task(escape(name), total=total)
             progress.advance(tasks[name], read)
 
-        yield tell
+        yield None if progress.disable else tell
 
 
 def print_evaluation(found: Evaluation) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import gandiag
+from gandiag.cli.progress import progress_bars
 from gandiag.zoo.training import train
 
 if TYPE_CHECKING:
@@ -44,17 +44,14 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
         When a recipe learns from files that are not there.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from gandiag.cli.terminal import results_table
 
     torch.set_num_threads(1)  # networks this small only lose by sharing their work
-    console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results = []
     for recipe in recipes:
-        console.print(f"[bold]{recipe.name}[/bold]: {recipe.says}")
-        with Progress(*columns, console=console, disable=quiet or not sys.stderr.isatty()) as progress:
+        with progress_bars(quiet=quiet) as progress:
+            progress.console.print(f"[bold]{recipe.name}[/bold]: {recipe.says}")
             results.append(_run(recipe, _free_folder(Path(out), recipe.name), progress, modes=modes))
     if not quiet:
         Console().print(results_table(results))
