@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.wording import listed
+
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import all_steps, held, remembered, rolling_mean, spells, step_of_lowest
 
@@ -127,5 +129,5 @@ def _median_of_others(levels: np.ndarray) -> np.ndarray:
 
 def _named(classes: list[str]) -> str:
     if len(classes) > NAMED:
-        return f"{len(classes)} classes ({', '.join(classes[:NAMED])}, ...)"
+        return f"{len(classes)} classes ({listed(classes, NAMED)})"
     return f"{'Class' if len(classes) == 1 else 'Classes'} {', '.join(classes)}"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 from gandiag.signals import NETS
+from gandiag.wording import listed
 
 from .layers import MIN_ROWS, layer_levels
 from .specification import check_thresholds, finding, threshold
@@ -130,7 +131,7 @@ class DeadLayer:
         over_best = float(_over_best(levels)[worst].loc[spell.certain])
         share = float(self._shares(run, net)[worst].loc[spell.certain])
         layers = [name.removeprefix(f"grad/{net}/layer/") for name in dead]
-        said = f"{'Layer' if len(layers) == 1 else 'Layers'} {_listed(layers)} of the {net}"
+        said = f"{'Layer' if len(layers) == 1 else 'Layers'} {listed(layers, NAMED_LAYERS)} of the {net}"
         summary = (
             f"{said} lost all gradient from step {spell.onset:,}, while the {net} is still told what to do"
             if had
@@ -147,12 +148,3 @@ class DeadLayer:
 def _over_best(levels: Levels) -> Levels:
     """Levels over the highest so far; 0 as long as there never was any."""
     return (levels / levels.cummax()).mask(levels.cummax() == 0, 0.0)
-
-
-def _listed(layers: list[str]) -> str:
-    """
-    >>> _listed(["0", "2", "4", "6"])
-    '0, 2, 4 and 1 more'
-    """
-    more = len(layers) - NAMED_LAYERS
-    return ", ".join(layers[:NAMED_LAYERS]) + (f" and {more} more" if more > 0 else "")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.wording import listed
+
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import counted, held, remembered, spells, step_of_lowest, value_at
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 
-MOST_NAMED = 8  # lost modes in a summary
 MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
@@ -144,10 +145,9 @@ def _named(run: Run, step: int) -> str:
     gone = [str(_number(names[k])) for k in np.flatnonzero(missing(np.round(shares * n), prior))]
     if not gone:
         return ""
-    listed = ", ".join(gone[:MOST_NAMED]) + (", ..." if len(gone) > MOST_NAMED else "")
     return (
-        f"; {len(gone)} of {len(names)} ({listed}) have less than a tenth of their share each, beyond doubt (99 %) "
-        f"at {n:,.0f} samples"
+        f"; {len(gone)} of {len(names)} ({listed(gone)}) have less than a tenth of their share each, beyond doubt "
+        f"(99 %) at {n:,.0f} samples"
     )
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.signals import describe
+from gandiag.wording import listed
 
 from .families import Family, family_of, grouped
 from .lines import Line, line_of
-from .text import count, listed, number
+from .text import count, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

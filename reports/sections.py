@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.rundir.ending import ending
 from gandiag.rundir.events import last_evaluation
+from gandiag.wording import listed
 
 from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table
 from .panels import finding_panels, general_panels, mode_heatmap
 from .strips import sample_strip
-from .text import count, duration, flat, listed, number
+from .text import count, duration, flat, number
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Evidence, Finding, Severity

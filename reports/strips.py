@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from gandiag.rundir.run import Folder
+from gandiag.wording import listed
 
-from .text import count, listed, number
+from .text import count, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How numbers, steps and lists of names read in a report."""
+"""How numbers, time spans and settings read in a report."""
 
 from __future__ import annotations
 
@@ -34,17 +34,6 @@ def count(amount: int, noun: str, nouns: str = "") -> str:
     ('1 step', '3,000 steps')
     """
     return f"{amount:,} {noun if amount == 1 else nouns or noun + 's'}"
-
-
-def listed(items: Iterable[str], most: int = 8) -> str:
-    """Names in one line, the tail only counted.
-
-    >>> listed("abc"), listed("abc", most=2)
-    ('a, b, c', 'a, b and 1 more')
-    """
-    every = list(items)
-    rest = len(every) - most
-    return ", ".join(every[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def duration(seconds: float) -> str:

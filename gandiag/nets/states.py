@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.wording import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -90,4 +92,4 @@ def _misfit(content: Any, states: list[dict[str, Tensor]], wanted: set[str]) -> 
         return f"no dictionary of tensors, found {keys}"
     closest = max(states, key=lambda state: len(set(state) & wanted))
     lacking, extra = sorted(wanted - set(closest)), sorted(set(closest) - wanted)
-    return f"{len(lacking)} names are missing ({', '.join(lacking[:3])}), {len(extra)} unknown ({', '.join(extra[:3])})"
+    return f"{len(lacking)} names are missing ({listed(lacking, 3)}), {len(extra)} unknown ({listed(extra, 3)})"

@@ -12,6 +12,7 @@ from gandiag.quality import distributed
 from gandiag.quality.measures import jackknife
 from gandiag.quality.measures.frechet import Reference
 from gandiag.quality.measures.moments import Moments
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +126,7 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
 def _notes(source: Source, preprocessing: Preprocessing | None) -> Iterator[str]:
     """What was left out or converted while reading."""
     if skipped := getattr(source, "skipped", ()):
-        named = ", ".join(path.name for path in skipped[:3])
+        named = listed((path.name for path in skipped), 3)
         yield f"{source.name}: {len(skipped):,} images cannot be decoded and were left out: {named}"
     found = preprocessing.describe() if preprocessing else {}
     for what in ("clipped_values", "opaque_alpha_dropped", "grey_rgb_reduced"):

@@ -1,11 +1,6 @@
-"""What sources of samples share: their error, their spans of batches, and names in messages."""
+"""What sources of samples share: their error and their spans of batches."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class SourceError(ValueError):
@@ -29,13 +24,3 @@ def check_span(length: int, batch_size: int, start: int, stop: int | None) -> li
     if not 0 <= start <= end <= length:
         raise ValueError(f"start and stop must lie in 0..{length} in order, found {start} and {end}")
     return [(a, min(a + batch_size, end)) for a in range(start, end, batch_size)]
-
-
-def some(names: Sequence[str], most: int = 3) -> str:
-    """The first few names.
-
-    >>> some(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

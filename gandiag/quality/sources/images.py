@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from gandiag.quality.sources.errors import SourceError, check_span, some
+from gandiag.quality.sources.errors import SourceError, check_span
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,9 +127,9 @@ class FolderSource:
         return _decode(file, self.channels)
 
     def _corrupt(self, faults: Sequence[Path], total: int, why: str) -> SourceError:
-        listed = some([str(file.relative_to(self.folder)) for file in faults])
+        named = listed((str(file.relative_to(self.folder)) for file in faults), 3)
         advice = "mend or remove them, or pass skip_corrupt=True to leave them out"
-        return SourceError(f"{len(faults)} of {total} images in {self.folder} are corrupt: {listed} ({why}); {advice}")
+        return SourceError(f"{len(faults)} of {total} images in {self.folder} are corrupt: {named} ({why}); {advice}")
 
     def _check_sizes(self, scans: Sequence[Scan]) -> None:
         first = scans[0].size
@@ -152,7 +153,7 @@ def _image_files(folder: Path) -> list[Path]:
     shown = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
     images = [file for file in shown if file.suffix.lower() in SUFFIXES]
     if not images:
-        others = f", but other files: {some(sorted(file.name for file in shown))}" if shown else ""
+        others = f", but other files: {listed(sorted(file.name for file in shown), 3)}" if shown else ""
         raise SourceError(f"{folder} holds no images ({', '.join(SUFFIXES)}){others}")
     return sorted(images, key=lambda file: file.relative_to(folder).as_posix())
 
