@@ -63,12 +63,7 @@ class ClassCollapse:
     min_run_steps: int = threshold(500, "two windows, one to have varied in, and a spell")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.failure_ratio <= self.ratio <= self.stay_ratio < 1:
-            raise ValueError(
-                "need 0 < failure_ratio <= ratio <= stay_ratio < 1, "
-                f"got {self.failure_ratio}, {self.ratio}, {self.stay_ratio}"
-            )
+        check_thresholds(self, "0 < failure_ratio <= ratio <= stay_ratio < 1")
         if self.min_rows < 1:
             raise ValueError(f"min_rows must be at least 1, got {self.min_rows}")
 

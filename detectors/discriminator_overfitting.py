@@ -66,9 +66,7 @@ class DiscriminatorOverfitting:
     min_run_steps: int = threshold(200, "four checks at the usual interval of 50 steps")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0.5 < self.auc <= self.failure_auc < 1:
-            raise ValueError(f"need 0.5 < auc <= failure_auc < 1, got {self.auc} and {self.failure_auc}")
+        check_thresholds(self, "0.5 < auc <= failure_auc < 1")
         if self.min_checks < 1:
             raise ValueError(f"min_checks must be at least 1, got {self.min_checks}")
 

@@ -72,9 +72,7 @@ class Divergence:
     min_run_steps: int = threshold(400, "the warm-up and two windows")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.critic_decades <= self.decades:
-            raise ValueError(f"need 0 < critic_decades <= decades, got {self.critic_decades} and {self.decades}")
+        check_thresholds(self, "0 < critic_decades <= decades")
         if not 0 < self.stay <= 1:
             raise ValueError(f"stay must lie in (0, 1], got {self.stay}")
 

@@ -57,9 +57,7 @@ class ExplodingGradients:
     min_run_steps: int = threshold(60, "the warm-up and some steps")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 1 < self.ratio <= self.failure_ratio:
-            raise ValueError(f"need 1 < ratio <= failure_ratio, got {self.ratio} and {self.failure_ratio}")
+        check_thresholds(self, "1 < ratio <= failure_ratio")
 
     @remembered
     def score(self, run: Run) -> pd.Series:

@@ -80,12 +80,7 @@ class ModeCollapse:
     min_run_steps: int = threshold(200, "four histograms")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.failure_share <= self.share <= self.stay_share <= 1:
-            raise ValueError(
-                "need 0 < failure_share <= share <= stay_share <= 1, "
-                f"got {self.failure_share}, {self.share}, {self.stay_share}"
-            )
+        check_thresholds(self, "0 < failure_share <= share <= stay_share <= 1")
 
     @remembered
     def score(self, run: Run) -> pd.Series:

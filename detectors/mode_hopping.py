@@ -85,9 +85,7 @@ class ModeHopping:
     min_run_steps: int = threshold(450, "so many, and those of a first reach")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.few < 1 < self.coverage_ratio:
-            raise ValueError(f"need 0 < few < 1 < coverage_ratio, got {self.few} and {self.coverage_ratio}")
+        check_thresholds(self, "0 < few < 1 < coverage_ratio")
         for name in ("turnover", "travel"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in (0, 1), got {getattr(self, name)}")

@@ -77,10 +77,7 @@ class QualityRegression:
     min_run_steps: int = threshold(1000, "ten checks, 100 steps apart")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        for low, high in (("loss", "failure_loss"), ("energy_loss", "energy_failure")):
-            if not 0 < getattr(self, low) <= getattr(self, high):
-                raise ValueError(f"need 0 < {low} <= {high}, got {getattr(self, low)} and {getattr(self, high)}")
+        check_thresholds(self, "0 < loss <= failure_loss", "0 < energy_loss <= energy_failure")
         for name, least in (("checks", 2), ("warmup_checks", self.checks)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")

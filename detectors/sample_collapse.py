@@ -85,12 +85,7 @@ class SampleCollapse:
     min_run_steps: int = threshold(200, "before, a generator has hardly left its initial state")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.failure_ratio <= self.ratio <= self.stay_ratio < 1:
-            raise ValueError(
-                "need 0 < failure_ratio <= ratio <= stay_ratio < 1, "
-                f"got {self.failure_ratio}, {self.ratio}, {self.stay_ratio}"
-            )
+        check_thresholds(self, "0 < failure_ratio <= ratio <= stay_ratio < 1")
 
     @remembered
     def score(self, run: Run) -> pd.Series:

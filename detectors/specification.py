@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from dataclasses import field, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gandiag.findings import Evidence, Finding
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", int, float)
 
+COMPARISONS = {"<": operator.lt, "<=": operator.le}
 HEADINGS = ("Sees", "Why it happens", "Misses", "Try", "References")
 
 
@@ -49,12 +52,21 @@ def threshold(default: T, source: str) -> T:
     return made
 
 
-def check_thresholds(detector: Any) -> None:
-    """Raise ValueError for a threshold that is negative or NaN: none may be."""
+def check_thresholds(detector: Any, *orders: str) -> None:
+    """Raise ValueError for a threshold that is negative or NaN, and for thresholds out of order.
+
+    `orders` are chains of names and numbers, such as "0 < failure_ratio <= ratio < 1".
+    """
     for each in fields(detector):
         value = getattr(detector, each.name)
         if not value >= 0:
             raise ValueError(f"{each.name} must be at least 0, got {value}")
+    for order in orders:
+        terms, signs = order.split()[::2], order.split()[1::2]
+        values = [getattr(detector, term) if term.isidentifier() else float(term) for term in terms]
+        if not all(COMPARISONS[sign](*pair) for sign, pair in zip(signs, pairwise(values), strict=True)):
+            found = [str(value) for term, value in zip(terms, values, strict=True) if term.isidentifier()]
+            raise ValueError(f"need {order}, got {(' and ' if len(found) == 2 else ', ').join(found)}")
 
 
 def remedies(detector: Detector | type) -> tuple[Remedy, ...]:

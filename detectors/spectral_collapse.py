@@ -65,12 +65,7 @@ class SpectralCollapse:
     min_run_steps: int = threshold(2400, "twelve looks at the usual interval of 200 steps")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.failure_share <= self.share <= self.stay_share < 1:
-            raise ValueError(
-                "need 0 < failure_share <= share <= stay_share < 1, "
-                f"got {self.failure_share}, {self.share}, {self.stay_share}"
-            )
+        check_thresholds(self, "0 < failure_share <= share <= stay_share < 1")
         if not self.explosion > 1:
             raise ValueError(f"explosion must be above 1, got {self.explosion}")
         for name in ("min_checks", "warmup_checks"):

@@ -73,9 +73,7 @@ class Stagnation:
     min_run_steps: int = threshold(2500, "one and a half windows and a second look")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.distance <= self.failure_distance:
-            raise ValueError(f"need 0 < distance <= failure_distance, got {self.distance} and {self.failure_distance}")
+        check_thresholds(self, "0 < distance <= failure_distance")
         if not 0 < self.min_gain < 1:
             raise ValueError(f"min_gain must lie in (0, 1), got {self.min_gain}")
         if self.window_steps < BLOCKS or self.window_steps % BLOCKS:

@@ -69,9 +69,7 @@ class VanishingGradients:
     min_run_steps: int = threshold(200, "two windows: one to have had feedback in")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
-        if not 0 < self.ratio <= self.stay_ratio < 1:
-            raise ValueError(f"need 0 < ratio <= stay_ratio < 1, got {self.ratio} and {self.stay_ratio}")
+        check_thresholds(self, "0 < ratio <= stay_ratio < 1")
 
     @remembered
     def score(self, run: Run) -> pd.Series:
