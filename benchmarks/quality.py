@@ -90,7 +90,7 @@ def frechet_comparisons(device: torch.device, *, small: bool) -> Iterator[Compar
 
     real, fake = (_statistics(features(3000 if small else 10_000, seed, device)) for seed in (0, 1))
     few = features(500, 2, device)
-    known = frechet.Reference(real)
+    known = frechet.ReferenceStatistics(real)
     frechet.frechet_distance(fake, known)  # the factor of the reference is made once for all evaluations
     arrays = [(s.mean.cpu().numpy(), s.covariance.cpu().numpy()) for s in (fake, real)]
     plain = [{"mu": mean, "sigma": covariance} for mean, covariance in arrays]
@@ -111,7 +111,7 @@ def frechet_comparisons(device: torch.device, *, small: bool) -> Iterator[Compar
     )
     yield Comparison(
         "the same, reference met for the first time",
-        lambda: frechet.frechet_distance(fake, frechet.Reference(real)),
+        lambda: frechet.frechet_distance(fake, frechet.ReferenceStatistics(real)),
         {"torch-fidelity": lambda: fidelity(plain[0], plain[1], verbose=False)},
         0.30,
     )

@@ -7,6 +7,7 @@ policy file, see `gandiag.judge.policy`.
 
 from __future__ import annotations
 
+from .base import Detector
 from .class_collapse import ClassCollapse
 from .critic_constraint import CriticConstraint
 from .dead_layer import DeadLayer
@@ -20,7 +21,6 @@ from .mode_collapse import ModeCollapse
 from .mode_hopping import ModeHopping
 from .non_finite import NonFinite
 from .oscillation import Oscillation
-from .protocol import Detector
 from .quality_regression import QualityRegression
 from .sample_collapse import SampleCollapse
 from .specification import specification

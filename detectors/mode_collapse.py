@@ -128,7 +128,7 @@ def _labelled(run: Run) -> bool:
 
 def _named(run: Run, step: int) -> str:
     """Which modes were lost, where their shares were recorded and the number of samples leaves no doubt."""
-    from gandiag.modes.statistics import missing
+    from gandiag.modes.mode_statistics import missing
 
     names = sorted(run.names("modes/share/<class>"), key=_number)
     n = value_at(run.series("modes/samples"), step)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Severity
     from gandiag.remedy import Remedy
 
-    from .protocol import Detector
+    from .base import Detector
     from .windows import Spell
 
 T = TypeVar("T", int, float)

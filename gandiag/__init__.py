@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gandiag.judge.policy import Policy as Policy
     from gandiag.judge.stopping import StopPolicy as StopPolicy
     from gandiag.probes.attach import attach as attach
-    from gandiag.quality.training import Quality as Quality
+    from gandiag.quality.schedule import Quality as Quality
     from gandiag.record.callback import Callback as Callback
     from gandiag.rundir.run import Run as Run
     from gandiag.rundir.run import RunError as RunError
@@ -30,7 +30,7 @@ _HOMES = {
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
     "Policy": "gandiag.judge.policy",
-    "Quality": "gandiag.quality.training",
+    "Quality": "gandiag.quality.schedule",
     "Run": "gandiag.rundir.run",
     "RunError": "gandiag.rundir.run",
     "StopPolicy": "gandiag.judge.stopping",

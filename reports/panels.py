@@ -12,7 +12,7 @@ import numpy as np
 from gandiag.signals import describe
 from gandiag.wording import listed
 
-from .families import Family, family_of, grouped
+from .chart_groups import Group, group_of, grouped
 from .lines import Line, line_of
 from .text import count, number
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 MAX_LINES = 12
-MAX_OWN_PANELS = 24  # charts of signals that no family holds
+MAX_OWN_PANELS = 24  # charts of signals that no group holds
 WIDE_RANGE = 100.0  # largest over smallest positive value from which on an axis is logarithmic
 LINEAR = ("share", "probability", "modes", "nats")  # bounded or counted: never logarithmic
 MAX_CELLS = 40_000  # of a heat map
@@ -110,12 +110,12 @@ def finding_panels(run: Run, finding: Finding, number_: int) -> tuple[tuple[Pane
     marker = Marker(finding.onset_step, str(number_), finding.severity)
     groups: dict[str, list[Line]] = {}
     for name, line in lines.items():
-        family = family_of(name)
-        groups.setdefault(family.title if family else name, []).append(line)
+        group = group_of(name)
+        groups.setdefault(group.title if group else name, []).append(line)
     panels = []
     for title, members in groups.items():
-        family = family_of(members[0].name) or Family(title, "")
-        panel = _panel(run, family, members, (marker,))
+        group = group_of(members[0].name) or Group(title, "")
+        panel = _panel(run, group, members, (marker,))
         spell = (finding.onset_step, finding.last_step)
         panels.append(replace(panel, spell=spell, thresholds=tuple(_thresholds(panel, finding))))
     return tuple(panels), notes
@@ -137,16 +137,16 @@ def general_panels(run: Run, diagnosis: Diagnosis) -> tuple[tuple[Panel, ...], t
     constant: list[str] = []
     over: list[str] = []
     own = 0
-    for family, names in grouped(map(str, run.scalars.columns)):
+    for group, names in grouped(map(str, run.scalars.columns)):
         found = {name: line for name in names if (line := _line(run, name))}
         empty += [name for name in names if name not in found]
-        if not family.even_constant and all(line.constant for line in found.values()):
+        if not group.even_constant and all(line.constant for line in found.values()):
             constant += [f"{name} = {number(line.y[0])}" for name, line in found.items()]
-        elif found and not family.pattern and own == MAX_OWN_PANELS:
+        elif found and not group.pattern and own == MAX_OWN_PANELS:
             over += found
         elif found:
-            own += not family.pattern
-            panels.append(_panel(run, family, list(found.values()), markers))
+            own += not group.pattern
+            panels.append(_panel(run, group, list(found.values()), markers))
     return tuple(panels), tuple(_notes(empty, constant, over))
 
 
@@ -171,8 +171,8 @@ def mode_heatmap(run: Run, diagnosis: Diagnosis) -> Heatmap | None:
     )
 
 
-def _panel(run: Run, family: Family, lines: list[Line], markers: tuple[Marker, ...]) -> Panel:
-    total, caption = len(lines), family.caption
+def _panel(run: Run, group: Group, lines: list[Line], markers: tuple[Marker, ...]) -> Panel:
+    total, caption = len(lines), group.caption
     if total > MAX_LINES:  # the first, the last and evenly between
         lines = [lines[i] for i in np.linspace(0, total - 1, MAX_LINES).round().astype(int)]
         some = f"{MAX_LINES} of {total:,} are drawn: the first, the last and evenly between."
@@ -182,13 +182,13 @@ def _panel(run: Run, family: Family, lines: list[Line], markers: tuple[Marker, .
     if log and any(line.zeros for line in lines):
         caption = f"{caption} Values of exactly 0 have no place on the logarithmic axis.".strip()
     return Panel(
-        title=family.title,
+        title=group.title,
         unit=" / ".join(sorted(units - {""})),
         lines=tuple(lines),
         markers=markers,
         window=_window(run),
         log=log,
-        ordered=family.ordered,
+        ordered=group.ordered,
         caption=caption,
     )
 

@@ -14,7 +14,7 @@ from benchmarks.bench.firsts import earliest, first_look
 if TYPE_CHECKING:
     import numpy as np
 
-    from benchmarks.bench.evidence import Evidence, Gradients
+    from benchmarks.bench.recorded import Gradients, Recorded
 
 FAMILY = "AutoTrainer"
 
@@ -33,8 +33,8 @@ class Vanish:
     ratio: float = 1e-3
     norm: float = 1e-4
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, self._vanished(g)) for g in evidence.networks())
+    def __call__(self, recorded: Recorded) -> int | None:
+        return earliest(first_look(g, self._vanished(g)) for g in recorded.networks())
 
     def _vanished(self, gradients: Gradients) -> np.ndarray:
         first, last = gradients.first_and_last_kernel()
@@ -55,8 +55,8 @@ class Explode:
 
     ratio: float = 70.0
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, self._exploded(g)) for g in evidence.networks())
+    def __call__(self, recorded: Recorded) -> int | None:
+        return earliest(first_look(g, self._exploded(g)) for g in recorded.networks())
 
     def _exploded(self, gradients: Gradients) -> np.ndarray:
         first, last = gradients.first_and_last_kernel()
@@ -74,5 +74,5 @@ class DyingRelu:
 
     share: float = 0.7
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, g.zero_share() >= self.share) for g in evidence.networks())
+    def __call__(self, recorded: Recorded) -> int | None:
+        return earliest(first_look(g, g.zero_share() >= self.share) for g in recorded.networks())

@@ -27,7 +27,7 @@ from benchmarks.bench.sagemaker import (
 )
 
 if TYPE_CHECKING:
-    from benchmarks.bench.evidence import Evidence
+    from benchmarks.bench.recorded import Recorded
 
 
 class Baseline(Protocol):
@@ -37,7 +37,7 @@ class Baseline(Protocol):
     family: ClassVar[str]
     claims: ClassVar[tuple[str, ...]]
 
-    def __call__(self, evidence: Evidence) -> int | None:
+    def __call__(self, recorded: Recorded) -> int | None:
         """The first step of the alarm; raises NotRecordedError when the run lacks what the rule reads."""
         ...
 

@@ -10,7 +10,7 @@ from benchmarks.bench.corpus import STATUSES, read_corpus
 from benchmarks.bench.judged import judge_all
 from benchmarks.bench.markdown import to_markdown
 from benchmarks.bench.results import PARTS, VERDICTS, Bench, Part
-from benchmarks.bench.scores import Watcher, alarms, score
+from benchmarks.bench.scores import Judge, alarms, score
 from benchmarks.bench.shares import Share
 from gandiag.rundir.folder import RunError
 
@@ -51,17 +51,17 @@ def run_bench(
     return bench
 
 
-def watchers() -> tuple[Watcher, ...]:
+def judges() -> tuple[Judge, ...]:
     """All detectors in report order, then all baselines."""
     from gandiag.detectors import DETECTORS
 
-    ours = [Watcher(d.code, "gandiag", (d.code,)) for d in DETECTORS]
-    return (*ours, *(Watcher(b.name, b.family, b.claims) for b in BASELINES))
+    ours = [Judge(d.code, "gandiag", (d.code,)) for d in DETECTORS]
+    return (*ours, *(Judge(b.name, b.family, b.claims) for b in BASELINES))
 
 
 def scored(corpus: str, judged: Sequence[Judged]) -> Bench:
     """The scores of runs that were judged."""
-    everyone = watchers()
+    everyone = judges()
     known = [w.name for w in everyone if w.ours]
     found = sorted({label.code for run in judged for label in run.entry.failures})
     codes = (*known, *(code for code in found if code not in known))
@@ -72,20 +72,20 @@ def scored(corpus: str, judged: Sequence[Judged]) -> Bench:
     return Bench(corpus=corpus, parts=parts, no_detector=codes[len(known) :])
 
 
-def _part(name: str, runs: Sequence[Judged], everyone: Sequence[Watcher], codes: Sequence[str]) -> Part:
+def _part(name: str, runs: Sequence[Judged], everyone: Sequence[Judge], codes: Sequence[str]) -> Part:
     by_status = {status: [r for r in runs if r.entry.status == status] for status in STATUSES}
     columns = {code: [r for r in by_status["failing"] if r.entry.onset((code,)) is not None] for code in codes}
     return Part(
         name=name,
         runs={status: len(of_status) for status, of_status in by_status.items()},
         healthy_steps=sum(r.entry.steps for r in by_status["healthy"]),
-        scores=tuple(score(watcher, runs) for watcher in everyone),
+        scores=tuple(score(judge, runs) for judge in everyone),
         cross_talk={
-            watcher.name: {
-                column: Share.of(bool(alarms(r, watcher)) for r in of_column)
+            judge.name: {
+                column: Share.of(bool(alarms(r, judge)) for r in of_column)
                 for column, of_column in {**columns, "healthy": by_status["healthy"]}.items()
             }
-            for watcher in everyone
+            for judge in everyone
         },
         verdicts={
             status: {v: sum(r.verdict == v for r in of_status) for v in VERDICTS}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from benchmarks.bench.evidence import Gradients
+    from benchmarks.bench.recorded import Gradients
 
 
 def first(flags: pd.Series) -> int | None:

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from benchmarks.bench.baselines import BASELINES
-from benchmarks.bench.evidence import Evidence, NotRecordedError, read_gradients
+from benchmarks.bench.recorded import NotRecordedError, Recorded, read_gradients
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -58,7 +58,7 @@ def judge(corpus: Corpus, entry: Entry) -> Judged:
     run = Run.open(run_dir)
     diagnosis = diagnose(run, policy=Policy())  # the defaults are measured, whatever the current directory says
     found = _found(diagnosis)
-    raised, silent = _raised(run, Evidence(run, read_gradients(run_dir / "gradients.npz")))
+    raised, silent = _raised(run, Recorded(run, read_gradients(run_dir / "gradients.npz")))
     unasked = {n.code for n in diagnosis.not_assessed} | {n.code for n in diagnosis.not_applicable}
     return Judged(
         entry=entry,
@@ -76,12 +76,12 @@ def _found(diagnosis: Diagnosis) -> dict[str, tuple[Alarm, ...]]:
     return found
 
 
-def _raised(run: Run, evidence: Evidence) -> tuple[dict[str, tuple[Alarm, ...]], set[str]]:
+def _raised(run: Run, recorded: Recorded) -> tuple[dict[str, tuple[Alarm, ...]], set[str]]:
     raised: dict[str, tuple[Alarm, ...]] = {}
     silent = set()
     for baseline in BASELINES:
         try:
-            step = baseline(evidence)
+            step = baseline(recorded)
         except NotRecordedError:
             silent.add(baseline.name)
             continue

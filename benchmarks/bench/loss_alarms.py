@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from benchmarks.bench.evidence import NETWORKS
 from benchmarks.bench.firsts import earliest, early_and_late_median, first
+from benchmarks.bench.recorded import NETWORKS
 
 if TYPE_CHECKING:
-    from benchmarks.bench.evidence import Evidence
+    from benchmarks.bench.recorded import Recorded
 
 FAMILY = "Loss alarm"
 
@@ -31,8 +31,8 @@ class DiscriminatorLossNearZero:
     bound: float = 0.05
     min_rows: int = 100
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        loss = evidence.signal("loss/discriminator").abs()
+    def __call__(self, recorded: Recorded) -> int | None:
+        loss = recorded.signal("loss/discriminator").abs()
         largest = loss.rolling(self.min_rows).max().to_numpy()
         hits = np.flatnonzero(largest < self.bound)
         return int(loss.index[hits[0] - self.min_rows + 1]) if len(hits) else None
@@ -52,8 +52,8 @@ class GeneratorLossRising:
 
     rise: float = 1.0  # of the size of the early median
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        early, late = early_and_late_median(evidence.signal("loss/generator"), evidence.run.last_step)
+    def __call__(self, recorded: Recorded) -> int | None:
+        early, late = early_and_late_median(recorded.signal("loss/generator"), recorded.run.last_step)
         return first(late > early + self.rise * abs(early))
 
 
@@ -71,8 +71,8 @@ class GeneratorLossFalling:
 
     fall: float = 0.5  # of the size of the early median
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        early, late = early_and_late_median(evidence.signal("loss/generator"), evidence.run.last_step)
+    def __call__(self, recorded: Recorded) -> int | None:
+        early, late = early_and_late_median(recorded.signal("loss/generator"), recorded.run.last_step)
         return first(late < early - self.fall * abs(early))
 
 
@@ -91,8 +91,8 @@ class DiscriminatorLossVariance:
 
     factor: float = 10.0
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        loss, steps = evidence.signal("loss/discriminator"), evidence.run.last_step
+    def __call__(self, recorded: Recorded) -> int | None:
+        loss, steps = recorded.signal("loss/discriminator"), recorded.run.last_step
         early = loss.loc[steps // 20 + 1 : steps // 4].var()
         late = loss.rolling(max(2, steps // 10)).var().loc[steps // 4 + steps // 10 :]
         return first(late > self.factor * early)
@@ -111,6 +111,6 @@ class GradientNormOverHundred:
 
     bound: float = 100.0
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        norms = [evidence.signal(f"grad/{network}/norm") for network in NETWORKS]
+    def __call__(self, recorded: Recorded) -> int | None:
+        norms = [recorded.signal(f"grad/{network}/norm") for network in NETWORKS]
         return earliest(first(norm > self.bound) for norm in norms)

@@ -46,10 +46,10 @@ def readme_table(bench: Bench) -> str:
     part = bench.parts[HELD_OUT]
     rows: list[Sequence[str]] = []
     for score in part.scores:
-        name = f"`{score.watcher.name}`" if score.watcher.ours else full_name(score.watcher)
+        name = f"`{score.judge.name}`" if score.judge.ours else full_name(score.judge)
         rows.append((name, _found(score), at_most(score.false_alarms), delays(score)))
     unseen = [code for code in bench.no_detector if part.labels[code]]
-    ours = sum(s.watcher.ours for s in part.scores)
+    ours = sum(s.judge.ours for s in part.scores)
     rows[ours:ours] = [(f"`{c}`", f"no detector ({runs(part.labels[c])})", NOTHING, NOTHING) for c in unseen]
     return _table(README_HEADER, rows)
 
@@ -94,7 +94,7 @@ def _scores(part: Part) -> str:
     )  # fmt: skip
     rows = [
         (
-            full_name(s.watcher), found(s.found), found(s.found_warning), found(s.found_any_failing),
+            full_name(s.judge), found(s.found), found(s.found_warning), found(s.found_any_failing),
             found(s.precision), found(s.precision_any_failing),
             at_most(s.false_alarms), at_most(s.false_alarms_warning),
             f"{per_100k(s)} ({rate(s.false_alarm_steps.low)}–{rate(s.false_alarm_steps.high)})"
@@ -117,9 +117,7 @@ def _verdicts(part: Part) -> str:
 
 def _cross_talk(part: Part) -> str:
     columns = [code for code, n in part.labels.items() if n] + ["healthy"]
-    rows = [
-        (full_name(s.watcher), *(_percent_of(part, s.watcher.name, column) for column in columns)) for s in part.scores
-    ]
+    rows = [(full_name(s.judge), *(_percent_of(part, s.judge.name, column) for column in columns)) for s in part.scores]
     sizes = [f"{code} ({part.labels.get(code, part.runs['healthy'])})" for code in columns]
     return "Percent of runs with an alarm at failure severity, by label:\n\n" + _table(("", *sizes), rows)
 
@@ -132,10 +130,10 @@ def _percent_of(part: Part, name: str, column: str) -> str:
 def _names(part: Part) -> str:
     lines = []
     for score in part.scores:
-        if score.watcher.ours:
-            lines += [f"- `{score.watcher.name}` missed: {names(score.missed)}"] if score.missed else []
+        if score.judge.ours:
+            lines += [f"- `{score.judge.name}` missed: {names(score.missed)}"] if score.missed else []
             false = names(score.false_alarmed)
-            lines += [f"- `{score.watcher.name}` false alarm: {false}"] if false else []
+            lines += [f"- `{score.judge.name}` false alarm: {false}"] if false else []
     return "\n".join(["Runs by name:\n", *lines, ""] if lines else ["No run was missed, none had a false alarm.\n"])
 
 

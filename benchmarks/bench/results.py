@@ -21,14 +21,14 @@ VERDICTS = ("failing", "suspect", "healthy", "undecided")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The runs of one part of a corpus, and every watcher's record on them.
+    """The runs of one part of a corpus, and every judge's record on them.
 
     Attributes
     ----------
     runs : how many are healthy, failing and partial
     healthy_steps : steps of the healthy runs together
     scores : one per detector and baseline, in report order
-    cross_talk : by watcher, then by labelled failure or "healthy", the share of runs with an alarm at failure severity
+    cross_talk : by judge, then by labelled failure or "healthy", the share of runs with an alarm at failure severity
     verdicts : by status, then by gandiag's verdict on the whole run, how many runs
     labels : by failure, how many runs are labelled with it
     """
@@ -77,7 +77,7 @@ class Bench:
 
     def score(self, name: str, part: str = HELD_OUT) -> Score:
         """The record of the detector or baseline of that name."""
-        return next(s for s in self.parts[part].scores if s.watcher.name == name)
+        return next(s for s in self.parts[part].scores if s.judge.name == name)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; a share of nothing and the delay of nothing are None."""

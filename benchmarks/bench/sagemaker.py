@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from benchmarks.bench.evidence import NETWORKS
 from benchmarks.bench.firsts import earliest, first, first_look
+from benchmarks.bench.recorded import NETWORKS
 
 if TYPE_CHECKING:
-    from benchmarks.bench.evidence import Evidence
+    from benchmarks.bench.recorded import Recorded
 
 FAMILY = "SageMaker"
 
@@ -33,8 +33,8 @@ class VanishingGradient:
 
     threshold: float = 1e-7
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, np.any(g.mean_abs < self.threshold, axis=1)) for g in evidence.networks())
+    def __call__(self, recorded: Recorded) -> int | None:
+        return earliest(first_look(g, np.any(g.mean_abs < self.threshold, axis=1)) for g in recorded.networks())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class VanishingKernelGradient:
 
     threshold: float = 1e-7
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        networks = evidence.networks()
+    def __call__(self, recorded: Recorded) -> int | None:
+        networks = recorded.networks()
         return earliest(first_look(g, np.any(g.mean_abs[:, g.kernels] < self.threshold, axis=1)) for g in networks)
 
 
@@ -63,8 +63,8 @@ class ExplodingTensor:
     family: ClassVar[str] = FAMILY
     claims: ClassVar[tuple[str, ...]] = ("non-finite",)
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        return earliest(first_look(g, np.any(g.nonfinite > 0, axis=1)) for g in evidence.networks())
+    def __call__(self, recorded: Recorded) -> int | None:
+        return earliest(first_look(g, np.any(g.nonfinite > 0, axis=1)) for g in recorded.networks())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +82,8 @@ class WeightUpdateRatio:
     large: float = 10.0
     small: float = 1e-8
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        ratios = [evidence.signal(f"update/{network}/ratio") for network in NETWORKS]
+    def __call__(self, recorded: Recorded) -> int | None:
+        ratios = [recorded.signal(f"update/{network}/ratio") for network in NETWORKS]
         return earliest(first((ratio > self.large) | (ratio < self.small)) for ratio in ratios)
 
 
@@ -101,6 +101,6 @@ class LossNotDecreasing:
 
     num_steps: int = 10
 
-    def __call__(self, evidence: Evidence) -> int | None:
-        losses = [evidence.signal(f"loss/{network}").iloc[:: self.num_steps] for network in NETWORKS]
+    def __call__(self, recorded: Recorded) -> int | None:
+        losses = [recorded.signal(f"loss/{network}").iloc[:: self.num_steps] for network in NETWORKS]
         return earliest(first(loss.diff() >= 0) for loss in losses)

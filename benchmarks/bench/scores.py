@@ -30,7 +30,7 @@ SERIOUS = {"failure": ("failure",), "warning": ("warning", "failure")}  # severi
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Judge:
     """A detector or a baseline: who raises alarms by this name, and on which failures they are right."""
 
     name: str
@@ -45,7 +45,7 @@ class Watcher:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A watcher's record on some runs.
+    """A judge's record on some runs.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Score:
     missed, false_alarmed : the runs by name
     """
 
-    watcher: Watcher
+    judge: Judge
     found: Share
     found_warning: Share
     found_any_failing: Share
@@ -87,8 +87,8 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy."""
-        content: dict[str, Any] = asdict(self.watcher)
-        content["claims"] = list(self.watcher.claims)
+        content: dict[str, Any] = asdict(self.judge)
+        content["claims"] = list(self.judge.claims)
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if isinstance(value, (Share, Delays)):
@@ -100,57 +100,57 @@ class Score:
         return {**content, "missed": list(self.missed), "false_alarmed": list(self.false_alarmed)}
 
 
-def score(watcher: Watcher, runs: Sequence[Judged]) -> Score:
-    """A watcher's record on these runs."""
-    labelled = [r for r in runs if r.entry.status == "failing" and r.entry.onset(watcher.claims) is not None]
+def score(judge: Judge, runs: Sequence[Judged]) -> Score:
+    """A judge's record on these runs."""
+    labelled = [r for r in runs if r.entry.status == "failing" and r.entry.onset(judge.claims) is not None]
     failing = [r for r in runs if r.entry.status == "failing"]
-    unjudged = {r.entry.name for r in runs if watcher.name in r.not_assessed | r.crashed}
+    unjudged = {r.entry.name for r in runs if judge.name in r.not_assessed | r.crashed}
     healthy = [r for r in runs if r.entry.status == "healthy" and r.entry.name not in unjudged]
     partial = [r for r in runs if r.entry.status == "partial"]
-    alarmed = [r for r in (*failing, *healthy) if alarms(r, watcher)]
-    missed = tuple(r.entry.name for r in labelled if detection(r, watcher, watcher.claims) is None)
+    alarmed = [r for r in (*failing, *healthy) if alarms(r, judge)]
+    missed = tuple(r.entry.name for r in labelled if detection(r, judge, judge.claims) is None)
     return Score(
-        watcher=watcher,
+        judge=judge,
         found=Share(len(labelled) - len(missed), len(labelled)),
-        found_warning=Share.of(detection(r, watcher, watcher.claims, "warning") is not None for r in labelled),
-        found_any_failing=Share.of(detection(r, watcher, _codes(r)) is not None for r in failing),
-        false_alarms=Share.of(bool(alarms(r, watcher)) for r in healthy),
-        false_alarms_warning=Share.of(bool(alarms(r, watcher, "warning")) for r in healthy),
-        false_alarm_steps=Share(sum(len(alarms(r, watcher)) for r in healthy), sum(r.entry.steps for r in healthy)),
-        precision=Share.of(r.entry.onset(watcher.claims) is not None for r in alarmed),
+        found_warning=Share.of(detection(r, judge, judge.claims, "warning") is not None for r in labelled),
+        found_any_failing=Share.of(detection(r, judge, _codes(r)) is not None for r in failing),
+        false_alarms=Share.of(bool(alarms(r, judge)) for r in healthy),
+        false_alarms_warning=Share.of(bool(alarms(r, judge, "warning")) for r in healthy),
+        false_alarm_steps=Share(sum(len(alarms(r, judge)) for r in healthy), sum(r.entry.steps for r in healthy)),
+        precision=Share.of(r.entry.onset(judge.claims) is not None for r in alarmed),
         precision_any_failing=Share.of(r.entry.status == "failing" for r in alarmed),
-        delays=_delays(watcher, labelled, "failure"),
-        delays_warning=_delays(watcher, labelled, "warning"),
-        partial=Share.of(bool(alarms(r, watcher)) for r in partial),
-        partial_warning=Share.of(bool(alarms(r, watcher, "warning")) for r in partial),
-        not_assessed=Share.of(watcher.name in r.not_assessed for r in runs),
-        crashed=Share.of(watcher.name in r.crashed for r in runs),
+        delays=_delays(judge, labelled, "failure"),
+        delays_warning=_delays(judge, labelled, "warning"),
+        partial=Share.of(bool(alarms(r, judge)) for r in partial),
+        partial_warning=Share.of(bool(alarms(r, judge, "warning")) for r in partial),
+        not_assessed=Share.of(judge.name in r.not_assessed for r in runs),
+        crashed=Share.of(judge.name in r.crashed for r in runs),
         missed=missed,
-        false_alarmed=tuple(r.entry.name for r in healthy if alarms(r, watcher)),
+        false_alarmed=tuple(r.entry.name for r in healthy if alarms(r, judge)),
     )
 
 
-def alarms(run: Judged, watcher: Watcher, bar: str = "failure") -> list[Alarm]:
-    """A watcher's alarms on a run at a severity or above, in order of onset."""
-    return [a for a in run.alarms.get(watcher.name, ()) if a.severity in SERIOUS[bar]]
+def alarms(run: Judged, judge: Judge, bar: str = "failure") -> list[Alarm]:
+    """A judge's alarms on a run at a severity or above, in order of onset."""
+    return [a for a in run.alarms.get(judge.name, ()) if a.severity in SERIOUS[bar]]
 
 
-def detection(run: Judged, watcher: Watcher, codes: tuple[str, ...], bar: str = "failure") -> Alarm | None:
-    """A watcher's first alarm that fits the onset of the first of some failures of a run; None without one."""
+def detection(run: Judged, judge: Judge, codes: tuple[str, ...], bar: str = "failure") -> Alarm | None:
+    """A judge's first alarm that fits the onset of the first of some failures of a run; None without one."""
     onset = run.entry.onset(codes)
     if onset is None:
         return None
-    return next((a for a in alarms(run, watcher, bar) if a.last_step >= onset - SLACK * run.entry.steps), None)
+    return next((a for a in alarms(run, judge, bar) if a.last_step >= onset - SLACK * run.entry.steps), None)
 
 
 def _codes(run: Judged) -> tuple[str, ...]:
     return tuple(label.code for label in run.entry.failures)
 
 
-def _delays(watcher: Watcher, labelled: Sequence[Judged], bar: str) -> Delays:
+def _delays(judge: Judge, labelled: Sequence[Judged], bar: str) -> Delays:
     steps, shares, early = [], [], 0
     for run in labelled:
-        found, onset = detection(run, watcher, watcher.claims, bar), run.entry.onset(watcher.claims)
+        found, onset = detection(run, judge, judge.claims, bar), run.entry.onset(judge.claims)
         if found is None or onset is None:
             continue
         delay = found.onset_step - onset

@@ -99,10 +99,10 @@ def score_table(part: Part) -> Table:
     )
     for score in _in_families(part.scores, table):
         if score.judged_none:
-            table.add_row(f" {score.watcher.name}", "n/a")
+            table.add_row(f" {score.judge.name}", "n/a")
             continue
         table.add_row(
-            f" {score.watcher.name}",
+            f" {score.judge.name}",
             count(score.found),
             interval(score.found),
             str(score.found_warning.hits) if score.found.n else "",
@@ -121,17 +121,17 @@ def split_table(bench: Bench) -> Table:
     """Recall and false alarms of each split, and alarms on any run that fails."""
     headings = [f"{split}\n{what}" for split in SPLITS for what in ("found", "false")]
     table = _table("", *headings, "any failing\nrun")
-    by_name = {split: {s.watcher.name: s for s in bench.parts[split].scores} for split in SPLITS}
+    by_name = {split: {s.judge.name: s for s in bench.parts[split].scores} for split in SPLITS}
     for score in _in_families(bench.parts[HELD_OUT].scores, table):
-        cells = [by_name[split][score.watcher.name] for split in SPLITS]
+        cells = [by_name[split][score.judge.name] for split in SPLITS]
         shares = [share for s in cells for share in (s.found, s.false_alarms)]
-        table.add_row(f" {score.watcher.name}", *map(count, (*shares, score.found_any_failing)))
+        table.add_row(f" {score.judge.name}", *map(count, (*shares, score.found_any_failing)))
     return table
 
 
 def cross_talk_table(bench: Bench, part: Part) -> Table:
     """Rows are what runs are labelled with, then the number of runs and the detectors by number."""
-    detectors = [s.watcher.name for s in part.scores if s.watcher.ours]
+    detectors = [s.judge.name for s in part.scores if s.judge.ours]
     table = _table("labelled", "runs", *(str(i) for i in range(1, len(detectors) + 1)))
     for i, label in enumerate((*part.labels, "healthy")):
         shares = [part.cross_talk[name][label] for name in detectors]
@@ -164,7 +164,7 @@ def partial_table(part: Part) -> Table:
     table = _table("", "at failure severity", "95 %", "any")
     for score in _in_families([s for s in part.scores if s.partial_warning.hits], table):
         cells = (count(score.partial), interval(score.partial), str(score.partial_warning.hits))
-        table.add_row(f" {score.watcher.name}", *cells)
+        table.add_row(f" {score.judge.name}", *cells)
     return table
 
 
@@ -179,15 +179,15 @@ def name_lines(part: Part) -> Iterator[str]:
     """Runs that detectors missed, alarmed on for nothing, and could not judge."""
     anything = False
     for score in part.scores:
-        if score.watcher.ours:
+        if score.judge.ours:
             for what, named in (("missed", score.missed), ("false alarm", score.false_alarmed)):
                 if named:
                     anything = True
-                    yield f" [bold]{score.watcher.name}[/bold] {what} ({len(named)}): {names(named, MOST_NAMES)}"
+                    yield f" [bold]{score.judge.name}[/bold] {what} ({len(named)}): {names(named, MOST_NAMES)}"
     if not anything:
         yield " no detector missed a run or gave a false alarm"
     for what in ("not_assessed", "crashed"):
-        counts = {s.watcher.name: getattr(s, what) for s in part.scores}
+        counts = {s.judge.name: getattr(s, what) for s in part.scores}
         told = ", ".join(f"{name} on {share.hits} of {share.n}" for name, share in counts.items() if share.hits)
         if told:
             yield f" [bold]{what.replace('_', ' ')}[/bold]: {told}"
@@ -195,6 +195,6 @@ def name_lines(part: Part) -> Iterator[str]:
 
 def _in_families(scores: Iterable[Score], table: Table) -> Iterator[Score]:
     """The scores, each family's under a heading in the table."""
-    for family, members in groupby(scores, key=lambda s: s.watcher.family):
+    for family, members in groupby(scores, key=lambda s: s.judge.family):
         table.add_row(f"[italic]{family}[/italic]")
         yield from members

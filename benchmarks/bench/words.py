@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from benchmarks.bench.scores import Score, Watcher
+    from benchmarks.bench.scores import Judge, Score
     from benchmarks.bench.shares import Share
 
 NOTHING = "–"
@@ -81,9 +81,9 @@ def runs(n: int) -> str:
     return f"{n} run" if n == 1 else f"{n} runs"
 
 
-def full_name(watcher: Watcher) -> str:
-    """A watcher's name, with that of the tool it comes from unless that is gandiag."""
-    return watcher.name if watcher.ours else f"{watcher.family}: {watcher.name}"
+def full_name(judge: Judge) -> str:
+    """A judge's name, with that of the tool it comes from unless that is gandiag."""
+    return judge.name if judge.ours else f"{judge.family}: {judge.name}"
 
 
 def names(named: Iterable[str], most: int | None = None) -> str:

@@ -1,6 +1,6 @@
 """Trains the digits classifier that ships with gandiag: `python -m benchmarks.classifiers.train_digits`.
 
-scikit-learn's 1,797 digits are split into a training and a held-out test part. The recipe is chosen by
+scikit-learn's 1,797 digits are split into a training and a held-out test part. The settings are chosen by
 cross-validation within the training part; the test part is looked at once, for the numbers on the card.
 """
 
@@ -35,7 +35,7 @@ COMMAND = "python -m benchmarks.classifiers.train_digits"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """How to train: `networks` perceptrons of `units` hidden units, whose scores are averaged.
 
     Each sees every image and its four copies moved by `shift_px` pixels (none for 0), with Gaussian noise of
@@ -51,11 +51,11 @@ class Recipe:
 
 
 CANDIDATES = (
-    Recipe(shift_px=0, noise=0, epochs=100),
-    Recipe(shift_px=1),
-    Recipe(),
-    Recipe(units=256),
-    Recipe(networks=3),
+    Settings(shift_px=0, noise=0, epochs=100),
+    Settings(shift_px=1),
+    Settings(),
+    Settings(units=256),
+    Settings(networks=3),
 )
 """Among which cross-validation chooses."""
 
@@ -87,17 +87,17 @@ def shifted(images: Floats, down: float, right: float) -> Floats:
     return frame[:, 1:-1, 1:-1].reshape(-1, SIDE * SIDE)
 
 
-def fit(images: Floats, digits: Labels, recipe: Recipe) -> DigitsClassifier:
+def fit(images: Floats, digits: Labels, settings: Settings) -> DigitsClassifier:
     """Train on images (n, 64) in [0, 1] and their digits (n,). The prior is left uniform.
 
     The average of several networks' scores is itself one network: their hidden units side by side.
     """
-    networks = [_fit_one(images, digits, recipe, SEED + number) for number in range(recipe.networks)]
+    networks = [_fit_one(images, digits, settings, SEED + number) for number in range(settings.networks)]
     hidden, output = zip(*networks, strict=True)
     return DigitsClassifier(
         hidden=(_stored([w for w, _ in hidden], 1), _stored([b for _, b in hidden], 0)),
         output=(
-            _stored([w / recipe.networks for w, _ in output], 0),
+            _stored([w / settings.networks for w, _ in output], 0),
             np.mean([b for _, b in output], axis=0).astype(np.float16).astype(np.float64),
         ),
         prior=np.full(CLASSES, 1 / CLASSES),
@@ -105,27 +105,27 @@ def fit(images: Floats, digits: Labels, recipe: Recipe) -> DigitsClassifier:
     )
 
 
-def _fit_one(images: Floats, digits: Labels, recipe: Recipe, seed: int) -> list[tuple[Floats, Floats]]:
+def _fit_one(images: Floats, digits: Labels, settings: Settings, seed: int) -> list[tuple[Floats, Floats]]:
     """(weights, bias) of the two layers."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits
 
-    step = recipe.shift_px
+    step = settings.shift_px
     moves = [(0.0, 0.0), (0.0, step), (0.0, -step), (step, 0.0), (-step, 0.0)] if step else [(0.0, 0.0)]
     inputs = np.concatenate([shifted(images, *move) for move in moves])
-    inputs += recipe.noise * np.random.default_rng(seed).standard_normal(inputs.shape)
+    inputs += settings.noise * np.random.default_rng(seed).standard_normal(inputs.shape)
     network = MLPClassifier(
-        (recipe.units,),
-        alpha=recipe.alpha,
+        (settings.units,),
+        alpha=settings.alpha,
         batch_size=100,
-        max_iter=recipe.epochs,
-        n_iter_no_change=recipe.epochs + 1,
+        max_iter=settings.epochs,
+        n_iter_no_change=settings.epochs + 1,
         random_state=seed,
     )
     # one thread: the sums, and so the weights, do not depend on the number of cores
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is part of the recipe
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is part of the settings
         network.fit(inputs, np.tile(digits, len(moves)))
     return list(zip(network.coefs_, network.intercepts_, strict=True))
 
@@ -140,16 +140,16 @@ def accuracy(classifier: DigitsClassifier, images: Floats, digits: Labels) -> fl
     return float((classifier.label(images) == digits).mean())
 
 
-def cross_validate(images: Floats, digits: Labels, recipe: Recipe) -> float:
+def cross_validate(images: Floats, digits: Labels, settings: Settings) -> float:
     """Mean accuracy on the left-out folds of a training part."""
     from sklearn.model_selection import StratifiedKFold
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(images, digits)
-    scores = [accuracy(fit(images[a], digits[a], recipe), images[b], digits[b]) for a, b in folds]
+    scores = [accuracy(fit(images[a], digits[a], settings), images[b], digits[b]) for a, b in folds]
     return float(np.mean(scores))
 
 
-def card(classifier: DigitsClassifier, split: Split, chosen: Recipe, scores: Sequence[float]) -> dict[str, Any]:
+def card(classifier: DigitsClassifier, split: Split, chosen: Settings, scores: Sequence[float]) -> dict[str, Any]:
     """What the classifier was made from and what it scores on the test part, ready for JSON."""
     import sklearn
 
@@ -196,7 +196,7 @@ def write(folder: Path, classifier: DigitsClassifier, content: dict[str, Any]) -
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Choose a recipe, train, and write the two files."""
+    """Choose the settings, train, and write the two files."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Train the digits classifier; takes minutes.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder for the two files")
     folder = parser.parse_args(arguments).out
@@ -204,9 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--out: no folder {folder}")
     split = load()
     scores = []
-    for recipe in CANDIDATES:
-        scores.append(cross_validate(*split.train, recipe))
-        sys.stderr.write(f"{recipe}: cross-validated accuracy {scores[-1]:.4f}\n")
+    for settings in CANDIDATES:
+        scores.append(cross_validate(*split.train, settings))
+        sys.stderr.write(f"{settings}: cross-validated accuracy {scores[-1]:.4f}\n")
     chosen = CANDIDATES[int(np.argmax(scores))]
     classifier = fit(*split.train, chosen)
     content = card(classifier, split, chosen, scores)

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 from gandiag.modes.mnist import CARD, CLASSES, LAYERS, SIDE, WEIGHTS, MnistClassifier
 from gandiag.modes.mnist_data import FILES, load
 
@@ -37,7 +37,7 @@ EPSILON = 1e-5  # of batch normalisation
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """How to train: `epochs` passes of AdamW in batches of `batch`, the rate falling to 0 as a cosine after a warm-up.
 
     Each image is seen turned by up to `degrees`, scaled by up to 1 ± `scale` and moved by up to `shift_px` pixels, each
@@ -79,31 +79,31 @@ class Network(nn.Module):
         return scores
 
 
-def distorted(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+def distorted(pixels: Tensor, settings: Settings, generator: torch.Generator) -> Tensor:
     """Pixels (n, 1, 28, 28), each image turned, scaled and moved at random, interpolated, empty outside."""
     draws = 2 * torch.rand(4, len(pixels), generator=generator) - 1
-    angle, scale = math.radians(recipe.degrees) * draws[0], 1 + recipe.scale * draws[1]
-    right, down = 2 * recipe.shift_px / SIDE * draws[2:]
+    angle, scale = math.radians(settings.degrees) * draws[0], 1 + settings.scale * draws[1]
+    right, down = 2 * settings.shift_px / SIDE * draws[2:]
     cosine, sine = angle.cos() / scale, angle.sin() / scale
     rows = [torch.stack([cosine, -sine, right], dim=1), torch.stack([sine, cosine, down], dim=1)]
     grid = functional.affine_grid(torch.stack(rows, dim=1), list(pixels.shape), align_corners=False)
     return functional.grid_sample(pixels, grid, align_corners=False)
 
 
-def fit(images: Bytes, digits: Bytes, recipe: Recipe) -> tuple[MnistClassifier, list[dict[str, float]]]:
+def fit(images: Bytes, digits: Bytes, settings: Settings) -> tuple[MnistClassifier, list[dict[str, float]]]:
     """Train on images (n, 28, 28) and digits (n,); the classifier (prior uniform) and each epoch's validation."""
-    if len(images) < recipe.validation + recipe.batch or not recipe.validation:
-        needed = f"{recipe.validation} for validation and {recipe.batch} for a batch"
+    if len(images) < settings.validation + settings.batch or not settings.validation:
+        needed = f"{settings.validation} for validation and {settings.batch} for a batch"
         raise ValueError(f"training needs images for both parts, {needed}, found {len(images)}")
-    order = torch.from_numpy(np.random.default_rng(recipe.seed).permutation(len(images)))
+    order = torch.from_numpy(np.random.default_rng(settings.seed).permutation(len(images)))
     pixels, labels = torch.from_numpy(images.copy())[:, None], torch.from_numpy(digits.astype(np.int64))
-    held, rest = order[: recipe.validation], order[recipe.validation :]
+    held, rest = order[: settings.validation], order[settings.validation :]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+        torch.manual_seed(settings.seed)
         network = Network().to(memory_format=torch.channels_last)
-    trainer = _Trainer(network, recipe, updates=recipe.epochs * (len(rest) // recipe.batch))
+    trainer = _Trainer(network, settings, updates=settings.epochs * (len(rest) // settings.batch))
     best, history = None, list[dict[str, float]]()
-    for epoch in range(recipe.epochs):
+    for epoch in range(settings.epochs):
         trainer.epoch(pixels[rest], labels[rest])
         classifier = folded(trainer.averaged.module)
         scores = classifier.logits(pixels[held])
@@ -114,29 +114,29 @@ def fit(images: Bytes, digits: Bytes, recipe: Recipe) -> tuple[MnistClassifier, 
             best = classifier
         history.append({"loss": round(loss, 6), "accuracy": round(accuracy, 6)})
     if best is None:
-        raise ValueError(f"epochs must be at least 1, found {recipe.epochs}")
+        raise ValueError(f"epochs must be at least 1, found {settings.epochs}")
     return best, history
 
 
 class _Trainer:
     """One network's optimizer, average and random numbers."""
 
-    def __init__(self, network: Network, recipe: Recipe, updates: int) -> None:
-        self.network, self.recipe = network, recipe
+    def __init__(self, network: Network, settings: Settings, updates: int) -> None:
+        self.network, self.settings = network, settings
         self.averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=self._average, use_buffers=True)
-        self.adam = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.adam, recipe.rate, total_steps=updates)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.adam = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.adam, settings.rate, total_steps=updates)
+        self.generator = torch.Generator().manual_seed(settings.seed)
 
     def _average(self, kept: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        step = max(1 - self.recipe.averaging, 9 / (10 + int(count)))  # forgets the first weights soon
+        step = max(1 - self.settings.averaging, 9 / (10 + int(count)))  # forgets the first weights soon
         return kept + step * (new - kept)
 
     def epoch(self, images: Tensor, labels: Tensor) -> None:
         """One pass over images (n, 1, 28, 28) uint8; an incomplete last batch is left out."""
         order = torch.randperm(len(images), generator=self.generator)
-        for chosen in order.split(self.recipe.batch)[: len(order) // self.recipe.batch]:
-            pixels = distorted(images[chosen].float() / 255, self.recipe, self.generator)
+        for chosen in order.split(self.settings.batch)[: len(order) // self.settings.batch]:
+            pixels = distorted(images[chosen].float() / 255, self.settings, self.generator)
             self.adam.zero_grad()
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             functional.cross_entropy(self.network(pixels), labels[chosen]).backward()
@@ -159,13 +159,15 @@ def folded(network: nn.Module) -> MnistClassifier:
     return MnistClassifier(stored, np.full(CLASSES, 1 / CLASSES), value_range=(0.0, 1.0))
 
 
-def card(classifier: MnistClassifier, data: Data, recipe: Recipe, history: list[dict[str, float]]) -> dict[str, Any]:
+def card(
+    classifier: MnistClassifier, data: Data, settings: Settings, history: list[dict[str, float]]
+) -> dict[str, Any]:
     """What the classifier was made from and what it scores on the test part, ready for JSON."""
     images, digits = data.test
     confusion = np.zeros((CLASSES, CLASSES), dtype=np.int64)
     np.add.at(confusion, (digits, classifier.label(images)), 1)
     hits = int(confusion.trace())
-    low, high = statistics.wilson(hits, len(digits))
+    low, high = mode_statistics.wilson(hits, len(digits))
     return {
         "data": "MNIST, 60,000 training and 10,000 test images of 28 x 28 pixels; writers differ between the two",
         "values_sha256": {  # without the files' headers
@@ -174,11 +176,11 @@ def card(classifier: MnistClassifier, data: Data, recipe: Recipe, history: list[
         },
         "training_command": f"{COMMAND} --data FOLDER",
         "versions": {"torch": torch.__version__.split("+")[0], "numpy": np.__version__},
-        "recipe": asdict(recipe),
+        "recipe": asdict(settings),
         "layers": [dict(zip(("channels", "kernel", "stride", "padding"), layer, strict=True)) for layer in LAYERS],
         "validation": history,
         "kept_epoch": int(np.argmin([entry["loss"] for entry in history])) + 1,
-        "train_images": len(data.train[1]) - recipe.validation,
+        "train_images": len(data.train[1]) - settings.validation,
         "class_counts": np.bincount(data.train[1], minlength=CLASSES).tolist(),
         "test_images": len(digits),
         "test_class_counts": confusion.sum(axis=1).tolist(),
@@ -204,7 +206,7 @@ def write(folder: Path, classifier: MnistClassifier, content: dict[str, Any]) ->
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, and write the two files."""
-    default = Recipe()
+    default = Settings()
     parser = argparse.ArgumentParser(prog=COMMAND, description="Train the MNIST classifier; takes minutes.")
     parser.add_argument("--data", type=Path, required=True, help="folder with MNIST's four IDX files, gzipped or not")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder for the two files")
@@ -219,10 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = load(given.data)
     except ValueError as error:
         parser.error(f"--data: {error}")
-    recipe = replace(default, epochs=given.epochs, seed=given.seed)
+    settings = replace(default, epochs=given.epochs, seed=given.seed)
     torch.set_num_threads(1)  # the sums, and so the weights, do not depend on the number of cores
-    classifier, history = fit(*data.train, recipe)
-    content = card(classifier, data, recipe, history)
+    classifier, history = fit(*data.train, settings)
+    content = card(classifier, data, settings, history)
     write(given.out, classifier, content)
     sys.stderr.write(f"test accuracy {content['test_accuracy']:.4f}, written to {given.out}\n")
 

@@ -67,7 +67,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     import torch
 
     from benchmarks.corpus.gradient_log import GradientLog
-    from benchmarks.corpus.labels import label
+    from benchmarks.corpus.labelling import label
     from gandiag.zoo.game import Game
     from gandiag.zoo.training import train
     from gandiag.zoo.truth import Referee

@@ -66,7 +66,7 @@ class GradientLog:
         self._records[network].append(torch.stack([_summary(w) for w in self._weights[network].values()]))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write what was recorded as an .npz file that `benchmarks.bench.evidence.read_gradients` reads."""
+        """Write what was recorded as an .npz file that `benchmarks.bench.recorded.read_gradients` reads."""
         content: dict[str, np.ndarray] = {}
         for network, weights in self._weights.items():
             records = self._records[network]

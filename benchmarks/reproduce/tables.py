@@ -125,14 +125,14 @@ def pacgan_table(found: PacganTable) -> Table:
         f"n = {found.rows[0].modes.n} trials: mean +- standard error [95 % interval]; the paper's are of 10 trials.",
         "Robust modes have at least a tenth of the samples that they should have.",
         "p: one-sided Mann-Whitney, packed against plain (more modes, smaller KL).",
-        *verdicts(found),
+        *packing_effects(found),
     ]
     if found.deviations:
         notes.append("Reduced: " + "; ".join(found.deviations) + ".")
     return Table(f"PacGAN, table 1, {found.target}", columns, tuple(lines), tuple(notes))
 
 
-def verdicts(found: PacganTable) -> list[str]:
+def packing_effects(found: PacganTable) -> list[str]:
     """Whether packing is better here, in a sentence for each size."""
     plain = found.rows[0]
     sentences = []

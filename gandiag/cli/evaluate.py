@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+class SavedGenerator:
     """A saved generator, as the command line names it."""
 
     factory: str
@@ -40,17 +40,17 @@ class Checkpoint:
 
 
 def run_evaluate(
-    generated: str | None, checkpoint: Checkpoint | None, device: str | None, options: dict[str, Any], *, quiet: bool
+    generated: str | None, saved: SavedGenerator | None, device: str | None, options: dict[str, Any], *, quiet: bool
 ) -> Evaluation | None:
     """Evaluate as the command line asks, `options` going to `evaluate`; None in all processes but the first.
 
     Raises ValueError or TypeError, with one sentence, for whatever the user can put right.
     """
-    if (generated is None) == (checkpoint is None):
+    if (generated is None) == (saved is None):
         raise ValueError("pass either GENERATED, samples on disk, or --generator, a factory of a saved generator")
     chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with distributed.started(chosen) as here, _progress(quiet=quiet or distributed.rank() > 0) as tell:
-        samples = checkpoint.source(options["n"], here, options["seed"]) if checkpoint else generated
+        samples = saved.source(options["n"], here, options["seed"]) if saved else generated
         return evaluate(samples, device=here, tell=tell, **options)
 
 

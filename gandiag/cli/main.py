@@ -137,13 +137,13 @@ def evaluate(as_json: bool, **options: Any) -> None:
     Metrics: fid, is, kid, precision, recall, density, coverage; vendi, ndb, support, ms_ssim, copying (needs
     --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
     """
-    from gandiag.cli.evaluate import Checkpoint, print_evaluation, run_evaluate
+    from gandiag.cli.evaluate import SavedGenerator, print_evaluation, run_evaluate
 
     generated, device = options.pop("generated"), options.pop("device")
     saved = {name: options.pop(name) for name in ("factory", "weights", "latent_size")}
-    checkpoint = Checkpoint(**saved) if saved["factory"] else None
+    generator = SavedGenerator(**saved) if saved["factory"] else None
     try:
-        found = run_evaluate(generated, checkpoint, device, options, quiet=as_json)
+        found = run_evaluate(generated, generator, device, options, quiet=as_json)
     except (ValueError, TypeError, OSError) as error:
         refuse(str(error))
     if found is None:

@@ -89,16 +89,16 @@ class BinTracker:
         return counts
 
     def _evaluate(self) -> dict[str, float]:
-        from gandiag.modes import statistics
+        from gandiag.modes import mode_statistics
 
         prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
         shares, expected = self._now / self._now.sum(), self._now.sum() * prior
         signals = {
-            "bins/effective": float(statistics.effective(shares) / statistics.effective(prior)),
+            "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
             "bins/lost": float(prior[(expected >= TELLING) & (self._now < LOST * expected)].sum()),
         }
         if self._before.any():
-            signals["bins/turnover"] = float(statistics.total_variation(shares, self._before / self._before.sum()))
+            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, self._before / self._before.sum()))
         self._before, self._now = self._now, np.zeros_like(self._now)
         return signals
 

@@ -15,8 +15,8 @@ from gandiag.modes.digits import DigitsClassifier, digits_card, digits_classifie
 from gandiag.modes.histogram import MNIST_TRAIN_COUNTS, ClassHistogram, class_histogram, sample_histogram
 from gandiag.modes.mixtures import PRESETS, Mixture, preset
 from gandiag.modes.mnist import MnistClassifier, mnist_card, mnist_classifier
+from gandiag.modes.mode_statistics import count_labels, predicted_prior
 from gandiag.modes.stacked import StackedCoverage, StackedMnist, stack_digits, stacked_mnist, stacked_mnist_coverage
-from gandiag.modes.statistics import count_labels, predicted_prior
 from gandiag.modes.tracker import ModeTracker, resolve
 
 __all__ = [

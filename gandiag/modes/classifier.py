@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ class Classifier:
             raise TypeError(f"predict must be a function of samples, found {type(self.predict).__name__}")
         if self.n < 1:
             raise ValueError(f"n must be at least 1, found {self.n}")
-        object.__setattr__(self, "prior", statistics.predicted_prior(self.prior, self.confusion))
+        object.__setattr__(self, "prior", mode_statistics.predicted_prior(self.prior, self.confusion))
 
     def label(self, samples: Any, /) -> Labels:
         """Labels (B,) int64 of samples (B, ...), -1 where `predict` gave -1 or scores with a NaN.
@@ -112,7 +112,7 @@ class Classifier:
         if found.shape != (size,):
             expected = f"({size},) or ({size}, {modes})"
             raise ValueError(f"predict of {self.name} must return shape {expected}, found {found.shape}")
-        return statistics.checked_labels(found, modes)
+        return mode_statistics.checked_labels(found, modes)
 
 
 def measure_confusion(predict: Callable[[Any], Any], samples: Any, labels: ArrayLike, classes: int) -> Floats:
@@ -141,7 +141,7 @@ def measure_confusion(predict: Callable[[Any], Any], samples: Any, labels: Array
     >>> measure_confusion(lambda x: (x > 0).astype(int), np.array([-1.0, 1.0, 2.0, 3.0]), [0, 0, 1, 1], 2).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
     """
-    true = statistics.checked_labels(labels, classes)
+    true = mode_statistics.checked_labels(labels, classes)
     if len(true) != len(samples):
         raise ValueError(f"labels must be as many as the {len(samples)} samples, found {len(true)}")
     if (true < 0).any():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -128,10 +128,10 @@ def conditional_coverage(
     ((2,), 3)
     """
     classes = _check(generated, real, alpha, min_samples)
-    n, m = (statistics.count_labels(part.asked, classes) for part in (generated, real))
+    n, m = (mode_statistics.count_labels(part.asked, classes) for part in (generated, real))
     assessed = (n >= min_samples) & (m >= min_samples)
     hits, real_hits = (_hits(part, classes) for part in (generated, real))
-    low, high = statistics.wilson(hits, n)
+    low, high = mode_statistics.wilson(hits, n)
     accuracy, real_accuracy = (a / np.where(assessed, b, np.nan) for a, b in ((hits, n), (real_hits, m)))
     accuracy_p = _corrected(assessed, _fewer(hits, n, real_hits, m))
     effective, real_effective, raw_p = np.full((3, classes), np.nan)
@@ -194,12 +194,12 @@ def _on_cpu(values: Any) -> Any:
 
 
 def _hits(part: Conditioned, classes: int) -> Labels:
-    return statistics.count_labels(part.asked[part.asked == part.seen], classes)
+    return mode_statistics.count_labels(part.asked[part.asked == part.seen], classes)
 
 
 def _corrected(assessed: NDArray[np.bool_], raw: Floats) -> Floats:
     found = np.full(len(raw), np.nan)
-    found[assessed] = statistics.holm(raw[assessed])
+    found[assessed] = mode_statistics.holm(raw[assessed])
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 from gandiag.modes.mixtures import RADIUS
 
 if TYPE_CHECKING:
@@ -103,24 +103,24 @@ def coverage_of_labels(labels: ArrayLike, prior: NDArray[np.float64]) -> ModeCov
 
     Raises ValueError when a label is no whole number in [-1, K).
     """
-    histogram = statistics.count_labels(labels, len(prior))
+    histogram = mode_statistics.count_labels(labels, len(prior))
     n, recognised = len(np.asarray(labels)), int(histogram.sum())
     shares = histogram / recognised if recognised else np.full(len(prior), np.nan)
-    kl = float(statistics.kl(shares, prior))
+    kl = float(mode_statistics.kl(shares, prior))
     return ModeCoverage(
         n=n,
         histogram=histogram,
         prior=prior,
         high_quality=recognised / n if n else math.nan,
         captured=int((histogram > 0).sum()),
-        expected_captured=statistics.expected_modes(n, prior),
+        expected_captured=mode_statistics.expected_modes(n, prior),
         robust=int((histogram >= np.maximum(ROBUST_SAMPLES, ROBUST_SHARE * prior * n)).sum()),
-        missing=int(statistics.missing(histogram, prior).sum()),
+        missing=int(mode_statistics.missing(histogram, prior).sum()),
         kl=kl,
-        kl_corrected=kl - statistics.kl_floor(histogram),
-        tv=float(statistics.total_variation(shares, prior)),
-        effective=float(statistics.effective(shares)) if recognised else 0.0,
-        expected_effective=float(statistics.effective(prior)),
+        kl_corrected=kl - mode_statistics.kl_floor(histogram),
+        tv=float(mode_statistics.total_variation(shares, prior)),
+        effective=float(mode_statistics.effective(shares)) if recognised else 0.0,
+        expected_effective=float(mode_statistics.effective(prior)),
     )
 
 

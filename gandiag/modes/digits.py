@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -123,7 +123,7 @@ def digits_classifier(value_range: tuple[float, float] = (-1.0, 1.0)) -> DigitsC
     return DigitsClassifier(
         hidden=(arrays["hidden_weights"], arrays["hidden_bias"]),
         output=(arrays["output_weights"], arrays["output_bias"]),
-        prior=statistics.predicted_prior(card["class_counts"], card["confusion"]),
+        prior=mode_statistics.predicted_prior(card["class_counts"], card["confusion"]),
         value_range=value_range,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -85,7 +85,7 @@ def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | 
     Parameters
     ----------
     counts
-        (K,) whole numbers, samples by class. `statistics.count_labels` makes them from labels.
+        (K,) whole numbers, samples by class. `mode_statistics.count_labels` makes them from labels.
     prior
         (K,) positive weights of any scale, for instance the class counts of the training data.
     confusion
@@ -103,12 +103,12 @@ def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | 
     """
     from scipy import stats
 
-    expected = statistics.predicted_prior(prior, confusion)
+    expected = mode_statistics.predicted_prior(prior, confusion)
     found = _checked_counts(counts, len(expected))
     n = int(found.sum())
     shares = found / n
     pearson = stats.chisquare(found, n * expected)
-    g = 2 * n * float(statistics.kl(shares, expected))
+    g = 2 * n * float(mode_statistics.kl(shares, expected))
     z = (found - n * expected) / np.sqrt(n * expected * (1 - expected))
     return ClassHistogram(
         n=n,
@@ -118,16 +118,16 @@ def class_histogram(counts: ArrayLike, prior: ArrayLike, confusion: ArrayLike | 
         chi2_p=float(pearson.pvalue),
         g=g,
         g_p=float(stats.chi2.sf(g, len(expected) - 1)),
-        kl=float(statistics.kl(shares, expected)),
-        tv=float(statistics.total_variation(shares, expected)),
-        jsd=float(statistics.jensen_shannon(shares, expected)),
-        effective=float(statistics.effective(shares)),
+        kl=float(mode_statistics.kl(shares, expected)),
+        tv=float(mode_statistics.total_variation(shares, expected)),
+        jsd=float(mode_statistics.jensen_shannon(shares, expected)),
+        effective=float(mode_statistics.effective(shares)),
         effective_simpson=float(1 / np.square(shares).sum()),
-        expected_effective=float(statistics.effective(expected)),
+        expected_effective=float(mode_statistics.effective(expected)),
         z=z,
-        z_p=statistics.holm(2 * stats.norm.sf(np.abs(z))),
-        upper_share=statistics.upper_share(found),
-        missing=tuple(int(k) for k in np.flatnonzero(statistics.missing(found, expected))),
+        z_p=mode_statistics.holm(2 * stats.norm.sf(np.abs(z))),
+        upper_share=mode_statistics.upper_share(found),
+        missing=tuple(int(k) for k in np.flatnonzero(mode_statistics.missing(found, expected))),
     )
 
 
@@ -158,7 +158,7 @@ def sample_histogram(samples: Any, labeller: Labeller) -> ClassHistogram:
     ([2, 2], 4)
     """
     labels = labeller.label(samples)
-    found = class_histogram(statistics.count_labels(labels, len(labeller.prior)), labeller.prior)
+    found = class_histogram(mode_statistics.count_labels(labels, len(labeller.prior)), labeller.prior)
     return replace(found, unrecognised=int((labels < 0).sum()))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +173,7 @@ def mnist_classifier(
         tensors = {name: torch.from_numpy(data[name].astype(np.float32)) for name in data.files}
     weights = tuple((tensors[f"weight{i}"], tensors[f"bias{i}"]) for i in range(len(LAYERS) + 1))
     counts = card["class_counts"] if class_counts is None else class_counts
-    prior = statistics.predicted_prior(counts, card["confusion"])
+    prior = mode_statistics.predicted_prior(counts, card["confusion"])
     return MnistClassifier(weights, prior, value_range, device)
 
 

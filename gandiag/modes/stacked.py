@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 from gandiag.modes.coverage import ModeCoverage, coverage_of_labels
 from gandiag.modes.mnist import CHUNK, CLASSES, MnistClassifier, mnist_classifier
 
@@ -124,11 +124,11 @@ def stacked_mnist(
 def triple_prior(digits: ArrayLike) -> Floats:
     """Shares (1000,) of triples of independent digits with these weights (10,) of any scale.
 
-    >>> from gandiag.modes import MNIST_TRAIN_COUNTS, statistics
-    >>> round(float(statistics.kl(triple_prior(MNIST_TRAIN_COUNTS), np.full(1000, 1e-3))), 4)
+    >>> from gandiag.modes import MNIST_TRAIN_COUNTS, mode_statistics
+    >>> round(float(mode_statistics.kl(triple_prior(MNIST_TRAIN_COUNTS), np.full(1000, 1e-3))), 4)
     0.0043
     """
-    shares = statistics.normalised(digits, "digits")
+    shares = mode_statistics.normalised(digits, "digits")
     return np.asarray(np.multiply.outer(np.multiply.outer(shares, shares), shares).ravel())
 
 
@@ -208,14 +208,14 @@ def stack_digits(
     ValueError
         When digits and images differ in number, a digit is none, or with `balanced` one of the ten is lacking.
     """
-    pictures, known = np.asarray(images), statistics.checked_labels(digits, CLASSES)
+    pictures, known = np.asarray(images), mode_statistics.checked_labels(digits, CLASSES)
     if pictures.ndim != 3 or len(pictures) != len(known) or not len(known) or known.min() < 0:
         found = f"images {pictures.shape} and digits {known.shape}"
         raise ValueError(f"images must be (m, 28, 28) with a digit 0 to 9 each, found {found}")
     rng = np.random.default_rng(seed)
     weights = np.ones(len(known))
     if balanced:
-        counts = statistics.count_labels(known, CLASSES)
+        counts = mode_statistics.count_labels(known, CLASSES)
         if not counts.all():
             raise ValueError(f"digits must hold each of 0 to 9, found none of {np.flatnonzero(counts == 0).tolist()}")
         weights = 1 / counts[known]

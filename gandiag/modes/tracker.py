@@ -13,8 +13,8 @@ from gandiag.modes.coverage import ModeCoverage, coverage_of_labels
 from gandiag.modes.digits import digits_classifier
 from gandiag.modes.mixtures import PRESETS, Mixture, preset
 from gandiag.modes.mnist import mnist_classifier
+from gandiag.modes.mode_statistics import effective, total_variation
 from gandiag.modes.stacked import stacked_mnist
-from gandiag.modes.statistics import effective, total_variation
 from gandiag.modes.value_range import decided_range
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Held, Networks
     from gandiag.probes.passes import Score
     from gandiag.probes.quality import QualityProbe
-    from gandiag.quality.training import Quality
+    from gandiag.quality.schedule import Quality
     from gandiag.record.options import Options
     from gandiag.record.recording import Recording
 
@@ -266,7 +266,7 @@ def _quality_probe(quality: Any, networks: list[Network], recording: Recording) 
     if quality is None:
         return None
     from gandiag.probes.quality import QualityProbe
-    from gandiag.quality.training import Quality
+    from gandiag.quality.schedule import Quality
 
     if not isinstance(quality, Quality):
         raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")

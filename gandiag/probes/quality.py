@@ -13,7 +13,7 @@ from gandiag.nets.frozen import device_of, forked_rng, frozen_copy, generate
 from gandiag.nets.tensors import first_tensor
 from gandiag.probes.networks import GENERATOR
 from gandiag.quality.metrics import HELD_OUT, REFERENCE
-from gandiag.quality.plan import Reference, measure, planned
+from gandiag.quality.plan import ReferenceSet, measure, planned
 from gandiag.quality.protocol import ProtocolError, differing
 from gandiag.quality.sources.inputs import InputPool, as_arguments
 from gandiag.quality.sources.open import open_source
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gandiag.probes.networks import Network
     from gandiag.quality.collect import Collected
-    from gandiag.quality.training import Quality
+    from gandiag.quality.schedule import Quality
     from gandiag.record.recording import Recording
 
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
@@ -61,8 +61,8 @@ class QualityProbe:
             seed=quality.seed,
             together=False,
         )
-        self._reference = Reference(quality.reference, self._plan)
-        self._held_out = None if quality.held_out is None else Reference(quality.held_out, self._plan)
+        self._reference = ReferenceSet(quality.reference, self._plan)
+        self._held_out = None if quality.held_out is None else ReferenceSet(quality.held_out, self._plan)
         last = recording.last_evaluation
         self._earlier = last["measurements"][0]["protocol"] if last and last["measurements"] else None
         made = self._plan.extractor

@@ -15,9 +15,9 @@ from gandiag.quality.measures.moments import Moments
 from gandiag.quality.measures.statistics import Statistics
 from gandiag.quality.metrics import METRICS
 from gandiag.quality.protocol import Measurement, Protocol, ProtocolError, difference
+from gandiag.quality.schedule import Quality
 from gandiag.quality.sources.generators import GeneratorSource, load_generator
 from gandiag.quality.sources.open import Source, SourceError, open_source
-from gandiag.quality.training import Quality
 
 __all__ = [
     "METRICS",

@@ -10,7 +10,7 @@ import torch
 
 from gandiag.quality import distributed
 from gandiag.quality.measures import jackknife
-from gandiag.quality.measures.frechet import Reference
+from gandiag.quality.measures.frechet import ReferenceStatistics
 from gandiag.quality.measures.moments import Moments
 from gandiag.wording import listed
 
@@ -70,9 +70,9 @@ class Collected:
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def frechet(self) -> Reference:
+    def frechet(self) -> ReferenceStatistics:
         """These moments as what distances are measured from: factored once for all evaluations."""
-        return Reference(self.statistics)
+        return ReferenceStatistics(self.statistics)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from gandiag.findings import json_ready
 from gandiag.quality import distributed
 from gandiag.quality.labels import Modes, modes_of
 from gandiag.quality.metrics import GENERATOR, HELD_OUT, REFERENCE
-from gandiag.quality.plan import Reference, measure, planned
+from gandiag.quality.plan import ReferenceSet, measure, planned
 from gandiag.quality.sources.generators import GeneratorSource
 from gandiag.quality.sources.open import open_source
 
@@ -157,7 +157,7 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         together=together,
     )  # fmt: skip
     source = open_source(generated, skip_corrupt=skip_corrupt)
-    known = None if reference is None else Reference(reference, plan, tell, skip_corrupt=skip_corrupt)
+    known = None if reference is None else ReferenceSet(reference, plan, tell, skip_corrupt=skip_corrupt)
     unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
     fake = plan.collect(source, n=n, tell=tell)
     real = known.collected() if known else None

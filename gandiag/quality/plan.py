@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gandiag.modes import ImageLabeller
-from gandiag.quality import distributed, reference
+from gandiag.quality import distributed, reference_files
 from gandiag.quality.collect import FEATURES, GROUPS, Collected, Reading, collect
 from gandiag.quality.extractors.preprocessing import Preprocessing
 from gandiag.quality.extractors.registry import extractor as make_extractor
@@ -120,7 +120,7 @@ class Plan:
         return Preprocessing(distributed.of_the_first(found.value_range), channels)
 
 
-class Reference:
+class ReferenceSet:
     """The reference set of a plan, read when it is first asked for and kept on disk for the next time.
 
     Parameters
@@ -143,12 +143,12 @@ class Reference:
         self._spec = spec
         self._collected: Collected | None = None
         self._source: Source | None = None
-        if reference.holds_statistics(spec):
+        if reference_files.holds_statistics(spec):
             if needing := [m.name for m in plan.metrics if REFERENCE in m.needs and FEATURES in m.keep]:
                 raise ValueError(
                     f"{spec}: a file of statistics serves a Fréchet distance alone; {', '.join(needing)} need samples"
                 )
-            self._collected = reference.from_statistics(spec, plan.device)
+            self._collected = reference_files.from_statistics(spec, plan.device)
         else:
             self._source = open_source(spec, skip_corrupt=skip_corrupt)
 
@@ -164,13 +164,13 @@ class Reference:
                 "keep": sorted(plan.keep - {GROUPS}),
                 "labels": plan.labeller.name if plan.labeller else "",
             }
-            name = reference.key(facts)
+            name = reference_files.key(facts)
             cheap = plan.extractor.takes == "vectors"  # the samples are their own features, or nearly so
-            found = None if cheap else reference.load(name, plan.device)
+            found = None if cheap else reference_files.load(name, plan.device)
             if found is None:
                 found = plan.collect(self._source, real=True, tell=self._tell)
                 if not cheap and not (plan.together and distributed.rank()):
-                    reference.save(name, found)
+                    reference_files.save(name, found)
             self._collected = found
         return self._collected
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.measures import finite_sample, frechet, jackknife, kernel, neighbours, scores
+from gandiag.quality.measures import classifier_scores, finite_sample, frechet, jackknife, kernel, neighbours
 from gandiag.quality.protocol import Measurement, Protocol
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _deficiency(rank: int, dimensions: int, n: int) -> str:
     return f"{found}: the samples lie in a subspace, as copies or constant features do"
 
 
-def _interval(generated: Collected, reference: frechet.Reference) -> jackknife.Interval | None:
+def _interval(generated: Collected, reference: frechet.ReferenceStatistics) -> jackknife.Interval | None:
     """None where there are too few samples for one."""
     groups = generated.groups
     if generated.features is not None and len(generated.features) >= jackknife.GROUPS:
@@ -116,7 +116,7 @@ def _interval(generated: Collected, reference: frechet.Reference) -> jackknife.I
         return None
 
 
-def _infinity(inputs: Inputs, reference: frechet.Reference) -> dict[str, float]:
+def _infinity(inputs: Inputs, reference: frechet.ReferenceStatistics) -> dict[str, float]:
     """FID-infinity, where there are features of enough samples."""
     features, n = inputs.generated.features, inputs.generated.n or 0
     if features is None or n < 2 * finite_sample.SMALLEST or features.shape[1] >= finite_sample.SMALLEST:
@@ -152,7 +152,7 @@ def score_values(inputs: Inputs) -> Iterator[Measurement]:
     logits = inputs.generated.logits
     if logits is None:
         raise ValueError(f"{inputs.generated.name}: the extractor {inputs.extractor.name} gave no logits")
-    score = scores.inception_score if inputs.inception else scores.classifier_score
+    score = classifier_scores.inception_score if inputs.inception else classifier_scores.classifier_score
     found = score(logits)
     yield Measurement(
         name="is" if inputs.inception else "classifier_score",

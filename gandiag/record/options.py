@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding
     from gandiag.judge.policy import PolicyLike
     from gandiag.judge.stopping import StopPolicy
-    from gandiag.quality.training import Quality
+    from gandiag.quality.schedule import Quality
 
 MIN_BYTES = 1_000_000  # room for some thousand rows of many signals
 

@@ -67,7 +67,7 @@ def measure(game: Game) -> dict[str, float]:
     generator = frozen_copy(game.generator, training=True)  # batch statistics, as in the training
     with forked_rng(torch.device("cpu"), seed=SAMPLES), torch.no_grad():
         generated = generator(torch.randn(SAMPLES, game.recipe.latent))
-        seen = {**verdicts(game, generated[:JUDGED])}
+        seen = {**separation(game, generated[:JUDGED])}
     samples = generated.double().numpy()
     finite = np.isfinite(samples.reshape(len(samples), -1)).all(axis=1)
     seen["finite"] = float(finite.mean())
@@ -77,7 +77,7 @@ def measure(game: Game) -> dict[str, float]:
     return {**seen, **coverage(samples[finite], game.recipe.data())} if finite.any() else seen
 
 
-def verdicts(game: Game, generated: torch.Tensor) -> dict[str, float]:
+def separation(game: Game, generated: torch.Tensor) -> dict[str, float]:
     """`confidence` and `auc` of `Referee`."""
     discriminator = frozen_copy(game.discriminator, training=False)
     data, inputs = game.recipe.data(), game.recipe.inputs  # the data as they were before anything was done to them

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.bench.evidence import read_gradients
+from benchmarks.bench.recorded import read_gradients
 from benchmarks.corpus.gradient_log import GradientLog
 from gandiag.rundir.run import RunError
 

@@ -10,7 +10,7 @@ from bench_corpora import row, write_corpus
 from rich.console import Console
 
 from benchmarks.bench import HELD_OUT, judged, print_bench, readme_table, run_bench, to_markdown
-from benchmarks.bench.bench import scored, watchers
+from benchmarks.bench.bench import judges, scored
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
 from benchmarks.bench.shares import Share
@@ -80,11 +80,11 @@ def test_tables_fit_100_columns(bench):
 
 def test_tables_of_a_large_corpus_fit_100_columns():
     """Hundreds of runs, each wrong in every way, and delays of thousands of steps."""
-    alarms = {w.name: (Alarm("failure", 1, 2000),) for w in watchers()}
+    alarms = {w.name: (Alarm("failure", 1, 2000),) for w in judges()}
     common = {"configuration": "ring8", "data": "ring8", "loss": "wgan", "seed": 1, "steps": 2000}
     runs = []
     for i in range(600):
-        labels = tuple(Label(code, 1900) for w in watchers() for code in w.claims) if i % 2 else ()
+        labels = tuple(Label(code, 1900) for w in judges() for code in w.claims) if i % 2 else ()
         split, status = ("unseen", "evaluation", "tuning")[i % 3], "failing" if labels else "healthy"
         entry = Entry(name=f"ring8-s{i}", split=split, status=status, failures=labels, **common)
         runs.append(Judged(entry=entry, verdict="failing", alarms=alarms, not_assessed=frozenset()))

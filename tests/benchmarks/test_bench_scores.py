@@ -8,10 +8,10 @@ from benchmarks.bench.bench import scored
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
 from benchmarks.bench.results import HELD_OUT
-from benchmarks.bench.scores import Watcher, score
+from benchmarks.bench.scores import Judge, score
 from benchmarks.bench.shares import Share
 
-COLLAPSE = Watcher("mode-collapse", "gandiag", ("mode-collapse",))
+COLLAPSE = Judge("mode-collapse", "gandiag", ("mode-collapse",))
 STEPS = 1000
 
 
@@ -111,9 +111,9 @@ def test_partial_failures_count_on_their_own():
 
 def test_a_baseline_is_scored_on_all_that_it_claims_from_the_first_onset_on():
     """A run with two claimed failures counts once, from the first of them."""
-    watcher = Watcher("loss", "Loss alarm", ("oscillation", "divergence"))
+    judge = Judge("loss", "Loss alarm", ("oscillation", "divergence"))
     run = judged("a", ("divergence", 700), ("oscillation", 300), loss=[("failure", 400, 1000)])
-    result = score(watcher, [run, judged("b", ("mode-collapse", 300))])
+    result = score(judge, [run, judged("b", ("mode-collapse", 300))])
     assert (result.found, result.delays.steps) == (Share(1, 1), (100,))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.corpus.configurations import Configuration
-from benchmarks.corpus.labels import Failure, label
+from benchmarks.corpus.labelling import Failure, label
 from gandiag.zoo.events import LearningRates, WeightsNotFinite, at
 from gandiag.zoo.recipes.analytic import DIRAC
 from gandiag.zoo.recipes.points import R1_RING

@@ -22,7 +22,7 @@ from benchmarks.reproduce.pacgan import (
     target_data,
     trial,
 )
-from benchmarks.reproduce.tables import pacgan_table, verdicts
+from benchmarks.reproduce.tables import pacgan_table, packing_effects
 from gandiag.zoo.networks.mlp import Maxout, MlpDiscriminator, MlpGenerator
 from gandiag.zoo.optimizers import Adam
 
@@ -101,15 +101,17 @@ def test_packing_that_helps_is_called_better() -> None:
     plain, packed = trials_of(1, [5, 6, 6, 5, 7], [0.5, 0.4, 0.6, 0.5, 0.4]), trials_of(2, [8] * 5, [0.05] * 5)
     found = table_of(plain + packed)
     assert max(found.comparisons[0].modes, found.comparisons[0].kl) < 0.01
-    assert "more modes than plain: yes (p = 0.00" in verdicts(found)[0]
+    assert "more modes than plain: yes (p = 0.00" in packing_effects(found)[0]
 
 
 def test_packing_that_does_not_help_is_not() -> None:
     """The same figures with the roles swapped, and figures that are equal."""
     plain, packed = trials_of(1, [8] * 5, [0.05] * 5), trials_of(2, [5, 6, 6, 5, 7], [0.5, 0.4, 0.6, 0.5, 0.4])
-    assert verdicts(table_of(plain + packed)) == ["PacGAN2 finds more modes than plain: no; has a smaller KL: no."]
+    assert packing_effects(table_of(plain + packed)) == [
+        "PacGAN2 finds more modes than plain: no; has a smaller KL: no."
+    ]
     mixed = trials_of(2, [8, 8, 8, 8, 8], [0.04, 0.06, 0.05, 0.05, 0.04])
-    assert "smaller KL: on average, but not beyond chance" in verdicts(table_of(plain + mixed))[0]
+    assert "smaller KL: on average, but not beyond chance" in packing_effects(table_of(plain + mixed))[0]
 
 
 def test_a_generator_that_finds_no_mode_counts_as_the_worst() -> None:

@@ -137,7 +137,7 @@ def test_tracker_sees_a_digit_vanish(split: train_digits.Split) -> None:
 def test_retraining_reproduces_the_shipped_accuracy(split: train_digits.Split) -> None:
     """The recipe on the card gives the accuracy on the card, to a few of 450 images: sums in another order add up."""
     card = digits_card()
-    retrained = train_digits.fit(*split.train, train_digits.Recipe(**card["recipe"]))
+    retrained = train_digits.fit(*split.train, train_digits.Settings(**card["recipe"]))
     assert train_digits.accuracy(retrained, *split.test) == pytest.approx(card["test_accuracy"], abs=5 / 450)
 
 
@@ -145,8 +145,11 @@ def test_training_program_writes_what_the_loader_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With two tiny recipes: both files, the better recipe chosen, and its progress on stderr."""
-    recipes = (train_digits.Recipe(units=8, epochs=1), train_digits.Recipe(units=32, epochs=5, networks=2))
-    monkeypatch.setattr(train_digits, "CANDIDATES", recipes)
+    candidates = (
+        train_digits.Settings(units=8, epochs=1),
+        train_digits.Settings(units=32, epochs=5, networks=2),
+    )
+    monkeypatch.setattr(train_digits, "CANDIDATES", candidates)
     train_digits.main(["--out", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {"digits.npz", "digits.json"}
     package = SimpleNamespace(files=lambda _: tmp_path)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gandiag.modes import statistics
+from gandiag.modes import mode_statistics
 
 COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=30).filter(any)
 
@@ -20,7 +20,7 @@ COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=30).filter(any)
 def test_kl_is_at_least_what_the_number_of_modes_forces(counts: list[int]) -> None:
     """KL from uniform cannot be below ln(K / modes), whatever the histogram on those modes."""
     found = np.array(counts)
-    kl = statistics.kl(found / found.sum(), np.full(len(found), 1 / len(found)))
+    kl = mode_statistics.kl(found / found.sum(), np.full(len(found), 1 / len(found)))
     assert kl >= math.log(len(found) / (found > 0).sum()) - 1e-12
 
 
@@ -30,11 +30,11 @@ def test_divergences_keep_within_their_bounds(counts: list[int], seed: int) -> N
     """0 <= JSD <= ln 2, 0 <= TV <= 1, 1 <= effective <= modes, and Pinsker's inequality."""
     p = np.array(counts) / sum(counts)
     q = np.random.default_rng(seed).dirichlet(np.ones(len(p))) * 0.999 + 0.001 / len(p)
-    kl, tv = statistics.kl(p, q), statistics.total_variation(p, q)
-    assert -1e-12 <= statistics.jensen_shannon(p, q) <= math.log(2) + 1e-12
+    kl, tv = mode_statistics.kl(p, q), mode_statistics.total_variation(p, q)
+    assert -1e-12 <= mode_statistics.jensen_shannon(p, q) <= math.log(2) + 1e-12
     assert 0 <= tv <= 1 + 1e-12
     assert 2 * tv**2 <= kl + 1e-12
-    assert 1 - 1e-12 <= statistics.effective(p) <= (p > 0).sum() + 1e-9
+    assert 1 - 1e-12 <= mode_statistics.effective(p) <= (p > 0).sum() + 1e-9
 
 
 @given(COUNTS)
@@ -43,16 +43,16 @@ def test_entropy_and_kl_agree_with_scipy(counts: list[int]) -> None:
     """scipy.stats.entropy is both, by an implementation of its own."""
     p = np.array(counts) / sum(counts)
     q = (np.arange(len(p)) + 1.0) / (np.arange(len(p)) + 1.0).sum()
-    assert statistics.entropy(p) == pytest.approx(stats.entropy(p), abs=1e-12)
-    assert statistics.kl(p, q) == pytest.approx(stats.entropy(p, q), abs=1e-12)
+    assert mode_statistics.entropy(p) == pytest.approx(stats.entropy(p), abs=1e-12)
+    assert mode_statistics.kl(p, q) == pytest.approx(stats.entropy(p, q), abs=1e-12)
 
 
 def test_disjoint_histograms_are_as_far_apart_as_can_be() -> None:
     """JSD ln 2, TV 1 and an infinite KL."""
     p, q = [1.0, 0.0], [0.0, 1.0]
-    assert statistics.jensen_shannon(p, q) == pytest.approx(math.log(2))
-    assert statistics.total_variation(p, q) == 1
-    assert statistics.kl(p, q) == math.inf
+    assert mode_statistics.jensen_shannon(p, q) == pytest.approx(math.log(2))
+    assert mode_statistics.total_variation(p, q) == 1
+    assert mode_statistics.kl(p, q) == math.inf
 
 
 def test_upper_bounds_are_those_of_clopper_and_pearson() -> None:
@@ -61,45 +61,45 @@ def test_upper_bounds_are_those_of_clopper_and_pearson() -> None:
     expected = [
         stats.binomtest(int(c), 268, alternative="less").proportion_ci(0.99, method="exact").high for c in counts
     ]
-    assert statistics.upper_share(counts) == pytest.approx(expected)
-    assert statistics.upper_share([5, 0])[0] == 1
-    assert statistics.upper_share([0, 0]).tolist() == [1, 1]
+    assert mode_statistics.upper_share(counts) == pytest.approx(expected)
+    assert mode_statistics.upper_share([5, 0])[0] == 1
+    assert mode_statistics.upper_share([0, 0]).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(("modes", "samples"), [(8, 120), (25, 418), (1000, 20_713)])
 def test_samples_needed_to_see_every_healthy_mode(modes: int, samples: int) -> None:
     """A mode of equal shares is missed with a probability below 1e-6 in all; one mode is seen at once."""
-    assert statistics.samples_to_see(np.ones(modes)) == samples
+    assert mode_statistics.samples_to_see(np.ones(modes)) == samples
     assert modes * (1 - 1 / modes) ** samples < 1e-6 <= modes * (1 - 1 / modes) ** (samples - 1)
-    assert statistics.samples_to_see([5.0]) == 1
+    assert mode_statistics.samples_to_see([5.0]) == 1
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (3, 7), (9951, 10_000)])
 def test_interval_of_a_share_is_that_of_wilson(hits: int, n: int) -> None:
     """scipy's is the oracle; no sample says nothing."""
     wanted = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    assert [float(b) for b in statistics.wilson(hits, n)] == pytest.approx([wanted.low, wanted.high], abs=1e-12)
-    assert [float(b) for b in statistics.wilson(0, 0)] == [0, 1]
+    assert [float(b) for b in mode_statistics.wilson(hits, n)] == pytest.approx([wanted.low, wanted.high], abs=1e-12)
+    assert [float(b) for b in mode_statistics.wilson(0, 0)] == [0, 1]
 
 
 def test_a_mode_is_missing_only_with_enough_evidence() -> None:
     """No hit in 50 samples is no proof for one mode of eight, no hit in 500 is."""
     prior = np.full(8, 1 / 8)
-    assert not statistics.missing([0, 8, 7, 7, 7, 7, 7, 7], prior).any()
-    assert np.flatnonzero(statistics.missing([0, 72, 71, 71, 71, 71, 72, 72], prior)).tolist() == [0]
+    assert not mode_statistics.missing([0, 8, 7, 7, 7, 7, 7, 7], prior).any()
+    assert np.flatnonzero(mode_statistics.missing([0, 72, 71, 71, 71, 71, 72, 72], prior)).tolist() == [0]
 
 
 def test_holm_corrects_step_by_step_and_keeps_the_order() -> None:
     """The textbook example: sorted p values times K, K - 1, ..., never falling."""
-    assert statistics.holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])
-    assert statistics.holm([0.9, 0.8]).tolist() == [1, 1]
+    assert mode_statistics.holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])
+    assert mode_statistics.holm([0.9, 0.8]).tolist() == [1, 1]
 
 
 def test_prior_moves_through_the_confusion_matrix() -> None:
     """A tenth of class 0 read as class 1 moves a tenth of its share."""
-    pushed = statistics.predicted_prior([1, 1], [[0.9, 0.1], [0.0, 1.0]])
+    pushed = mode_statistics.predicted_prior([1, 1], [[0.9, 0.1], [0.0, 1.0]])
     assert pushed == pytest.approx([0.45, 0.55])
-    assert statistics.predicted_prior([3, 1], None) == pytest.approx([0.75, 0.25])
+    assert mode_statistics.predicted_prior([3, 1], None) == pytest.approx([0.75, 0.25])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_prior_moves_through_the_confusion_matrix() -> None:
 def test_wrong_priors_and_matrices_are_refused(prior: object, confusion: object, message: str) -> None:
     """The message says what was found and what is expected."""
     with pytest.raises(ValueError, match=message):
-        statistics.predicted_prior(prior, confusion)  # type: ignore[arg-type]
+        mode_statistics.predicted_prior(prior, confusion)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_wrong_priors_and_matrices_are_refused(prior: object, confusion: object,
 def test_wrong_labels_are_refused(labels: list[object], message: str) -> None:
     """Labels are whole numbers of shape (n,) in [-1, K)."""
     with pytest.raises(ValueError, match=message):
-        statistics.count_labels(labels, 3)  # type: ignore[arg-type]
+        mode_statistics.count_labels(labels, 3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_perfect_sampler_of_a_thousand_modes_has_the_known_floors(
     """The mean of each statistic under uniform sampling of K = 1000 modes, as in stacked MNIST."""
     prior = np.full(1000, 1e-3)
     counts = np.random.default_rng(1).multinomial(n, prior, size=200)
-    assert statistics.kl(counts / n, prior).mean() == pytest.approx(kl, rel=0.01)
-    assert statistics.total_variation(counts / n, prior).mean() == pytest.approx(tv, rel=0.01)
-    assert statistics.jensen_shannon(counts / n, prior).mean() == pytest.approx(jsd, rel=0.02, abs=6e-5)
+    assert mode_statistics.kl(counts / n, prior).mean() == pytest.approx(kl, rel=0.01)
+    assert mode_statistics.total_variation(counts / n, prior).mean() == pytest.approx(tv, rel=0.01)
+    assert mode_statistics.jensen_shannon(counts / n, prior).mean() == pytest.approx(jsd, rel=0.02, abs=6e-5)
     assert (counts > 0).sum(axis=1).mean() == pytest.approx(modes, abs=2)
-    assert statistics.expected_modes(n, prior) == pytest.approx(1000 * (1 - (1 - 1e-3) ** n))
-    assert statistics.expected_modes(n, prior) == pytest.approx(modes, abs=0.3)
-    floors = [statistics.kl_floor(row) for row in counts]
+    assert mode_statistics.expected_modes(n, prior) == pytest.approx(1000 * (1 - (1 - 1e-3) ** n))
+    assert mode_statistics.expected_modes(n, prior) == pytest.approx(modes, abs=0.3)
+    floors = [mode_statistics.kl_floor(row) for row in counts]
     assert np.mean(floors) == pytest.approx((modes - 1) / (2 * n), rel=0.01)
     if n > 10_000:  # with few samples per mode the floor is more than its first term
-        assert statistics.kl(counts / n, prior).mean() - np.mean(floors) == pytest.approx(0, abs=2e-4)
+        assert mode_statistics.kl(counts / n, prior).mean() - np.mean(floors) == pytest.approx(0, abs=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_classifier_errors_inflate_the_count_of_modes_of_a_collapsed_generator(
     rng, n, repeats = np.random.default_rng(2), 26_000, 20
     shift = np.where(rng.random((repeats, n, 3)) < error, rng.integers(1, 10, (repeats, n, 3)), 0)
     triples = (7 + shift) % 10 @ np.array([100, 10, 1])
-    counts = np.stack([statistics.count_labels(labels, 1000) for labels in triples])
+    counts = np.stack([mode_statistics.count_labels(labels, 1000) for labels in triples])
     wrong = np.arange(4)  # digits of a triple that were misread
     seen = 1 - (1 - (error / 9) ** wrong * (1 - error) ** (3 - wrong)) ** n
     expected = float(seen @ [1, 27, 243, 729])
     assert (counts > 0).sum(axis=1).mean() == pytest.approx(expected, abs=4 * 8 / math.sqrt(repeats))
     assert expected == pytest.approx(modes, abs=4)
     assert (counts >= 5).sum(axis=1).mean() == pytest.approx(robust, abs=1)
-    assert statistics.kl(counts / n, np.full(1000, 1e-3)).mean() == pytest.approx(kl, abs=0.01)
+    assert mode_statistics.kl(counts / n, np.full(1000, 1e-3)).mean() == pytest.approx(kl, abs=0.01)

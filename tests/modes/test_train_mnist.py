@@ -19,7 +19,7 @@ from gandiag.modes.mnist_data import FILES, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = train_mnist.Recipe(validation=100, epochs=3, batch=32, averaging=0.9)
+SMALL = train_mnist.Settings(validation=100, epochs=3, batch=32, averaging=0.9)
 
 
 def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -116,9 +116,9 @@ def test_distortions_keep_within_the_recipe() -> None:
     dots = torch.zeros(200, 1, 28, 28)
     dots[:, :, 13:15, 13:15] = 1
     rng = torch.Generator().manual_seed(0)
-    still = train_mnist.Recipe(degrees=0, scale=0, shift_px=0)
+    still = train_mnist.Settings(degrees=0, scale=0, shift_px=0)
     assert torch.allclose(train_mnist.distorted(dots, still, rng), dots, atol=1e-5)
-    moved = train_mnist.distorted(dots, train_mnist.Recipe(), rng)[:, 0]
+    moved = train_mnist.distorted(dots, train_mnist.Settings(), rng)[:, 0]
     mass = moved.sum(dim=(1, 2))
     for axis in (1, 2):
         centre = (moved.sum(dim=axis) * torch.arange(28.0)).sum(dim=1) / mass - 13.5
@@ -129,14 +129,14 @@ def test_distortions_keep_within_the_recipe() -> None:
 def test_too_few_images_are_refused() -> None:
     """Those for validation and a batch beside them."""
     with pytest.raises(ValueError, match="5000 for validation and 128 for a batch, found 300"):
-        train_mnist.fit(*digits(300), train_mnist.Recipe())
+        train_mnist.fit(*digits(300), train_mnist.Settings())
 
 
 def test_program_writes_what_the_loader_reads(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both files, a card that fits the weights, and progress on stderr."""
-    monkeypatch.setattr(train_mnist, "Recipe", lambda: SMALL)
+    monkeypatch.setattr(train_mnist, "Settings", lambda: SMALL)
     train_mnist.main(["--data", str(folder), "--out", str(folder), "--epochs", "8", "--seed", "3"])
     monkeypatch.setattr("gandiag.modes.mnist.resources", SimpleNamespace(files=lambda _: folder))
     card, (images, labels) = mnist_card(), load(folder).test

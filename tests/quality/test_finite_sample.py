@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from gandiag.quality.measures.finite_sample import SAMPLES_PER_DIMENSION, expected_distance, frechet_infinity
-from gandiag.quality.measures.frechet import Reference, frechet_distance, frechet_distance_from_features
+from gandiag.quality.measures.frechet import ReferenceStatistics, frechet_distance, frechet_distance_from_features
 from gandiag.quality.measures.jackknife import frechet_interval, grouped_moments
 from gandiag.quality.measures.moments import Moments, Statistics
 
@@ -25,9 +25,9 @@ def statistics(samples: torch.Tensor) -> Statistics:
     return moments.statistics()
 
 
-def exact(spectrum: torch.Tensor) -> Reference:
+def exact(spectrum: torch.Tensor) -> ReferenceStatistics:
     """The law itself as reference."""
-    return Reference(Statistics(torch.zeros_like(spectrum), spectrum.diag()))
+    return ReferenceStatistics(Statistics(torch.zeros_like(spectrum), spectrum.diag()))
 
 
 def simulated(spectrum: torch.Tensor, n: int, m: int, repeats: int, seed: int) -> float:
@@ -91,7 +91,7 @@ def test_a_reference_of_unknown_size_is_said() -> None:
 def test_the_bias_of_samples_is_taken_from_their_own_reference() -> None:
     """With the eigenvalues that a reference of the same law has, simulated distances average to the expected one."""
     rng = torch.Generator().manual_seed(3)
-    reference = Reference(statistics(normal(1000, DECAYING, rng)))
+    reference = ReferenceStatistics(statistics(normal(1000, DECAYING, rng)))
     value = expected_distance(reference.eigenvalues, 400, 1000).value
     assert value == pytest.approx(simulated(DECAYING, 400, 1000, 20, seed=4), rel=0.08)
 

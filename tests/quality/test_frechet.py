@@ -12,7 +12,12 @@ from pytorch_fid.fid_score import calculate_frechet_distance as pytorch_fid
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid as torchmetrics_fid
 
-from gandiag.quality.measures.frechet import Frechet, Reference, frechet_distance, frechet_distance_from_features
+from gandiag.quality.measures.frechet import (
+    Frechet,
+    ReferenceStatistics,
+    frechet_distance,
+    frechet_distance_from_features,
+)
 from gandiag.quality.measures.moments import Moments, Statistics
 
 SEEDS = st.integers(0, 2**31)
@@ -73,7 +78,7 @@ def test_four_other_tools_agree_at_full_rank(n: int, d: int) -> None:
     assert found == pytest.approx(
         float(torchmetrics_fid(ours.mean, ours.covariance, theirs.mean, theirs.covariance)), rel=1e-6
     )
-    assert found == pytest.approx(frechet_distance_from_features(x, Reference(theirs)).value, rel=1e-9)
+    assert found == pytest.approx(frechet_distance_from_features(x, ReferenceStatistics(theirs)).value, rel=1e-9)
 
 
 @pytest.mark.parametrize(("n", "m"), [(100, 100), (100, 1000), (1000, 100), (256, 257), (257, 256), (2, 300), (2, 2)])
@@ -171,7 +176,7 @@ def test_the_distance_grows_with_a_shift_of_the_mean(seed: int, shifts: list[flo
 
 def test_less_spread_is_farther_and_less_noise_is_nearer() -> None:
     """Directions: samples shrunk to their mean and samples under noise are both farther than samples as they are."""
-    reference = Reference(statistics(skewed(2000, 16, 1)))
+    reference = ReferenceStatistics(statistics(skewed(2000, 16, 1)))
     fresh = skewed(2000, 16, 2)
     values = [
         frechet_distance_from_features(x, reference).value for x in (fresh, 0.5 * fresh, fresh + normal(2000, 16))
@@ -181,7 +186,7 @@ def test_less_spread_is_farther_and_less_noise_is_nearer() -> None:
 
 def test_a_reference_makes_its_factor_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second distance costs no factor of the reference, and is the same."""
-    reference = Reference(statistics(skewed(300, 16)))
+    reference = ReferenceStatistics(statistics(skewed(300, 16)))
     generated = statistics(skewed(300, 16, 5))
     first = frechet_distance(generated, reference)
     assert isinstance(first, Frechet)

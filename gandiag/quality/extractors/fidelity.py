@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from gandiag.quality.extractors import weights as files
+from gandiag.quality.extractors import weight_files as files
 from gandiag.quality.extractors.base import Features, exact, is_precise, weights_hash
 
 if TYPE_CHECKING:

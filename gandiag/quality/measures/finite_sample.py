@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.quality.measures.frechet import Reference, frechet_distance_from_features
+from gandiag.quality.measures.frechet import ReferenceStatistics, frechet_distance_from_features
 from gandiag.quality.measures.moments import checked_features
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def expected_distance(eigenvalues: Tensor, generated: int, reference: int | None
     Parameters
     ----------
     eigenvalues
-        (D,) of the features' covariance, from 0; `Reference.eigenvalues` has them.
+        (D,) of the features' covariance, from 0; `ReferenceStatistics.eigenvalues` has them.
     generated
         Number of generated samples.
     reference
@@ -109,7 +109,7 @@ def expected_distance(eigenvalues: Tensor, generated: int, reference: int | None
 
 
 def frechet_infinity(
-    features: Tensor, reference: Reference, *, smallest: int = SMALLEST, points: int = POINTS, seed: int = 0
+    features: Tensor, reference: ReferenceStatistics, *, smallest: int = SMALLEST, points: int = POINTS, seed: int = 0
 ) -> FrechetInfinity:
     """Fréchet distance extrapolated to infinitely many generated samples (Chong & Forsyth 2020).
 

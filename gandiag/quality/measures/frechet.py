@@ -42,7 +42,7 @@ class Frechet:
     deficient: bool
 
 
-class Reference:
+class ReferenceStatistics:
     """Statistics to measure distances from, whose factor is made once.
 
     Parameters
@@ -71,7 +71,7 @@ class Reference:
         return found.clamp_(min=0)
 
 
-def frechet_distance(generated: Statistics, reference: Statistics | Reference) -> Frechet:
+def frechet_distance(generated: Statistics, reference: Statistics | ReferenceStatistics) -> Frechet:
     """Squared Fréchet (2-Wasserstein) distance of two Gaussians, FID on Inception features (Heusel et al. 2017).
 
     With S2 = F F^T the trace of (S1 S2)^1/2 is the sum of the roots of the eigenvalues of the symmetric F^T S1 F, so
@@ -82,7 +82,7 @@ def frechet_distance(generated: Statistics, reference: Statistics | Reference) -
     generated
         Of the generated samples.
     reference
-        Of the real samples. A `Reference` keeps its factor for the next distance.
+        Of the real samples. A `ReferenceStatistics` keeps its factor for the next distance.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def frechet_distance(generated: Statistics, reference: Statistics | Reference) -
     >>> round(frechet_distance(near, far).value, 12)
     4.0
     """
-    known = reference if isinstance(reference, Reference) else Reference(reference)
+    known = reference if isinstance(reference, ReferenceStatistics) else ReferenceStatistics(reference)
     _check_dimensions(len(generated.mean), known)
     placed = generated.to(known.statistics.mean.device)
     factor, triangular = known.factor, known.cholesky is not None
@@ -110,7 +110,7 @@ def frechet_distance(generated: Statistics, reference: Statistics | Reference) -
     return _assemble(placed.mean, placed.covariance.trace(), roots, known, rank)
 
 
-def frechet_distance_from_features(features: Tensor, reference: Statistics | Reference) -> Frechet:
+def frechet_distance_from_features(features: Tensor, reference: Statistics | ReferenceStatistics) -> Frechet:
     """Squared Fréchet distance of samples from a reference, by the cheaper of two exact ways.
 
     With A the centred features / sqrt(N - 1), the eigenvalues of the N x N matrix A S2 A^T are those that count: for
@@ -130,7 +130,7 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     ValueError
         When there are fewer than 2 samples, when one is not finite, or when the dimensions differ.
     """
-    known = reference if isinstance(reference, Reference) else Reference(reference)
+    known = reference if isinstance(reference, ReferenceStatistics) else ReferenceStatistics(reference)
     d = len(known.statistics.mean)
     found = checked_features(features, dimensions=d)
     n = len(found)
@@ -154,14 +154,14 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     return _assemble(mean, variances.sum(), roots, known, rank)
 
 
-def _check_dimensions(d: int, reference: Reference) -> None:
+def _check_dimensions(d: int, reference: ReferenceStatistics) -> None:
     if d != len(reference.statistics.mean):
         raise ValueError(
             f"generated must have {len(reference.statistics.mean)} dimensions like the reference, found {d}"
         )
 
 
-def _assemble(mean: Tensor, trace: Tensor, roots: Tensor, reference: Reference, rank: int) -> Frechet:
+def _assemble(mean: Tensor, trace: Tensor, roots: Tensor, reference: ReferenceStatistics, rank: int) -> Frechet:
     apart = (mean - reference.statistics.mean).square().sum()
     mean_term, traces, root = torch.stack([apart, trace + reference.statistics.covariance.trace(), roots]).tolist()
     covariance_term = traces - 2 * root

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from gandiag.quality.measures.frechet import Reference
+    from gandiag.quality.measures.frechet import ReferenceStatistics
 
 GROUPS = 10  # each costs a distance; Student's t makes up for their small number
 
@@ -61,7 +61,7 @@ def grouped_moments(features: Tensor, groups: int = GROUPS) -> list[Moments]:
     return parts
 
 
-def frechet_interval(groups: Sequence[Moments], reference: Reference, confidence: float = 0.95) -> Interval:
+def frechet_interval(groups: Sequence[Moments], reference: ReferenceStatistics, confidence: float = 0.95) -> Interval:
     """Interval for the expected Fréchet distance at this number of generated samples, by deleting a group at a time.
 
     The distance is computed again without each group, and the spread of these values scaled to that of the whole

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.modes.statistics import jensen_shannon
+from gandiag.modes.mode_statistics import jensen_shannon
 from gandiag.quality.measures.distances import Distinct, checked_pair, checked_rows
 from gandiag.quality.measures.nearest import nearest
 

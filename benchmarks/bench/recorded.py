@@ -65,7 +65,7 @@ class Gradients:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Recorded:
     """A run, and the gradients of its networks by name; empty where they were not recorded."""
 
     run: Run

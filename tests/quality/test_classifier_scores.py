@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
-from gandiag.quality.measures.scores import classifier_score, inception_score
+from gandiag.quality.measures.classifier_scores import classifier_score, inception_score
 
 
 def logits(n: int, classes: int, seed: int = 0) -> torch.Tensor:

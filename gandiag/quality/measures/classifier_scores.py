@@ -19,7 +19,7 @@ SEED = 2020  # torch-fidelity's
 
 
 @dataclass(frozen=True)
-class Score:
+class ClassifierScore:
     """exp of the mutual information of sample and class, by splits.
 
     Attributes
@@ -43,7 +43,7 @@ class Score:
     splits: int
 
 
-def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> Score:
+def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> ClassifierScore:
     """Inception Score (Salimans et al. 2016) from Inception's ImageNet logits, as torch-fidelity computes it.
 
     It tells nothing about images that are of no ImageNet class; for those take `classifier_score`.
@@ -70,7 +70,7 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> S
     return _score("Inception Score", logits, splits, seed)
 
 
-def classifier_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> Score:
+def classifier_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> ClassifierScore:
     """The formula of the Inception Score under a classifier of the data's own classes, MNIST's ten for instance.
 
     Not an Inception Score, and its result says so: it cannot be compared with one, nor between classifiers. Parameters
@@ -79,7 +79,7 @@ def classifier_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> 
     return _score("classifier score", logits, splits, seed)
 
 
-def _score(name: str, logits: Tensor, splits: int, seed: int) -> Score:
+def _score(name: str, logits: Tensor, splits: int, seed: int) -> ClassifierScore:
     found = checked_features(logits, "logits")
     n = len(found)
     if not 1 <= splits <= n:
@@ -89,7 +89,7 @@ def _score(name: str, logits: Tensor, splits: int, seed: int) -> Score:
     log_p = shuffled.log_softmax(dim=1)
     scores = [_of_split(log_p[i * n // splits : (i + 1) * n // splits]) for i in range(splits)]
     values = torch.stack(scores).cpu().numpy()
-    return Score(name, float(values.mean()), float(values.std()), n, splits)
+    return ClassifierScore(name, float(values.mean()), float(values.std()), n, splits)
 
 
 def _of_split(log_p: Tensor) -> Tensor:
