@@ -12,19 +12,12 @@ from .palette import strokes
 from .sections import build
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from gandiag.findings import Diagnosis
     from gandiag.rundir.run import Run
 
     from .panels import Heatmap, Panel
 
 TEMPLATES = Path(__file__).with_name("templates")
-
-
-def write_html(run: Run, diagnosis: Diagnosis, path: str | PathLike[str]) -> None:
-    """Write the report of a run to a local file."""
-    Path(path).write_text(render(run, diagnosis), encoding="utf-8")
 
 
 def render(run: Run, diagnosis: Diagnosis) -> str:

@@ -16,18 +16,11 @@ from .panels import Heatmap, Panel
 from .sections import build
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from gandiag.findings import Diagnosis
     from gandiag.rundir.run import Run
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.typ"
 UNBROKEN = 40  # letters after which a word without a space may be broken
-
-
-def write_pdf(run: Run, diagnosis: Diagnosis, path: str | PathLike[str]) -> None:
-    """Write the report of a run to a local file."""
-    Path(path).write_bytes(render(run, diagnosis))
 
 
 def render(run: Run, diagnosis: Diagnosis) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from gandiag.reports.html import render, write_html
+from gandiag.reports.html import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,8 @@ def test_every_chart_is_drawn_offline_on_a_screen_and_on_a_phone(
     """The file alone is enough: charts drawn, no complaint, no request, nothing wider than the window."""
     run, diagnosis = failing
     histograms = (np.arange(50, 3001, 50), np.ones((60, 10)))
-    write_html(replace(run, arrays={"modes/histogram": histograms}), diagnosis, tmp_path / "report.html")
+    page = render(replace(run, arrays={"modes/histogram": histograms}), diagnosis)
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
     seen = opened(browser, tmp_path / "report.html", width, scheme)
     assert seen["charts"] == seen["wanted"] >= 15
     assert not seen["overflow"]
@@ -96,7 +97,7 @@ def test_every_chart_is_drawn_offline_on_a_screen_and_on_a_phone(
 @pytest.mark.slow
 def test_markup_in_names_is_shown_and_never_run(browser: Browser, nasty: Case, tmp_path: Path) -> None:
     """A signal may be called anything."""
-    write_html(*nasty, tmp_path / "report.html")
+    (tmp_path / "report.html").write_text(render(*nasty), encoding="utf-8")
     seen = opened(browser, tmp_path / "report.html", 390)
     assert_quiet(seen)
     assert seen["charts"] == seen["wanted"]
@@ -107,7 +108,7 @@ def test_markup_in_names_is_shown_and_never_run(browser: Browser, nasty: Case, t
 @pytest.mark.slow
 def test_an_empty_run_has_a_report(browser: Browser, empty: Case, tmp_path: Path) -> None:
     """Nothing recorded is said, not crashed on."""
-    write_html(*empty, tmp_path / "report.html")
+    (tmp_path / "report.html").write_text(render(*empty), encoding="utf-8")
     seen = opened(browser, tmp_path / "report.html")
     assert seen["charts"] == 0
     assert "Nothing was recorded, so nothing could be judged." in seen["text"]
@@ -158,11 +159,10 @@ assert not {{"matplotlib", "plotly", "typst", "pandas"}} & set(sys.modules), "he
 from gandiag import synthetic
 from gandiag.findings import Diagnosis
 run, diagnosis = synthetic.healthy(steps=50), Diagnosis(verdict="healthy", last_step=50)
-gandiag.reports.html.write_html(run, diagnosis, r"{tmp_path / "r.html"}")
-gandiag.reports.pdf.write_pdf(run, diagnosis, r"{tmp_path / "r.pdf"}")
+gandiag.reports.write(run, diagnosis, r"{tmp_path}")
 unwanted = {{"torch", "gandiag.detectors", "matplotlib.pyplot"}} & set(sys.modules)
 assert not unwanted, unwanted
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert (tmp_path / "r.html").stat().st_size > 1e6
-    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "report.html").stat().st_size > 1e6
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
