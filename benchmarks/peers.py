@@ -15,7 +15,7 @@ import torch
 import gandiag
 import gandiag.record.options
 from benchmarks.gans import Monitor
-from gandiag.probes.batches import verdicts
+from gandiag.probes.batches import sample_outputs
 from gandiag.probes.gradients import are_alike, gradient_norms
 from gandiag.probes.networks import Network
 from gandiag.record.callback import recording_of
@@ -64,7 +64,7 @@ class Called(Monitor):
     def updating(self, net: str, module: nn.Module, outputs: Tensors) -> None:  # noqa: ARG002 - listed beforehand
         self.recording.row[f"grad/{net}"] = gradient_norms(self.parameters[net], alike=self.alike[net])
         for kind, output in outputs.items():
-            self.recording.attributed(kind, verdicts(output))
+            self.recording.attributed(kind, sample_outputs(output))
 
     def stepped(self, losses: Tensors) -> None:
         self.callback.log(losses)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import gandiag
-from gandiag.record.given import Projection, verdicts
+from gandiag.record.given import Projection, sample_outputs
 from gandiag.rundir.run import Run
 
 BATCH = 64
@@ -206,11 +206,11 @@ def test_large_samples_are_projected_the_same_way_every_time():
 
 def test_few_outputs_are_copied_and_patches_averaged():
     """256 at most, one number per sample; whole numbers, booleans and half floats are numbers, too."""
-    assert verdicts(np.ones((1000, 1))).shape == (256,)
-    assert verdicts(torch.ones(1000, 1, dtype=torch.bfloat16)).shape == (256,)
-    assert verdicts(np.array([[[[0.0, 1.0], [1.0, 2.0]]]])).tolist() == [1.0]
-    assert verdicts(np.array([True, False])).tolist() == [1.0, 0.0]
-    assert verdicts(torch.tensor([[3], [4]])).tolist() == [3.0, 4.0]
+    assert sample_outputs(np.ones((1000, 1))).shape == (256,)
+    assert sample_outputs(torch.ones(1000, 1, dtype=torch.bfloat16)).shape == (256,)
+    assert sample_outputs(np.array([[[[0.0, 1.0], [1.0, 2.0]]]])).tolist() == [1.0]
+    assert sample_outputs(np.array([True, False])).tolist() == [1.0, 0.0]
+    assert sample_outputs(torch.tensor([[3], [4]])).tolist() == [3.0, 4.0]
 
 
 @pytest.mark.parametrize(

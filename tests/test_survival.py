@@ -267,8 +267,8 @@ def test_an_interrupt_is_no_fault(caplog):
 
 PROBES = [
     ("gandiag.probes.gradients", "gradient_norms"),
-    ("gandiag.record.projection", "TensorProjection.__call__"),
-    ("gandiag.probes.batches", "verdicts"),
+    ("gandiag.record.batches", "TensorProjection.__call__"),
+    ("gandiag.probes.batches", "sample_outputs"),
     ("gandiag.probes.batches", "sample_norms"),
     ("gandiag.nets.tensors", "first_tensor"),
     ("gandiag.measure.reductions", "reduce_block"),

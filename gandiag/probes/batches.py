@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def verdicts(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
+def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
     kept = output.detach()
     if kept.dim() == 0:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.probes.batches import verdicts
+from gandiag.probes.batches import sample_outputs
 
 if TYPE_CHECKING:
     from gandiag.probes.attribution import Call
@@ -52,7 +52,7 @@ class Contents:
             return {}
         return {
             "generated": torch.cat([self._holds(batch) for batch, _ in judged]),
-            "outputs": torch.cat([verdicts(output, 2 * MAX_MADE) for _, output in judged]),
+            "outputs": torch.cat([sample_outputs(output, 2 * MAX_MADE) for _, output in judged]),
             "points": torch.cat([self._projection(batch, 2 * MAX_MADE) for batch, _ in judged]),
             "size": torch.tensor(float(len(self._made[-1][1]))),
         }

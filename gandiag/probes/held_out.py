@@ -9,7 +9,7 @@ import torch
 from gandiag.measure.reductions import MAX_OUTPUTS
 from gandiag.nets.frozen import device_of, forked_rng, frozen_copy
 from gandiag.nets.tensors import first_tensor
-from gandiag.probes.batches import judgement, verdicts
+from gandiag.probes.batches import judgement, sample_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class HeldOutProbe:
         found = self._score(output, batch) if self._score is not None else judgement(output)
         if found is None:
             raise ValueError(f"D must return a tensor of judgements (B, ...), found {type(output).__name__}")
-        return verdicts(found)
+        return sample_outputs(found)
 
 
 def checked(held_out: Any) -> tuple[torch.Tensor, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.measure.reductions import MAX_POINTS, SCALAR
 from gandiag.probes.attribution import Attribution, Phase
-from gandiag.probes.batches import verdicts
+from gandiag.probes.batches import sample_outputs
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.notices import missing_attribution
@@ -111,7 +111,7 @@ class PhaseProbe:
             if not trained and {f"d{suffix}/{kind}", f"points{suffix}/{kind}"} & recording.row.keys():
                 continue  # D's own update has shown it
             if call.output is not None:
-                outputs = verdicts(call.output)
+                outputs = sample_outputs(call.output)
                 recording.attributed(kind, outputs, suffix)
                 if recording.world_size > 1:  # the weight of this rank's values beside those of others
                     recording.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))

@@ -13,7 +13,7 @@ from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
 from gandiag.record.budget import Budget
-from gandiag.record.given import Given, verdicts
+from gandiag.record.given import Given, sample_outputs
 from gandiag.record.options import check_limits, check_options
 from gandiag.record.recording import Recording
 from gandiag.record.settings import Settings
@@ -153,7 +153,7 @@ class Callback:
             if outputs is None:
                 continue
             with self._recording.faults.caught(f"observe({kind}=)", self.completed_steps):
-                self._recording.observe(kind, verdicts(outputs))
+                self._recording.observe(kind, sample_outputs(outputs))
 
     def step(
         self,

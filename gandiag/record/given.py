@@ -44,7 +44,7 @@ class Given:
                 self._takers[name](value)
 
     def _outputs(self, kind: str, outputs: Any) -> None:
-        self._recording.row[f"d/{kind}"] = verdicts(outputs)
+        self._recording.row[f"d/{kind}"] = sample_outputs(outputs)
 
     def _points(self, kind: str, batch: Any) -> None:
         self._recording.row[f"points/{kind}"] = self._projection(batch)
@@ -119,12 +119,12 @@ class Projection:
         return self._of_tensors(points)
 
 
-def verdicts(outputs: Any) -> Any:
+def sample_outputs(outputs: Any) -> Any:
     """The first 256 of D's outputs (B, ...), averaged over patches where there are several: (b,), a copy.
 
     Arrays of any kind come back as float64; tensors stay on their device. Raises ValueError for anything else.
 
-    >>> verdicts([[1], [0]]), verdicts(np.arange(8.0).reshape(2, 1, 2, 2))
+    >>> sample_outputs([[1], [0]]), sample_outputs(np.arange(8.0).reshape(2, 1, 2, 2))
     (array([1., 0.]), array([1.5, 5.5]))
     """
     kept = _leading(outputs, MAX_OUTPUTS)
