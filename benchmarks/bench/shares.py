@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.modes.mode_statistics import wilson
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -46,12 +48,8 @@ class Share:
         return self._interval()[1]
 
     def _interval(self) -> tuple[float, float]:
-        from scipy.stats import binomtest
-
-        if not self.n:
-            return 0.0, 1.0
-        interval = binomtest(self.hits, self.n).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+        low, high = wilson(self.hits, self.n)
+        return float(low), float(high)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; the share of nothing is None."""

@@ -164,7 +164,8 @@ def wilson(hits: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Flo
     z2 = float(ndtri((1 + confidence) / 2)) ** 2
     centre = (found + z2 / 2) / (total + z2)
     reach = np.sqrt(z2 * (found * (1 - found / np.maximum(total, 1)) + z2 / 4)) / (total + z2)
-    return np.maximum(centre - reach, 0), np.minimum(centre + reach, 1)
+    low, high = np.where(found == 0, 0.0, centre - reach), np.where(found == total, 1.0, centre + reach)
+    return np.maximum(low, 0), np.minimum(high, 1)
 
 
 def expected_modes(n: int, prior: ArrayLike) -> float:

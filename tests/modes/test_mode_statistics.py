@@ -74,12 +74,24 @@ def test_samples_needed_to_see_every_healthy_mode(modes: int, samples: int) -> N
     assert mode_statistics.samples_to_see([5.0]) == 1
 
 
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (3, 7), (9951, 10_000)])
-def test_interval_of_a_share_is_that_of_wilson(hits: int, n: int) -> None:
-    """scipy's is the oracle; no sample says nothing."""
-    wanted = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    assert [float(b) for b in mode_statistics.wilson(hits, n)] == pytest.approx([wanted.low, wanted.high], abs=1e-12)
-    assert [float(b) for b in mode_statistics.wilson(0, 0)] == [0, 1]
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_interval_of_a_share_is_that_of_wilson(confidence: float) -> None:
+    """scipy's is the oracle, of many shares at once."""
+    hits, n = np.array([0, 10, 3, 1, 9951]), np.array([10, 10, 7, 1, 10_000])
+    wanted = [
+        stats.binomtest(int(h), int(m)).proportion_ci(confidence, method="wilson") for h, m in zip(hits, n, strict=True)
+    ]
+    low, high = mode_statistics.wilson(hits, n, confidence)
+    assert low == pytest.approx([w.low for w in wanted], abs=1e-12)
+    assert high == pytest.approx([w.high for w in wanted], abs=1e-12)
+
+
+def test_ends_of_the_interval_of_a_share_are_exact() -> None:
+    """None is surely possible where nothing was hit, all where all were, and both where nothing was sampled."""
+    n = np.arange(1000)
+    assert not mode_statistics.wilson(np.zeros(1000), n)[0].any()
+    assert (mode_statistics.wilson(n, n)[1] == 1).all()
+    assert [float(bound) for bound in mode_statistics.wilson(0, 0)] == [0, 1]
 
 
 def test_a_mode_is_missing_only_with_enough_evidence() -> None:
