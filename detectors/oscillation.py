@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,18 +11,20 @@ import pandas as pd
 from gandiag.findings import Evidence
 
 from .binning import BINS, bin_means, binned_windows, epoch_steps, median
-from .periodicity import growing_swings_of_each, growing_swings_so_far, strongest_peaks
+from .periodicity import growing_swings_so_far, strongest_peaks
 from .specification import check_thresholds, finding, threshold
+from .swings import Swing, growing, in_units, swing_of, without_swings
 from .windows import remembered, spells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
 
     from .binning import Binned
     from .periodicity import Cycle
+    from .swings import Swings
     from .windows import Spell
 
 OUTPUTS = ("d/real/mean", "d/fake/mean", "d/fake/std")
@@ -104,24 +106,31 @@ class Oscillation:
         while window <= run.last_step:  # each scale sees four times slower cycles
             rows += self._scale(run, window) + self._from_the_start(run, window)
             window *= 4
-        return pd.DataFrame(rows, columns=["step", "window", *QUIET], dtype="float64")
+        return pd.DataFrame(rows, columns=["step", "window", *asdict(Swing())], dtype="float64")
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
+        """One row for each window of so many steps in which something was recorded throughout."""
         ends, binned = binned_windows(run, COLUMNS, window)
         if not len(ends):
             return []
         known = {name: np.asarray(np.isfinite(values).all(axis=1)) for name, values in binned.items()}
         binned = {name: np.where(known[name][:, None], values, 0.0) for name, values in binned.items()}
-        found: list[list[dict[str, float]]] = [[] for _ in ends]
-        self._of_outputs(binned, known, found, epoch_steps(run) / (window / BINS))
-        self._of_samples(binned, known, found)
-        rows: list[dict[str, float]] = []
         scale = window / BINS
-        for end, swings in zip(ends, found, strict=True):
-            if swings:
-                widest = max(swings, key=lambda swing: (swing["size"], swing["extent"]))
-                places = {"begins": end - window + widest["begins"] * scale, "period": widest["period"] * scale}
-                rows.append({"step": end, "window": window, **widest, **places})
+        units = np.zeros(len(ends))
+        if "diversity/real" in binned:
+            units = np.where(known["diversity/real"], self.swing * np.median(binned["diversity/real"], axis=1), 0.0)
+        searches: list[Swings] = []
+        if all(name in binned for name in OUTPUTS):
+            searches.append(self._cycles_of_outputs(binned, known, epoch_steps(run) / scale))
+        for name in (n for n in CENTRES if n in binned):
+            quiet = without_swings(binned[name], known[name])
+            searches += [self._cycles_of_samples(binned[name], quiet, units), growing(binned[name], quiet, units)]
+        rows: list[dict[str, float]] = []
+        for end, *found in zip(ends, *searches, strict=True):
+            if swings := [swing for swing in found if swing is not None]:
+                widest = max(swings, key=lambda swing: (swing.size, swing.extent))
+                begins, period = end - window + widest.begins * scale, widest.period * scale
+                rows.append({"step": end, "window": window, **asdict(replace(widest, begins=begins, period=period))})
         return rows
 
     def _from_the_start(self, run: Run, window: int) -> list[dict[str, float]]:
@@ -135,60 +144,54 @@ class Oscillation:
         means = {n: bin_means(places, run.scalars[n].to_numpy(), count) for n in COLUMNS if n in run.scalars}
         means = {name: np.where(np.isinf(values), np.nan, values) for name, values in means.items()}
         ends = list(range(BINS, min(count + 1, 4 * BINS), BINS // 4))
-        units = [
-            self.swing * median(means["diversity/real"][:end]) if "diversity/real" in means else 0.0 for end in ends
-        ]
-        rows = [{"step": float(end * width), "window": 0.0, **QUIET} for end in ends]
-        for name in (n for n in CENTRES if n in means):
-            known = np.flatnonzero(~np.isnan(means[name]))
-            spirals = growing_swings_so_far(means[name][known], [int(np.searchsorted(known, end)) for end in ends])
-            for row, spiral, unit in zip(rows, spirals, units, strict=True):
-                if spiral is None or spiral.since > self.patience * spiral.lasted:
-                    continue
-                size = _in_units(spiral.size, unit)
-                if size > row["size"]:
-                    seen = {"size": size, "envelope": spiral.growth, "begins": float(known[spiral.begins] * width)}
-                    row.update(seen, samples=1.0, spiral=spiral.size)
+        spread = means.get("diversity/real", np.zeros(0))
+        units = [self.swing * median(spread[:end]) for end in ends]
+        searches = [self._growing_so_far(means[name], ends, units) for name in CENTRES if name in means]
+        rows: list[dict[str, float]] = []
+        for end, *found in zip(ends, *searches, strict=True):
+            widest = max((Swing(), *found), key=lambda swing: swing.size)
+            rows.append({"step": end * width, "window": 0, **asdict(replace(widest, begins=widest.begins * width))})
         return rows
 
-    def _of_outputs(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]], epoch: float) -> None:
-        """Add the cycles of D's outputs, if they were recorded, to what was found in each window; `epoch` in bins."""
-        if not all(name in binned for name in OUTPUTS):
-            return
+    def _cycles_of_outputs(self, binned: Binned, known: Binned, epoch: float) -> list[Swing | None]:
+        """The cycle of D's outputs in each window; `epoch` in bins."""
         fake, real = (strongest_peaks(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
         likely = np.maximum(fake.p_value, real.p_value) <= self.p_value
-        for place in np.flatnonzero(np.logical_and.reduce([known[name] for name in OUTPUTS])).tolist():
-            found[place].append(QUIET)
-            cycle = fake.cycle(place) if likely[place] else None
+        recorded = np.logical_and.reduce([known[name] for name in OUTPUTS])
+        found: list[Swing | None] = [Swing() if there else None for there in recorded]
+        for place in np.flatnonzero(recorded & likely).tolist():
+            cycle = fake.cycle(place)
             if cycle is None or not 0.8 < cycle.period * real.frequency[place] < 1.25 or not self._lasts(cycle):
                 continue
             if any(abs(cycle.period * parts - epoch) < EPOCH * epoch for parts in (1, 2, 3, 4)):
                 continue
             spread = max(float(np.median(binned["d/fake/std"][place])), 1e-12)
             size = cycle.amplitude / spread / self.amplitude
-            seen = {"size": size, "envelope": cycle.envelope, "period": cycle.period, "begins": cycle.begins}
-            found[place].append({**QUIET, **seen})
+            found[place] = Swing(size=size, envelope=cycle.envelope, period=cycle.period, begins=cycle.begins)
+        return found
 
-    def _of_samples(self, binned: Binned, known: Binned, found: list[list[dict[str, float]]]) -> None:
-        """Add the cycles, and the growing swings, of the generated batch along each direction."""
-        spread = np.zeros(len(found))
-        if "diversity/real" in binned:
-            spread = np.where(known["diversity/real"], np.median(binned["diversity/real"], axis=1), 0.0)
-        for name in (n for n in CENTRES if n in binned):
-            peaks, spirals = strongest_peaks(binned[name]), growing_swings_of_each(binned[name])
-            extents = np.ptp(binned[name], axis=1) / 2
-            for place in np.flatnonzero(known[name]).tolist():
-                quiet, unit = {**QUIET, "extent": float(extents[place])}, self.swing * float(spread[place])
-                found[place].append(quiet)
-                cycle = peaks.cycle(place) if peaks.p_value[place] <= self.p_value else None
-                if cycle is not None and self._lasts(cycle):
-                    size = _in_units(cycle.amplitude, unit)
-                    seen = {"size": size, "envelope": cycle.envelope, "period": cycle.period, "begins": cycle.begins}
-                    found[place].append({**quiet, **seen, "samples": 1.0})
-                spiral = spirals[place]
-                if spiral is not None:
-                    seen = {"size": _in_units(spiral.size, unit), "envelope": spiral.growth, "begins": spiral.begins}
-                    found[place].append({**quiet, **seen, "samples": 1.0, "spiral": spiral.size})
+    def _cycles_of_samples(self, values: np.ndarray, quiet: Swings, units: np.ndarray) -> list[Swing | None]:
+        """The cycle of the generated batch along one direction, (windows, BINS), in each window."""
+        peaks, found = strongest_peaks(values), list(quiet)
+        for place, still in enumerate(quiet):
+            cycle = peaks.cycle(place) if still and peaks.p_value[place] <= self.p_value else None
+            if still and cycle is not None and self._lasts(cycle):
+                size = in_units(cycle.amplitude, float(units[place]))
+                seen = replace(still, size=size, envelope=cycle.envelope, period=cycle.period, begins=cycle.begins)
+                found[place] = replace(seen, samples=True)
+        return found
+
+    def _growing_so_far(self, values: np.ndarray, ends: Sequence[int], units: Sequence[float]) -> list[Swing]:
+        """The growing swings of the generated batch along one direction (bins,), up to each of the `ends`."""
+        known = np.flatnonzero(~np.isnan(values))
+        spirals = growing_swings_so_far(values[known], [int(np.searchsorted(known, end)) for end in ends])
+        found: list[Swing] = []
+        for spiral, unit in zip(spirals, units, strict=True):
+            if spiral is None or spiral.since > self.patience * spiral.lasted:
+                found.append(Swing())
+            else:
+                found.append(replace(swing_of(spiral, unit), begins=float(known[spiral.begins])))
+        return found
 
     def _lasts(self, cycle: Cycle) -> bool:
         return cycle.p_value <= self.p_value and cycle.envelope >= self.envelope
@@ -239,13 +242,3 @@ class Oscillation:
         columns = ("centre/fake/1", "centre/fake/2", "d/real/mean", "d/fake/mean", "loss/generator")
         severe = spell.ongoing and (samples or grows)
         return finding(self, spell, "failure" if severe else "warning", summary, facts, columns)
-
-
-NAN = float("nan")
-QUIET = {"size": 0.0, "envelope": NAN, "period": NAN, "begins": 0.0, "samples": 0.0, "spiral": NAN, "extent": 0.0}
-"""A window without a swing; `spiral` is the size of growing swings, `extent` half of what the samples' mean covers."""
-
-
-def _in_units(amplitude: float, unit: float) -> float:
-    """An amplitude in units; of data without any spread, as in Dirac-GAN, any amplitude is one unit."""
-    return amplitude / unit if unit > 0 else float(amplitude > 0)
