@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.signal_names import placeholder
 from gandiag.wording import listed
 
 from .specification import check_thresholds, evidence, finding, threshold
@@ -81,7 +82,7 @@ class ClassCollapse:
         now = np.stack([held(level, steps).to_numpy() for level in levels.values()], axis=1)
         reference = np.minimum(np.fmax.accumulate(now), _median_of_others(now)[:, None])
         left = np.divide(now, reference, out=np.full_like(now, np.nan), where=reference > 0)
-        return pd.DataFrame(left, steps, [n.rsplit("/", 1)[1] for n in names]).dropna(how="all")
+        return pd.DataFrame(left, steps, [placeholder(self.needs[0], n) for n in names]).dropna(how="all")
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 import pandas as pd
 
 from gandiag.findings import Evidence
-from gandiag.signals import NETS
+from gandiag.signal_names import NETS, placeholder
 from gandiag.wording import listed
 
 from .layers import MIN_ROWS, layer_levels
@@ -130,7 +130,7 @@ class DeadLayer:
         had = bool(levels[worst].loc[: spell.certain].max() > 0)
         over_best = float(_over_best(levels)[worst].loc[spell.certain])
         share = float(self._shares(run, net)[worst].loc[spell.certain])
-        layers = [name.removeprefix(f"grad/{net}/layer/") for name in dead]
+        layers = [placeholder("grad/<net>/layer/<layer>", name) for name in dead]
         said = f"{'Layer' if len(layers) == 1 else 'Layers'} {listed(layers, NAMED_LAYERS)} of the {net}"
         summary = (
             f"{said} lost all gradient from step {spell.onset:,}, while the {net} is still told what to do"

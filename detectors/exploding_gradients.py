@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from gandiag.signal_names import parse
+
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import Spell, held, remembered, rolling_median, spells, step_of_lowest
 
@@ -98,7 +100,7 @@ class ExplodingGradients:
         (spell, *_) = spells(ratios > self.ratio, bridge_steps=self.bridge_steps)
         inside = ratios.loc[: spell.last]
         severe = int((inside > self.failure_ratio).sum()) >= self.min_steps
-        net = name.split("/")[1]
+        net = parse(name).role
         summary = (
             f"Gradients of the {net} rose to {min(float(inside.max()), 1e30):,.3g} times their highest median so far "
             f"from step {spell.onset:,}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.signal_names import placeholder
 from gandiag.wording import listed
 
 from .specification import check_thresholds, evidence, finding, threshold
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 
+SHARES = "modes/share/<class>"
 MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
@@ -130,7 +132,7 @@ def _named(run: Run, step: int) -> str:
     """Which modes were lost, where their shares were recorded and the number of samples leaves no doubt."""
     from gandiag.modes.mode_statistics import missing
 
-    names = sorted(run.names("modes/share/<class>"), key=_number)
+    names = sorted(run.names(SHARES), key=_number)
     n = value_at(run.series("modes/samples"), step)
     shares = np.array([value_at(run.series(name), step) for name in names])
     if not len(shares) or not 0 < n < MOST_SAMPLES or not ((shares >= 0) & (shares <= 1)).all():
@@ -147,4 +149,4 @@ def _named(run: Run, step: int) -> str:
 
 
 def _number(name: str) -> int:
-    return int(name.rsplit("/", 1)[1])
+    return int(placeholder(SHARES, name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.signal_names import parse
 from gandiag.signals import SIGNALS, describe
 
 from .change import change_point, scatter_so_far
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 ENERGY = "distance/energy"
-METRICS = tuple(s.name for s in SIGNALS if s.name.startswith("quality/") and s.worse in ("high", "low"))
+METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
 BLOCK_STEPS = 100  # of the energy distance, for one value: its memory of some ten steps is over then
 MOST_ERRORS = 1000.0  # more standard errors are as good as that many: of values without scatter any loss has more
 STAY = 0.5  # of the loss that counts, dates the end

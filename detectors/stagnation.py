@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from gandiag.signal_names import parse
 from gandiag.signals import SIGNALS
 
 from .specification import check_thresholds, evidence, finding, threshold
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 ENERGY, SPREAD = "distance/energy", "diversity/real"
-METRICS = tuple((s.name, s.worse) for s in SIGNALS if s.name.startswith("quality/") and s.worse in ("high", "low"))
+METRICS = tuple((s.name, s.worse) for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
 BLOCKS = 16  # of a window: 120 slopes between pairs of them
 ENOUGH = 12  # blocks of a window with a value
 MIN_VALUES = 5  # of a metric in a window: five that all improve are chance in one case of 120

@@ -1,52 +1,66 @@
-"""The one table of signals: name, unit, meaning and which direction is bad.
+"""The one table of signals: name, unit, meaning, which direction is bad and how values merge.
 
 Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name, `<class>` for
 the number of a class. Where several networks share a role, each has signals of its own beside those of all:
-`grad/generator.a2b/norm`, `d.patch/auc`.
+`grad/generator.a2b/norm`, `d.patch/auc`, see `gandiag.signal_names`.
 Signals with other names may be logged: they are kept and plotted, and no detector reads them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
+
+from gandiag.signal_names import parse, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Worse = Literal["high", "low", "both", "neither"]
+Merge = Literal["mean", "min", "max", "sum", "spread", "norm"]
+"""How one value is made of several: of networks in one role, of ranks, or of neighbouring steps when rows are thinned.
+
+- mean: the mean, over ranks weighted by the samples behind it
+- min, max: the smallest, the largest
+- sum: counts of what each rank has a part of; of neighbouring steps the largest, as a count stands for one step
+- spread: as the mean, but over ranks pooled, as if all samples stood in one batch
+- norm: as the mean, but over ranks unweighted, and of a sharded network the root of the sum of squares
+"""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One entry of the table. `worse` is the direction that is bad for training."""
+    """One entry of the table. `worse` is the direction that is bad for training, `merge` how values become one."""
 
     name: str
     unit: str
     meaning: str
     worse: Worse = "neither"
+    merge: Merge = "mean"
 
 
 SIGNALS: tuple[Signal, ...] = (
     Signal("loss/generator", "", "generator loss as logged by the loop"),
     Signal("loss/discriminator", "", "discriminator loss as logged by the loop"),
-    Signal("grad/<net>/norm", "L2", "norm of all gradients of <net> as its optimizer uses them", "both"),
-    Signal("grad/<net>/nonfinite", "tensors", "parameters of <net> whose gradient is NaN or infinite", "high"),
-    Signal("grad/<net>/layer/<layer>", "L2", "gradient norm of one layer's weight", "both"),
+    Signal("grad/<net>/norm", "L2", "norm of all gradients of <net> as its optimizer uses them", "both", merge="norm"),
+    Signal(
+        "grad/<net>/nonfinite", "tensors", "parameters of <net> whose gradient is NaN or infinite", "high", merge="max"
+    ),
+    Signal("grad/<net>/layer/<layer>", "L2", "gradient norm of one layer's weight", "both", merge="norm"),
     Signal("feedback/norm", "L2", "mean norm per sample of dL_G/dG(z): what D tells G", "low"),
     Signal("update/<net>/ratio", "", "norm of the update over the norm of the weights, per step", "both"),
-    Signal("skipped/<net>", "", "1 where a GradScaler skipped the update of <net>", "high"),
+    Signal("skipped/<net>", "", "1 where a GradScaler skipped the update of <net>", "high", merge="max"),
     Signal("d/real/mean", "D output", "mean output of D on the real batch"),
-    Signal("d/real/std", "D output", "spread of D's outputs on the real batch"),
-    Signal("d/real/min", "D output", "smallest output of D on the real batch"),
-    Signal("d/real/max", "D output", "largest output of D on the real batch"),
+    Signal("d/real/std", "D output", "spread of D's outputs on the real batch", merge="spread"),
+    Signal("d/real/min", "D output", "smallest output of D on the real batch", merge="min"),
+    Signal("d/real/max", "D output", "largest output of D on the real batch", merge="max"),
     Signal("d/real/positive", "share", "share of the real batch that D calls real"),
     Signal("d/fake/mean", "D output", "mean output of D on the generated batch"),
-    Signal("d/fake/std", "D output", "spread of D's outputs on the generated batch"),
-    Signal("d/fake/min", "D output", "smallest output of D on the generated batch"),
-    Signal("d/fake/max", "D output", "largest output of D on the generated batch"),
+    Signal("d/fake/std", "D output", "spread of D's outputs on the generated batch", merge="spread"),
+    Signal("d/fake/min", "D output", "smallest output of D on the generated batch", merge="min"),
+    Signal("d/fake/max", "D output", "largest output of D on the generated batch", merge="max"),
     Signal("d/fake/positive", "share", "share of the generated batch that D calls real"),
     Signal("d/auc", "probability", "P(D(real) > D(fake)) within the step, ties half", "both"),
     Signal(
@@ -69,11 +83,11 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
     Signal("centre/fake/1", "", "mean of the generated batch along a first fixed direction"),
     Signal("centre/fake/2", "", "mean of the generated batch along a second fixed direction"),
-    Signal("range/real/min", "", "smallest value in the real batch that D was given"),
-    Signal("range/real/max", "", "largest value in the real batch that D was given"),
+    Signal("range/real/min", "", "smallest value in the real batch that D was given", merge="min"),
+    Signal("range/real/max", "", "largest value in the real batch that D was given", merge="max"),
     Signal("range/real/constant", "share", "share of values (pixels, columns) that are equal in the whole real batch"),
-    Signal("range/fake/min", "", "smallest value in the generated batch that D was given"),
-    Signal("range/fake/max", "", "largest value in the generated batch that D was given"),
+    Signal("range/fake/min", "", "smallest value in the generated batch that D was given", merge="min"),
+    Signal("range/fake/max", "", "largest value in the generated batch that D was given", merge="max"),
     Signal(
         "range/fake/constant", "share", "share of values (pixels, columns) that are equal in the whole generated batch"
     ),
@@ -85,8 +99,18 @@ SIGNALS: tuple[Signal, ...] = (
         "low",
     ),
     Signal("weights/<net>/sigma_max", "", "largest singular value among the weight matrices of <net>", "high"),
-    Signal("samples/real", "samples", "size of the real batch behind D's outputs, where several processes train"),
-    Signal("samples/fake", "samples", "size of the generated batch behind D's outputs, where several processes train"),
+    Signal(
+        "samples/real",
+        "samples",
+        "size of the real batch behind D's outputs, where several processes train",
+        merge="sum",
+    ),
+    Signal(
+        "samples/fake",
+        "samples",
+        "size of the generated batch behind D's outputs, where several processes train",
+        merge="sum",
+    ),
     Signal("diversity/fake", "distance", "mean pairwise distance within the generated batch", "low"),
     Signal("diversity/real", "distance", "mean pairwise distance within the real batch"),
     Signal("diversity/ratio", "ratio", "diversity of generated samples over that of real ones", "low"),
@@ -162,7 +186,7 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
-    Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high"),
+    Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high", merge="sum"),
 )
 
 ALIASES = {
@@ -177,13 +201,6 @@ ALIASES = {
 }
 """Keyword spellings that `Callback.log` takes for the two losses."""
 
-NETS = ("generator", "discriminator")
-
-
-_ONE_OF_SEVERAL = re.compile(
-    r"^(?P<head>(d|diversity|distance|centre|range|penalty|feedback)|(grad|skipped)/(generator|discriminator))\.(?P<own>\w+)"
-)
-
 BESIDE = {
     "low": "lower end of its 95 % interval",
     "high": "upper end of its 95 % interval",
@@ -192,6 +209,7 @@ BESIDE = {
 """What a quality value may have beside it, as signals of their own: quality/fid/low."""
 
 _BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
+_ENTRIES = {signal.name: signal for signal in SIGNALS}
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
@@ -200,10 +218,7 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
     >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
     ['grad/generator/layer/main.0']
     """
-    pieces = re.split(r"(<\w+>)", pattern)
-    wild = {"<net>": rf"({'|'.join(NETS)})"}
-    expression = re.compile("".join(wild.get(p, ".+") if p.startswith("<") else re.escape(p) for p in pieces))
-    return [name for name in names if expression.fullmatch(name)]
+    return [name for name in names if placeholders(pattern, name) is not None]
 
 
 @lru_cache(maxsize=4096)
@@ -220,18 +235,19 @@ def describe(name: str) -> Signal:
     if beside := _BESIDE.fullmatch(name):
         signal = describe(beside["value"])
         return Signal(name, signal.unit, f"{signal.meaning}: {BESIDE[beside['which']]}")
-    if own := _ONE_OF_SEVERAL.match(name):
-        signal = describe(own["head"] + name[own.end() :])
-        return Signal(name, signal.unit, f"{own['own']}: {signal.meaning}", signal.worse)
+    if own := parse(name).network:
+        signal = describe(str(parse(name).base))
+        return replace(signal, name=name, meaning=f"{own}: {signal.meaning}")
+    if name in _ENTRIES:
+        return _ENTRIES[name]
     for signal in SIGNALS:
-        if signal.name == name:
-            return signal
-        if signal.name.endswith("/<class>") and name.startswith(head := signal.name.removesuffix("<class>")):
-            return Signal(name, signal.unit, f"class {name.removeprefix(head)}: {signal.meaning}", signal.worse)
-        for net in NETS:
-            pattern = signal.name.replace("<net>", net)
-            layer = name.removeprefix(pattern.removesuffix("<layer>"))
-            if pattern == name or (pattern.endswith("<layer>") and layer != name):
-                meaning = signal.meaning.replace("<net>", net).replace("one layer", f"layer {layer} of the {net}")
-                return Signal(name, signal.unit, meaning, signal.worse)
+        if found := placeholders(signal.name, name):
+            return replace(signal, name=name, meaning=_meaning(signal, **found))
     return Signal(name, "", "logged by the loop")
+
+
+def _meaning(signal: Signal, net: str = "", layer: str = "", **others: str) -> str:
+    """What an entry means where these stand for its placeholders."""
+    if "class" in others:
+        return f"class {others['class']}: {signal.meaning}"
+    return signal.meaning.replace("<net>", net).replace("one layer", f"layer {layer} of the {net}")

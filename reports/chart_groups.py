@@ -6,17 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gandiag.signal_names import parse
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OWN = r"(\.\w+)?"  # of several networks in one role, each has signals of its own
 BESIDE = "(/(low|high|perfect))?"  # what a quality value has beside it
-NET = f"(generator|discriminator){OWN}"
+NET = "(generator|discriminator)"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Signals that are drawn together. `ordered` ones are layers: first to last in one hue.
+    """Signals that are drawn together, those of each network and of all. `ordered` ones are layers, in one hue.
 
     `even_constant` groups are drawn even if nothing in them ever changes.
     """
@@ -30,38 +31,34 @@ class Group:
 
 GROUPS: tuple[Group, ...] = (
     Group("Losses", r"loss/.+", "As logged by the loop. A GAN's losses alone say little about its samples."),
-    Group("D outputs: mean", rf"d{OWN}/(real|fake|held_out)/mean", "How far apart D holds real and generated samples."),
-    Group("D outputs: spread within the batch", rf"d{OWN}/(real|fake)/std"),
-    Group("D outputs: smallest and largest", rf"d{OWN}/(real|fake)/(min|max)"),
-    Group("Share that D calls real", rf"d{OWN}/(real|fake)/positive"),
-    Group("D's separation of real and generated (AUC)", rf"d{OWN}/auc", "0.5 is guessing, 1 is always right."),
-    Group("Steepness of D", rf"d{OWN}/lipschitz", "At least so steep D is between a real and a generated sample."),
+    Group("D outputs: mean", r"d/(real|fake|held_out)/mean", "How far apart D holds real and generated samples."),
+    Group("D outputs: spread within the batch", r"d/(real|fake)/std"),
+    Group("D outputs: smallest and largest", r"d/(real|fake)/(min|max)"),
+    Group("Share that D calls real", r"d/(real|fake)/positive"),
+    Group("D's separation of real and generated (AUC)", r"d/auc", "0.5 is guessing, 1 is always right."),
+    Group("Steepness of D", r"d/lipschitz", "At least so steep D is between a real and a generated sample."),
     Group(
         "D on held-out samples",
-        rf"d{OWN}/held_out/(auc|gap)",
+        r"d/held_out/(auc|gap)",
         "AUC 0.5 and gap 0: D knows its training data no better than others.",
     ),
-    Group("D's gradient where a penalty takes it", rf"penalty{OWN}/norm", "WGAN-GP aims at 1, R1 at 0."),
+    Group("D's gradient where a penalty takes it", r"penalty/norm", "WGAN-GP aims at 1, R1 at 0."),
     Group("Gradient norms", f"grad/{NET}/norm"),
     Group("Gradient norms by layer: generator", r"grad/generator/layer/.+", ordered=True),
     Group("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
     Group("Gradients that are not finite", f"grad/{NET}/nonfinite", even_constant=False),
     Group("Updates that a GradScaler skipped", f"skipped/{NET}"),
     Group("Recorded values that are not finite", "nonfinite", even_constant=False),
-    Group("Feedback from D to G", rf"feedback{OWN}/.+", "What D tells G about each sample. Near 0, G learns nothing."),
+    Group("Feedback from D to G", r"feedback/.+", "What D tells G about each sample. Near 0, G learns nothing."),
     Group("Update size relative to the weights", f"update/{NET}/ratio"),
-    Group("Diversity within the batch", rf"diversity{OWN}/(fake|real)"),
-    Group(
-        "Diversity, generated over real", rf"diversity{OWN}/.*ratio", "1 is as diverse as the data, 0 is one sample."
-    ),
-    Group(
-        "Distance of samples over that of their latents", rf"diversity{OWN}/latent", "0 where G ignores its latents."
-    ),
+    Group("Diversity within the batch", r"diversity/(fake|real)"),
+    Group("Diversity, generated over real", r"diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."),
+    Group("Distance of samples over that of their latents", r"diversity/latent", "0 where G ignores its latents."),
     Group("Diversity within each class, generated over real", "diversity/class/.+"),
-    Group("Distance to the real batch", rf"distance{OWN}/energy", "Energy distance, about 0 for a perfect model."),
-    Group("Centre of the generated batch", rf"centre{OWN}/fake/.", "Along two fixed directions; a circling G swings."),
-    Group("Range of what D is given", rf"range{OWN}/(real|fake)/(min|max)"),
-    Group("Values equal in the whole batch", rf"range{OWN}/(real|fake)/constant", even_constant=False),
+    Group("Distance to the real batch", r"distance/energy", "Energy distance, about 0 for a perfect model."),
+    Group("Centre of the generated batch", r"centre/fake/.", "Along two fixed directions; a circling G swings."),
+    Group("Range of what D is given", r"range/(real|fake)/(min|max)"),
+    Group("Values equal in the whole batch", r"range/(real|fake)/constant", even_constant=False),
     Group("Parts of the data that are covered", "bins/(effective|lost)", "Cells of the real samples, without labels."),
     Group("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),
     Group("Modes", "modes/(captured|robust|(nearest/|expected_|recent_)?effective|(nearest/)?missing)"),
@@ -90,7 +87,8 @@ GROUPS: tuple[Group, ...] = (
 
 def group_of(name: str) -> Group | None:
     """The group of a signal; None for one that gets a chart of its own."""
-    return next((f for f in GROUPS if re.fullmatch(f.pattern, name, re.DOTALL)), None)
+    base = str(parse(name).base)
+    return next((f for f in GROUPS if re.fullmatch(f.pattern, base, re.DOTALL)), None)
 
 
 def grouped(names: Iterable[str]) -> list[tuple[Group, list[str]]]:
@@ -103,6 +101,6 @@ def grouped(names: Iterable[str]) -> list[tuple[Group, list[str]]]:
             alone.append(name)
         else:
             shared.setdefault(group.title, []).append(name)
-    alone.sort(key=lambda name: not name.startswith("quality/"))
+    alone.sort(key=lambda name: parse(name).head != "quality")
     groups = [(group, shared[group.title]) for group in GROUPS if group.title in shared]
     return groups + [(Group(name, "", even_constant=False), [name]) for name in alone]

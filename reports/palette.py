@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gandiag.signal_names import parse
+
 if TYPE_CHECKING:
     from .panels import Panel
 
@@ -27,12 +29,15 @@ def strokes(panel: Panel) -> list[Stroke]:
         return [Stroke(_ramp(i / max(1, len(names) - 1))) for i in range(len(names))]
     found: list[Stroke] = []
     for i, name in enumerate(names):
-        colour = _role(name.split("/")) or OTHERS[i % len(OTHERS)]
+        colour = _role(name) or OTHERS[i % len(OTHERS)]
         found.append(Stroke(colour, dashed=any(colour == stroke.colour for stroke in found)))
     return found
 
 
-def _role(parts: list[str]) -> str:
+def _role(name: str) -> str:
+    """Of several networks in one role each has a colour of its own."""
+    parsed = parse(name)
+    parts = (parsed.head, parsed.net, *parsed.words)
     if "fake" in parts or "generator" in parts:
         return FAKE
     return REAL if "real" in parts or "discriminator" in parts else ""

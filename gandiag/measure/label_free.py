@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.signal_names import parse
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,6 +29,8 @@ TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
+REAL_POINTS = parse("points/real")
+"""The raw key of the real points, where there is one D."""
 
 
 class BinTracker:
@@ -109,16 +113,9 @@ def track(
     """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for rows, raw in arrays:
-        suffix = next(
-            (
-                key.removeprefix("points").removesuffix("/real")
-                for key in raw
-                if key.startswith("points") and key.endswith("/real")
-            ),
-            None,
-        )
-        if suffix is not None and f"points{suffix}/fake" in raw:
-            pairs = zip(raw[f"points{suffix}/real"], raw[f"points{suffix}/fake"], strict=True)
+        first = next((name for name in map(parse, raw) if name.base == REAL_POINTS), None)
+        if first is not None and str(first.sibling("fake")) in raw:
+            pairs = zip(raw[str(first)], raw[str(first.sibling("fake"))], strict=True)
             found |= dict(zip(rows, pairs, strict=True))
     columns: dict[str, np.ndarray] = {}
     for row in sorted(found):

@@ -13,6 +13,8 @@ import numpy as np
 
 from gandiag.measure.pairwise import latent_signals, sample_signals
 from gandiag.measure.spectra import weight_signals
+from gandiag.signal_names import COMBINED, NETS, parse
+from gandiag.signals import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +34,6 @@ MAX_PLAIN = 64
 """Samples of at most this many values are kept as they are."""
 RANGE = ("min", "max", "constant")
 """What is kept of the values in a batch: the extremes, and the share of values that are equal in all samples."""
-COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback")
-"""Heads of signals that several networks may have: all of them have one more in common."""
 MISSING = -1.0
 """In a vector of gradient norms: this parameter has none to be measured."""
 
@@ -64,27 +64,21 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
     signals |= weight_signals(raw)
-    for role in ("generator", "discriminator"):
+    for role in NETS:
         signals |= update_signals(role, raw, layers)
-    for suffix, own in _by_suffix(raw).items():
-        signals |= {_suffixed(name, suffix): v for name, v in _network_signals(own, decision).items()}
+    for network, own in _by_network(raw).items():
+        signals |= {str(parse(name).of(network)): v for name, v in _network_signals(own, decision).items()}
     return signals | _combined(signals)
 
 
-def _by_suffix(raw: Raw) -> dict[str, Raw]:
-    """Raw records of D's outputs, points and feedback, apart for each suffix that names a network."""
+def _by_network(raw: Raw) -> dict[str, Raw]:
+    """Raw records of D's outputs, points and feedback, apart for each network of several, "" for the only one."""
     apart: dict[str, dict[str, np.ndarray]] = {}
     for key, values in raw.items():
-        head, slash, rest = key.partition("/")
-        plain, dot, name = head.partition(".")
-        if plain in ("d", "points", "feedback", "range", "penalty", "labels", "latent", "held_out"):
-            apart.setdefault(dot + name, {})[plain + slash + rest] = values
+        name = parse(key)
+        if name.head in ("d", "points", "feedback", "range", "penalty", "labels", "latent", "held_out"):
+            apart.setdefault(name.network, {})[str(name.base)] = values
     return dict(apart)
-
-
-def _suffixed(name: str, suffix: str) -> str:
-    head, slash, rest = name.partition("/")
-    return f"{head}{suffix}{slash}{rest}"
 
 
 def _network_signals(raw: Raw, decision: float) -> Signals:
@@ -125,12 +119,10 @@ def _combined(signals: Signals) -> Signals:
     """Of signals that several networks have, one for all of them: the mean, of extremes the extreme."""
     same: dict[str, list[np.ndarray]] = {}
     for name, values in signals.items():
-        head, _, rest = name.partition("/")
-        plain, dot, _ = head.partition(".")
-        if dot and plain in COMBINED:
-            same.setdefault(f"{plain}/{rest}", []).append(values)
+        if (parsed := parse(name)).network and parsed.head in COMBINED:
+            same.setdefault(str(parsed.base), []).append(values)
     merge = {"min": np.min, "max": np.max}
-    return {name: merge.get(name.rpartition("/")[2], np.mean)(np.stack(v), axis=0) for name, v in same.items()}
+    return {name: merge.get(describe(name).merge, np.mean)(np.stack(v), axis=0) for name, v in same.items()}
 
 
 def count_nonfinite(raw: Raw) -> np.ndarray:
@@ -146,17 +138,17 @@ def count_nonfinite(raw: Raw) -> np.ndarray:
 
 def _skipped(raw: Raw, key: str) -> np.ndarray:
     """Whether a record belongs to an update that was skipped, (k,)."""
-    head, _, net = key.partition("/")
-    if head.partition(".")[0] == "feedback":
-        found = [v for k, v in raw.items() if k.startswith("skipped/generator")]
+    name = parse(key)
+    if name.head == "feedback":
+        found = [v for k, v in raw.items() if parse(k).head == "skipped/generator"]
         return np.any([v > 0 for v in found], axis=0) if found else np.zeros(len(raw[key]), dtype=bool)
     none = np.zeros(len(raw[key]))
-    return np.asarray(raw.get(f"skipped/{net}", none) if head in ("grad", "update") else none) > 0
+    return np.asarray(raw.get(f"skipped/{name.net}", none) if name.family in ("grad", "update") else none) > 0
 
 
 def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> Signals:
     """Norms of gradients and updates of all networks in a role, and of each where there are several."""
-    nets = [net for net in layers if net.partition(".")[0] == role]
+    nets = [net for net in layers if parse(net).role == role]
     signals: Signals = {}
     squares, moved = [], []
     for net in nets:
@@ -199,10 +191,10 @@ def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signa
     }
     if len(names) != norms.shape[1]:  # the network has grown since
         return signals
-    role, dot, own = net.partition(".")
-    layer = f"grad/{role}/layer/{own}{dot}"
+    own = parse(net)
+    layers = f"grad/{own.role}/layer/{own.network}." if own.network else f"grad/{own.role}/layer/"
     shown = np.where(present & ~unrecorded[:, None], wide, np.nan)
-    return signals | {f"{layer}{name}": shown[:, i] for i, name in enumerate(names) if name}
+    return signals | {f"{layers}{name}": shown[:, i] for i, name in enumerate(names) if name}
 
 
 def update_ratio(norms: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.signal_names import parse
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,17 +20,18 @@ def weight_signals(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Of several networks in a role, `<net>` is "generator.a2b"; each has signals of its own.
     """
-    signals = {
-        f"weights/{k.removeprefix(f'{BOUND}/')}/at_bound": v for k, v in raw.items() if k.startswith(f"{BOUND}/")
-    }
+    signals: dict[str, np.ndarray] = {}
     spectra: dict[str, list[np.ndarray]] = {}
-    for key, products in raw.items():
-        if key.startswith(f"{GRAM}/"):
-            spectra.setdefault(key.split("/")[1], []).append(singular_values(products))
-    for net, values in spectra.items():
-        ranks = [effective_rank(v) / v.shape[1] for v in values]
+    for key, values in raw.items():
+        name = parse(key)
+        if name.family == BOUND:
+            signals[f"weights/{name.net}/at_bound"] = values
+        elif name.family == GRAM:
+            spectra.setdefault(name.net, []).append(singular_values(values))
+    for net, found in spectra.items():
+        ranks = [effective_rank(v) / v.shape[1] for v in found]
         signals[f"weights/{net}/effective_rank"] = np.mean(ranks, axis=0)
-        signals[f"weights/{net}/sigma_max"] = np.max([v.max(axis=1) for v in values], axis=0)
+        signals[f"weights/{net}/sigma_max"] = np.max([v.max(axis=1) for v in found], axis=0)
     return signals
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.measure.reductions import MAX_POINTS
+from gandiag.signal_names import Name, parse
 
 if TYPE_CHECKING:
     from gandiag.measure.reductions import Raw
@@ -22,16 +23,17 @@ def told_apart(rows: list[int], raw: Raw) -> list[tuple[list[int], Raw]]:
     G's values, become `d/real`, `d/fake`, `points/real` and `points/fake`. Rows stay without where only parts of
     a generated batch (of `unknown/size` (k,) samples) are found, as when D is shown older ones among them.
     """
-    heads = [key.removesuffix("/generated") for key in raw if key.startswith(UNKNOWN) and key.endswith("/generated")]
-    if not heads:
+    networks = [name.network for name in map(parse, raw) if name.base == Name(UNKNOWN, rest="generated")]
+    if not networks:
         return [(rows, raw)]
-    counts = np.stack([found_whole(raw[f"{h}/generated"].astype(bool), raw[f"{h}/size"]) for h in heads], axis=1)
+    masks = [(_of(raw, n, "unknown/generated").astype(bool), _of(raw, n, "unknown/size")) for n in networks]
+    counts = np.stack([found_whole(*mask) for mask in masks], axis=1)
     groups: list[tuple[list[int], Raw]] = []
     for count in np.unique(counts, axis=0):
         here = np.flatnonzero((counts == count).all(axis=1))
-        group: dict[str, np.ndarray] = {key: values[here] for key, values in raw.items() if not key.startswith(UNKNOWN)}
-        for head, found in zip(heads, count, strict=True):
-            group |= _split(raw, head, here) if found else {}
+        group = {key: values[here] for key, values in raw.items() if parse(key).head != UNKNOWN}
+        for network, found in zip(networks, count, strict=True):
+            group |= _split(raw, network, here) if found else {}
         groups.append(([rows[i] for i in here], group))
     return groups
 
@@ -51,13 +53,18 @@ def found_whole(generated: np.ndarray, size: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _split(raw: Raw, head: str, here: np.ndarray) -> dict[str, np.ndarray]:
+def _split(raw: Raw, network: str, here: np.ndarray) -> dict[str, np.ndarray]:
     """One D's outputs and points in the rows `here`, in which the same number of samples is generated."""
-    suffix = head.removeprefix(UNKNOWN)
-    mask = raw[f"{head}/generated"][here].astype(bool)
+    mask, answers, batch = (_of(raw, network, f"unknown/{k}")[here] for k in ("generated", "outputs", "points"))
+    mask = mask.astype(bool)
     found: dict[str, np.ndarray] = {}
     for kind, chosen in (("real", ~mask), ("fake", mask)):
-        found[f"d{suffix}/{kind}"] = raw[f"{head}/outputs"][here][chosen].reshape(len(here), -1)
-        points = raw[f"{head}/points"][here][chosen].reshape(len(here), found[f"d{suffix}/{kind}"].shape[1], -1)
-        found[f"points{suffix}/{kind}"] = points[:, :MAX_POINTS]
+        outputs = answers[chosen].reshape(len(here), -1)
+        points = batch[chosen].reshape(len(here), outputs.shape[1], -1)
+        found[str(Name("d", network, kind))] = outputs
+        found[str(Name("points", network, kind))] = points[:, :MAX_POINTS]
     return found
+
+
+def _of(raw: Raw, network: str, key: str) -> np.ndarray:
+    return raw[str(parse(key).of(network))]

@@ -10,7 +10,7 @@ import numpy as np
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 from gandiag.rundir.snapshots import MAX_SAMPLES
-from gandiag.signals import NETS
+from gandiag.signal_names import NETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

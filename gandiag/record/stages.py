@@ -12,6 +12,7 @@ from gandiag.measure.label_free import BinTracker, track
 from gandiag.measure.reductions import reduce_block
 from gandiag.measure.unknowns import UNKNOWN, told_apart
 from gandiag.record.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
+from gandiag.signals import matching
 
 if TYPE_CHECKING:
     from gandiag.measure.blocks import Block
@@ -121,5 +122,5 @@ def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray], every: int) 
     drop = steps % every != 0
     if "nonfinite" in columns:
         drop &= ~(columns["nonfinite"] > 0)
-    for name in [n for n in columns if "/layer/" in n]:
+    for name in matching("grad/<net>/layer/<layer>", list(columns)):
         columns[name][drop] = np.nan

@@ -1,11 +1,8 @@
 """Many processes, one run: which rank this process is, and how the rows of all ranks become one row per step.
 
-Each rank sees its own part of a batch and records it alone, without a word to the others. Per step
-
-- means, losses, diversity and anything logged: the mean, weighted by the samples behind it where they are recorded
-- spreads of D's outputs: pooled, as if all outputs stood in one batch; their minimum and maximum: over all ranks
-- counts of samples and of non-finite records: sums; of non-finite gradients, which all ranks share: the maximum
-- gradient norms: the mean of what has to be equal, or of a sharded network the root of the sum of squares
+Each rank sees its own part of a batch and records it alone, without a word to the others. How a signal's values at
+one step become one says the table of signals, see `gandiag.signals.Merge`: as a rule their mean, weighted by the
+samples behind it where they are recorded.
 
 A step that some ranks did not record is made of those that did.
 """
@@ -18,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.signals import NETS
+from gandiag.signal_names import NETS, parse
+from gandiag.signals import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -79,40 +77,33 @@ def _aligned(frames: Mapping[int, pd.DataFrame]) -> tuple[pd.Index[int], Block]:
 
 def _merged(name: str, block: Block, roles: Mapping[str, Any]) -> np.ndarray:
     values = block(name)
-    words = name.split("/")
-    family, last = words[0].partition(".")[0], words[-1]  # of several D each has signals of its own: d.patch/auc
     if name == "time":
         return _first(values)
-    if name == "nonfinite" or family == "samples":
-        return _sum(values)
-    if family == "grad" and len(words) > 1:
-        return _merged_gradients(values, last, sharded=_sharded(roles, words[1]))
-    if family == "d" and last in ("min", "max"):
-        extreme: np.ndarray = (np.fmin if last == "min" else np.fmax).reduce(values)
+    merge = describe(name).merge
+    if merge in ("min", "max"):
+        extreme: np.ndarray = (np.fmin if merge == "min" else np.fmax).reduce(values)
         return extreme
-    if family == "d" and last == "std":
-        return _pooled(values, block(f"{name.removesuffix('std')}mean"), _samples(name, block))
+    if merge == "sum":
+        return _sum(values)
+    if merge == "norm":
+        sharded = _sharded(roles, parse(name).net)
+        return np.sqrt(_sum(np.square(values))) if sharded else _mean(values, np.ones_like(values))
+    if merge == "spread":
+        return _pooled(values, block(str(parse(name).sibling("mean"))), _samples(name, block))
     return _mean(values, _samples(name, block))
 
 
-def _merged_gradients(values: np.ndarray, what: str, *, sharded: bool) -> np.ndarray:
-    if what == "nonfinite":
-        most: np.ndarray = np.fmax.reduce(values)
-        return most
-    return np.sqrt(_sum(np.square(values))) if sharded else _mean(values, np.ones_like(values))
-
-
 def _sharded(roles: Mapping[str, Any], net: str) -> bool:
-    own = [role for name, role in roles.items() if name == net or name.startswith(f"{net}.")]
+    own = [role for name, role in roles.items() if net in (name, parse(name).role)]
     return any(isinstance(role, dict) and bool(role.get("sharded")) for role in own)
 
 
 def _samples(name: str, block: Block) -> np.ndarray:
     """How many samples of each rank stand behind a signal, NaN where that is not known; (ranks, steps)."""
-    words = name.split("/")
+    words = parse(name).head, *parse(name).words
     if "real" in words:
         return block("samples/real")
-    if "fake" in words or words[0].partition(".")[0] in ("diversity", "feedback", "modes"):
+    if "fake" in words or words[0] in ("diversity", "feedback", "modes"):
         return block("samples/fake")
     return _sum(np.stack([block("samples/real"), block("samples/fake")]))
 

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.rundir.parts import STEP
+from gandiag.signals import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def merge_pairs(rows: Mapping[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows with the chosen pairs of neighbours merged: their means, under the step of the later one.
+    """Rows with the chosen pairs of neighbours merged, as the table of signals says, under the step of the later one.
+
+    Means as a rule; the smallest of minima, the largest of maxima and of counts: what was seen once is not lost.
 
     Parameters
     ----------
@@ -25,7 +28,8 @@ def merge_pairs(rows: Mapping[str, np.ndarray], chosen: np.ndarray) -> dict[str,
     thinned = {}
     for name, values in rows.items():
         first, second = values[:end:2], values[1:end:2]
-        later = second if name == "step" else np.where(chosen, _means(first, second), second)
+        merge = _EXTREMES.get(describe(name).merge, _means)
+        later = second if name == "step" else np.where(chosen, merge(first, second), second)
         thinned[name] = np.concatenate([np.stack([first, later], axis=1)[keep], values[end:]])
     return thinned
 
@@ -36,6 +40,9 @@ def _means(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         means = first / 2 + second / 2
     means = np.where(np.isnan(first), second, means)
     return np.where(np.isnan(second), first, means)
+
+
+_EXTREMES = {"min": np.fmin, "max": np.fmax, "sum": np.fmax}  # of a value and NaN the value
 
 
 def pair_spans(steps: np.ndarray) -> np.ndarray:
