@@ -127,10 +127,10 @@ class PhaseProbe:
         row[f"points{key}"] = self._projection(call.batch)
         if call.labels is not None:
             row[f"labels{key}"] = call.labels[:MAX_POINTS]
-        told = self.recording.wants_range and key.endswith("/real")
+        told = self._recording.wants_range and key.endswith("/real")
         if told or (ranges and len(call.batch) > 1):
             row[f"range{key}"] = value_range(call.batch)
-            self.recording.wants_range &= not told
+            self._recording.wants_range &= not told
 
     def _compare(self, network: Network, phase: Phase) -> None:
         """Keep what D answered to batches of unknown kind, with a mask of the samples that hold G's values."""
