@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gandiag.judge.live import History
 from gandiag.measure.reductions import output_signals, reduce_block
-from gandiag.reports.families import family_of
+from gandiag.reports.chart_groups import group_of
 from gandiag.rundir.ranks import merge_rows
 from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.run import Run
@@ -48,7 +48,7 @@ def test_a_signal_of_one_network_is_described_as_that_of_all() -> None:
         own, common = describe(name), describe(base)
         assert (own.unit, own.worse, own.merge) == (common.unit, common.worse, common.merge)
         assert own.meaning == f"{parse(name).network}: {common.meaning}"
-        assert family_of(name) == family_of(base) is not None
+        assert group_of(name) == group_of(base) is not None
     assert describe("loss.aux/generator").meaning == "logged by the loop"
 
 
