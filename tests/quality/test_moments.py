@@ -13,7 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.quality.measures.moments import ROWS, Moments, Statistics, checked_features
+from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.moments import ROWS, Moments, Statistics
 
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:

@@ -13,7 +13,6 @@ from prdc import compute_prdc
 from sklearn.metrics import pairwise_distances
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
-from gandiag.quality.measures.distances import Distinct
 from gandiag.quality.measures.nearest import kth_neighbours, nearest
 from gandiag.quality.measures.neighbours import (
     Neighbourhood,
@@ -110,6 +109,14 @@ def test_huge_and_tiny_features_do_not_overflow() -> None:
         assert prdc(generated * scale, reference * scale) == expected
 
 
+def test_copies_without_number_are_neighbours_at_no_distance() -> None:
+    """A collapsed generator's samples are all one: its k-th neighbour is a copy until there are no more of them."""
+    points = torch.cat([torch.ones(40, 3), torch.zeros(2, 3)])
+    found = kth_neighbours(points, (1, 39, 40, 41)).T
+    assert found[0].tolist() == [0, 0, 3, 3]
+    assert found[-1].tolist() == [0, 3, 3, 3]
+
+
 def test_all_generated_in_all_balls_are_counted() -> None:
     """Samples at the centre of a thin shell are within every ball; density is then N / k."""
     shell = torch.nn.functional.normalize(_normal(600, 300, 9), dim=1)
@@ -164,6 +171,21 @@ def test_a_neighbourhood_can_be_kept() -> None:
         kept.radii(4)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_distances_are_those_of_float64_differences(scale: float, offset: float) -> None:
+    """Far from the origin a product alone loses all digits; dimensions of unlike size hide the small ones."""
+    points = offset + scale * _normal(90, 20, 0) * 10.0 ** torch.linspace(-3, 3, 20, dtype=torch.float64)
+    squared = (points[:, None] - points[None]).square().sum(dim=2)
+    among_others = squared.clone().fill_diagonal_(math.inf).sort(dim=1).values
+    for block in (16, None):
+        found = kth_neighbours(points, (1, 4), block)
+        assert found.numpy() == pytest.approx(among_others[:, [0, 3]].T.numpy(), rel=1e-14)
+        least, index = nearest(points[:30], points[30:], block)
+        assert least.numpy() == pytest.approx(squared[:30, 30:].amin(dim=1).numpy(), rel=1e-14)
+        assert torch.equal(index, squared[:30, 30:].argmin(dim=1))
+
+
 def test_nearest_finds_the_first_of_the_nearest() -> None:
     """Distance and index as by brute force, the lowest index among ties."""
     rng = torch.Generator().manual_seed(0)
@@ -178,7 +200,7 @@ def test_nearest_finds_the_first_of_the_nearest() -> None:
 
 def test_many_candidates_are_thinned_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dropping the hopeless early changes no neighbour."""
-    points = Distinct.of(_normal(200, 3, 0))
+    points = _normal(200, 3, 0)
     expected = kth_neighbours(points, (1, 4))
     monkeypatch.setattr("gandiag.quality.measures.nearest.PENDING", 100)
     assert torch.equal(kth_neighbours(points, (1, 4), 20), expected)

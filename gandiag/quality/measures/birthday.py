@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.measures.distances import Distinct, checked_rows
+from gandiag.quality.measures.features import checked_rows
 from gandiag.quality.measures.nearest import kth_neighbours
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def duplicate_threshold(reference: Tensor, quantile: float = QUANTILE) -> float:
     """
     if not 0 < quantile < 1:
         raise ValueError(f"quantile must lie in (0, 1), found {quantile}")
-    distinct = Distinct.of(checked_rows(reference, "reference", 2))
-    squared = kth_neighbours(distinct, (1,))[0][distinct.inverse].sort().values
+    squared = kth_neighbours(checked_rows(reference, "reference", 2), (1,))[0].sort().values
     return math.sqrt(float(squared[int(quantile * (len(squared) - 1))]))
 
 
@@ -171,10 +170,7 @@ def _has_duplicate(sample: Callable[[int], Tensor], size: int, threshold: float)
     batch = checked_rows(sample(size), "the batch from sample", 1)
     if len(batch) != size:
         raise ValueError(f"sample must return as many samples as it is asked for, {size}, found {len(batch)}")
-    distinct = Distinct.of(batch)
-    if len(distinct.rows) < size:
-        return True
-    return float(kth_neighbours(distinct, (1,)).min()) <= threshold**2
+    return float(kth_neighbours(batch, (1,)).min()) <= threshold**2
 
 
 def _half(rates: list[tuple[int, float]]) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.quality.measures.distances import Distinct, checked_pair, checked_rows
+from gandiag.quality.measures.features import checked_pair, checked_rows
 from gandiag.quality.measures.nearest import kth_neighbours, nearest
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
     if not 1 <= cells <= len(real):
         raise ValueError(f"cells must be at least 1 and no more than the {len(real)} rows of train, found {cells}")
     (distances, which), (expected, whose) = nearest(near, real), nearest(held, real)
-    among = Distinct.of(real)
-    between = kth_neighbours(among, (1,))[0][among.inverse]
+    between = kth_neighbours(real, (1,))[0]
     copies = int((distances < expected.min()).sum())
     authentic = [float((d > between[i]).double().mean()) for d, i in ((distances, which), (expected, whose))]
     test = _Test.of_one_cell(distances, expected) if cells == 1 else _Test.of_cells(near, real, held, cells, seed)

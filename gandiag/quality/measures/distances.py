@@ -1,46 +1,29 @@
-"""Exact nearest neighbours: matrix products bound every squared distance, float64 differences settle what is close.
+"""Squared distances in blocks, with proven bounds on their error; for `nearest`, which says why.
 
-A product in float32 decides nearly every comparison, because its rounding error has a proven bound. Whatever lies
-within that bound is computed again from differences in float64, so results equal those of comparing each pair in
-float64, whatever the block size, the device or the process's setting for TF32 (which is not touched).
+A block is one matrix product, |x|² - 2 x·y + |y|². Its rounding error is bounded by the number of dimensions and the
+norms, so every distance is known to lie in an interval [low, high]. Whoever needs a distance more precisely has it
+summed from differences in float64, pair by pair. The process's setting for TF32 is asked for, and not touched.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
-
-from gandiag.quality.measures.moments import checked_features
+from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from torch import Tensor
-
-BLOCK = 2048  # rows of a block of distances: 16 MiB in float32
+ROWS = 2048  # of a block, and its columns: 16 MiB in float32
+ROWS_CUDA = 4096  # larger ones keep a GPU busy
+SLAB_ROWS = 512  # of a block at a time where all its pairs may be wanted
+CENTRED_ROWS = 256  # at a time, in the precision of the features
 EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
 UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to
-
-
-def checked_rows(features: Tensor, name: str, least: int = 1) -> Tensor:
-    """As `checked_features`, and at least so many rows; ValueError or TypeError in one sentence."""
-    found = checked_features(features, name)
-    if len(found) < least:
-        raise ValueError(f"{name} must have at least {least} rows, found shape {tuple(found.shape)}")
-    return found
-
-
-def checked_pair(generated: Tensor, reference: Tensor, names: tuple[str, str] = ("generated", "reference")) -> None:
-    """ValueError when two feature sets differ in their number of dimensions or lie on different devices."""
-    if generated.shape[1] != reference.shape[1]:
-        sizes = f"{generated.shape[1]} and {reference.shape[1]}"
-        raise ValueError(f"{names[0]} and {names[1]} must have the same number of dimensions, found {sizes}")
-    if generated.device != reference.device:
-        devices = f"{generated.device} and {reference.device}"
-        raise ValueError(f"{names[0]} and {names[1]} must lie on the same device, found {devices}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +36,18 @@ class Distinct:
 
     @classmethod
     def of(cls, features: Tensor) -> Distinct:
+        """Rows that are equal become one; so a collapsed generator's thousand copies are compared once."""
         everyone = torch.arange(len(features), device=features.device)
         if len(_keys(features).unique()) == len(features):  # the common case, told without sorting rows
             return cls(features, torch.ones_like(everyone), everyone)
         rows, inverse, weights = torch.unique(features, dim=0, return_inverse=True, return_counts=True)
         return cls(rows, weights, inverse)
+
+    @property
+    def first(self) -> Tensor:
+        """Position (U,) among the features at which each distinct row occurs first."""
+        everyone = torch.arange(len(self.inverse), device=self.inverse.device)
+        return torch.full_like(self.weights, len(everyone)).scatter_reduce_(0, self.inverse, everyone, "amin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,28 +59,86 @@ class Pairs:
     low: Tensor
     high: Tensor
 
-    def take(self, index: Tensor) -> Pairs:
-        return Pairs(self.row[index], self.col[index], self.low[index], self.high[index])
+    def take(self, which: Tensor) -> Pairs:
+        """Those at an index, or where a mask is true."""
+        return Pairs(self.row[which], self.col[which], self.low[which], self.high[which])
 
     def turned(self) -> Pairs:
+        """The same pairs with rows and columns exchanged."""
         return Pairs(self.col, self.row, self.low, self.high)
 
+    @staticmethod
+    def joined(parts: list[Pairs]) -> Pairs:
+        """All pairs of one or more parts."""
+        return Pairs(*(torch.cat([getattr(part, name) for part in parts]) for name in ("row", "col", "low", "high")))
 
-def joined(parts: Sequence[Pairs]) -> Pairs:
-    """All pairs of one or more parts."""
-    return Pairs(*(torch.cat([getattr(part, name) for part in parts]) for name in ("row", "col", "low", "high")))
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Squared distances between some rows and some columns: lower bounds (R, C), and what upper ones add to them.
+
+    Attributes
+    ----------
+    low
+        (R, C) in the precision of the product, apart from `UNDERFLOW`.
+    of_row, of_col
+        (R,) and (C,) float64; `low + of_row + of_col` is the upper bound.
+    rows, cols
+        Which rows and columns of their sets these are.
+    """
+
+    low: Tensor
+    of_row: Tensor
+    of_col: Tensor
+    rows: slice
+    cols: slice
+
+    def slabs(self) -> Iterator[Block]:
+        """The block by some rows at a time: so many pairs at most are in memory at once."""
+        for at in range(0, len(self.low), SLAB_ROWS):
+            part = slice(at, min(at + SLAB_ROWS, len(self.low)))
+            rows = slice(self.rows.start + part.start, self.rows.start + part.stop)
+            yield Block(self.low[part], self.of_row[part], self.of_col, rows, self.cols)
+
+    def rank(self, k: int) -> Tensor:
+        """At most this is the k-th smallest of each row (R,) float64; infinite where a row has no k columns."""
+        if self.low.shape[1] < k:
+            return torch.full_like(self.of_row, torch.inf)
+        least = self.low.topk(k, dim=1, largest=False, sorted=False).values.amax(dim=1).double()
+        return least + self.of_row + self.of_col.max()
+
+    def within(self, row_limits: Tensor | None, col_limits: Tensor | None = None) -> Pairs:
+        """Pairs that may lie within the limit (R,) of their row or (C,) of their column, float64; not both are None."""
+        limits = [None if row_limits is None else row_limits[:, None], col_limits]
+        mask = reduce(Tensor.logical_or_, [self.low <= self._rounded_up(each) for each in limits if each is not None])
+        row, col = mask.nonzero(as_tuple=True)
+        low = self.low[row, col].double()
+        high = low + self.of_row[row] + self.of_col[col]
+        return Pairs(row + self.rows.start, col + self.cols.start, low - UNDERFLOW, high)
+
+    def crowded(self, pairs: Tensor) -> bool:
+        """Whether so many of its pairs (P,) are worth computing the whole block in a finer arithmetic."""
+        return len(pairs) * 16 > self.low.numel()
+
+    def _rounded_up(self, limits: Tensor) -> Tensor:
+        return (limits * (1 + 2.0**-20) + UNDERFLOW).to(self.low.dtype)
 
 
 class Grid:
-    """Squared distances between two sets of rows, or within one, in blocks and with bounds on their error.
+    """The squared distances between two sets of rows, x (N, D) and y (M, D), or within one.
 
     Coordinates are centred, and very large or small ones scaled by a power of two: `scale` times a squared distance
     of the features is a squared distance here, without rounding.
+
+    Attributes
+    ----------
+    arithmetics
+        The precisions in which a block may be computed, the fastest first.
     """
 
-    def __init__(self, x: Tensor, y: Tensor | None = None, block: int | None = None) -> None:
+    def __init__(self, x: Tensor, y: Tensor | None = None, size: int | None = None) -> None:
         self.x, self.y = x, x if y is None else y
-        self.block = block or (2 * BLOCK if x.is_cuda else BLOCK)
+        self._size = size or (ROWS_CUDA if x.is_cuda else ROWS)
         sets = [x] if y is None else [x, y]
         precise = torch.promote_types(x.dtype, torch.float32)
         self._centre = torch.stack([rows.mean(dim=0, dtype=precise) for rows in sets]).mean(dim=0)
@@ -100,17 +148,35 @@ class Grid:
         far = reach > 0 and not 2.0**-20 < reach < 2.0**20
         self._unit = 2.0 ** min(126, -math.ceil(math.log2(reach))) if far else 1.0
         self.scale = self._unit**2
-        self.dtype = torch.float32 if _trusted() else torch.float64
-        self._right = self._centred(self.y, self.dtype)
-        self._left = self._right if y is None else self._centred(self.x, self.dtype)
+        self.arithmetics = (torch.float32, torch.float64) if _float32_is_kept() else (torch.float64,)
+        self._right = self._centred(self.y, self.arithmetics[0])
+        self._left = self._right if y is None else self._centred(self.x, self.arithmetics[0])
 
-    def panels(self, start: int, stop: int, size: int | None = None) -> list[slice]:
-        size = size or self.block
-        return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+    def blocks(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of each block; within one set those on the diagonal first, then the upper triangle alone."""
+        if self.x is not self.y:
+            return self._rectangle(slice(0, len(self.x)), slice(0, len(self.y)))
+        return sorted(self._triangle(slice(0, len(self.x))), key=lambda at: at[0] != at[1])
 
-    def low(self, rows: slice, cols: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Lower bounds (R, C) and what to add for upper ones by row and by column: (R,) and (C,), float64."""
-        if dtype is self.dtype:
+    def _triangle(self, rows: slice) -> list[tuple[slice, slice]]:
+        """Half of a block on the diagonal is wasted, so these are small."""
+        count, fine = rows.stop - rows.start, max(1, self._size // 4)
+        if count <= fine:
+            return [(rows, rows)]
+        middle = rows.start + fine * math.ceil(count / fine / 2)
+        first, second = slice(rows.start, middle), slice(middle, rows.stop)
+        return [*self._triangle(first), *self._triangle(second), *self._rectangle(first, second)]
+
+    def _rectangle(self, rows: slice, cols: slice) -> list[tuple[slice, slice]]:
+        parts = [
+            [slice(at, min(at + self._size, each.stop)) for at in range(each.start, each.stop, self._size)]
+            for each in (rows, cols)
+        ]
+        return [(row, col) for row in parts[0] for col in parts[1]]
+
+    def block(self, rows: slice, cols: slice, dtype: torch.dtype) -> Block:
+        """One block by a product in one of the `arithmetics`."""
+        if dtype is self.arithmetics[0]:
             (left, row), (right, col) = (
                 (at[part], norms[part])
                 for (at, norms), part in zip((self._left, self._right), (rows, cols), strict=True)
@@ -118,28 +184,25 @@ class Grid:
         else:
             (left, row), (right, col) = self._centred(self.x[rows], dtype), self._centred(self.y[cols], dtype)
         with torch.autocast(left.device.type, enabled=False):
-            bounds = torch.addmm(left[:1, :1], left, right.T, beta=0, alpha=-2)
-        error = self._error(dtype)
-        bounds += (row * (1 - error)).to(dtype)[:, None]
-        bounds += (col * (1 - error)).to(dtype)
-        return bounds, row * (2 * error) + UNDERFLOW, col * (2 * error) + UNDERFLOW
+            low = torch.addmm(left[:1, :1], left, right.T, beta=0, alpha=-2)
+        # relative to |x|² + |y|²: D products summed in any order, and a few roundings of each number
+        error = min(0.5, 1.1 * (self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
+        low += (row * (1 - error)).to(dtype)[:, None]
+        low += (col * (1 - error)).to(dtype)
+        return Block(low, row * (2 * error) + UNDERFLOW, col * (2 * error) + UNDERFLOW, rows, cols)
 
     def exact(self, pairs: Pairs) -> Tensor:
         """Squared distances (P,) float64 by differences, each the same wherever and with whatever it is computed."""
-        return squared_distances(self.x, self.y, pairs.row, pairs.col) * self.scale
+        return _squared_distances(self.x, self.y, pairs.row, pairs.col) * self.scale
 
-    def settled(self, pairs: Pairs, open_: Tensor) -> Pairs:
-        """The pairs with exact distances where `open_` (P,) is true."""
-        index = open_.nonzero().squeeze(1)
+    def settled(self, pairs: Pairs, which: Tensor) -> Pairs:
+        """The pairs with `low` and `high` at the exact distance where a mask (P,) is true."""
+        index = which.nonzero().squeeze(1)
         if not len(index):
             return pairs
         values = self.exact(pairs.take(index))
         low, high = pairs.low.index_copy(0, index, values), pairs.high.index_copy(0, index, values)
         return Pairs(pairs.row, pairs.col, low, high)
-
-    def _error(self, dtype: torch.dtype) -> float:
-        """Relative to |x|² + |y|²: D products summed in any order, and a few roundings of each number."""
-        return min(0.5, 1.1 * (self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
 
     def _centred(self, rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Coordinates (n, D), zeros up to a multiple of 8 after them, and their squared norms (n,) float64."""
@@ -147,8 +210,8 @@ class Grid:
         found = torch.empty(n, -(-width // 8) * 8, dtype=dtype, device=rows.device)
         found[:, width:] = 0
         norms = torch.empty(n, dtype=torch.float64, device=rows.device)
-        for start in range(0, n, BLOCK // 8):
-            part = slice(start, start + BLOCK // 8)
+        for start in range(0, n, CENTRED_ROWS):
+            part = slice(start, start + CENTRED_ROWS)
             chunk = rows[part].to(torch.promote_types(self._centre.dtype, dtype))  # or it would be rounded before
             chunk = chunk if self._unit == 1 else chunk * self._unit
             torch.sub(chunk, self._centre * self._unit, out=found[part, :width])
@@ -156,7 +219,7 @@ class Grid:
         return found, norms.square_()
 
 
-def squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
+def _squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
     """Squared Euclidean distances (P,) float64 between x[row] and y[col], summed in one fixed order.
 
     Halves are added to each other until one column is left, which leaves no order to the device.
@@ -176,6 +239,7 @@ def squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
 
 
 def _halved(terms: Tensor, until: int) -> Tensor:
+    """Rows (P, n) summed by halves until so many columns are left."""
     while terms.shape[1] > until:
         half = (terms.shape[1] + 1) // 2
         terms[:, : terms.shape[1] - half] += terms[:, half:]
@@ -186,12 +250,13 @@ def _halved(terms: Tensor, until: int) -> Tensor:
 def _keys(features: Tensor) -> Tensor:
     """A number for each row (N,) int64; duplicates share theirs, apart from how their position rounds it."""
     generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(features.shape[1], 2, generator=generator).to(features.device)
-    return (features.float() @ directions).float().view(torch.int64).squeeze(1)
+    directions = torch.randn(2, features.shape[1], generator=generator).to(features.device)
+    rows = features.float()
+    return torch.stack([rows.mv(each) for each in directions], dim=1).float().view(torch.int64).squeeze(1)
 
 
-def _trusted() -> bool:
-    """Whether float32 products are computed in float32, not rounded further as TF32 and bfloat16 do."""
+def _float32_is_kept() -> bool:
+    """Whether products of float32 are computed in float32, not rounded further as TF32 and bfloat16 do."""
     try:
         return torch.get_float32_matmul_precision() == "highest"
     except RuntimeError:  # set by backend, then this question has no answer

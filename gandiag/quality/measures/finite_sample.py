@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.quality.measures.features import checked_features
 from gandiag.quality.measures.frechet import ReferenceStatistics, frechet_distance_from_features
-from gandiag.quality.measures.moments import checked_features
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.measures.moments import Moments, Statistics, checked_features
+from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.moments import Moments, Statistics
 
 if TYPE_CHECKING:
     from torch import Tensor

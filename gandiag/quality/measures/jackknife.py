@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.quality.measures.features import checked_features
 from gandiag.quality.measures.frechet import frechet_distance
-from gandiag.quality.measures.moments import Moments, checked_features
+from gandiag.quality.measures.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

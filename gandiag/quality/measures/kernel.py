@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.quality.measures.moments import checked_features
+from gandiag.quality.measures.features import checked_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable

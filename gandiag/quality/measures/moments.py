@@ -8,47 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import distributed
 
+from gandiag.quality.measures.features import checked_features
 from gandiag.quality.measures.statistics import Statistics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Moments", "Statistics", "checked_features"]
+__all__ = ["Moments", "Statistics"]
 
 ROWS = 256  # samples are gathered before they are multiplied: a product of few rows only waits for the memory
 COLUMNS = 256  # wide enough for the product's speed, narrow enough to leave out most of the lower triangle
-
-
-def checked_features(features: Tensor, name: str = "features", dimensions: int | None = None) -> Tensor:
-    """Features as they came, without their graph, once they are known to be (N, D), floating and finite.
-
-    Parameters
-    ----------
-    features
-        (N, D) of any floating dtype.
-    name
-        What the message calls them.
-    dimensions
-        D, where it is known.
-
-    Raises
-    ------
-    TypeError
-        When they are no floating tensor.
-    ValueError
-        When the shape is not (N, D), or when samples hold a NaN or an infinity: the message counts them.
-    """
-    if not isinstance(features, torch.Tensor) or not features.is_floating_point():
-        found = getattr(features, "dtype", type(features).__name__)
-        raise TypeError(f"{name} must be a tensor of floating numbers, found {found}")
-    if features.ndim != 2 or not features.shape[1] or dimensions not in (None, features.shape[1]):
-        raise ValueError(f"{name} must have shape (N, {dimensions or 'D'}), found {tuple(features.shape)}")
-    found = features.detach()
-    if not bool(torch.isfinite(found.sum())):  # the cheap question: so is a sum of finite numbers that overflows
-        bad = int((~torch.isfinite(found).all(dim=1)).sum())
-        if bad:
-            raise ValueError(f"{name} must be finite, found NaN or infinity in {bad} of {len(found)} rows")
-    return found
 
 
 class Moments:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gandiag.modes.mode_statistics import jensen_shannon
-from gandiag.quality.measures.distances import Distinct, checked_pair, checked_rows
+from gandiag.quality.measures.features import checked_pair, checked_rows
 from gandiag.quality.measures.nearest import nearest
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Bins:
             self._scale[self._scale == 0] = 1  # a constant dimension tells nothing either way
         rows = (rows - self._centre) / self._scale
         seen = rows[torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device)]
-        if len(Distinct.of(seen).rows) < bins:
+        if len(seen.unique(dim=0)) < bins:
             raise ValueError(f"reference must have at least as many different rows as bins, {bins}, found fewer")
         found = KMeans(bins, n_init=1, max_iter=ITERATIONS, random_state=seed).fit(seen.float().cpu().numpy())
         self._centres = torch.from_numpy(found.cluster_centers_).to(rows.device, rows.dtype)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gandiag.quality.measures.distances import Distinct, checked_rows
-from gandiag.quality.measures.nearest import Tally, kth_neighbours
+from gandiag.quality.measures.features import checked_rows
+from gandiag.quality.measures.nearest import Balls, kth_neighbours, memberships
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,25 +86,24 @@ class Neighbourhood:
         self.features = checked_rows(features, name)
         self.name = name
         self.ks = tuple(sorted({k} if isinstance(k, int) else set(k)))
-        self.distinct = Distinct.of(self.features)
         n = len(self.features)
         for each in self.ks:
             if not 1 <= each < n:
                 raise ValueError(f"k must be at least 1 and below the number of {name}, {n}, found {each}")
-        self._squared = kth_neighbours(self.distinct, self.ks, block)
+        self._squared = kth_neighbours(self.features, self.ks, block)
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def squared_radii(self, k: int) -> Tensor:
-        """Squared distance of each distinct row to its k-th neighbour, (U,) float64; ValueError for an unknown k."""
+    def balls(self, k: int, *, closed: bool = False) -> Balls:
+        """A ball around each row that reaches to its k-th neighbour; ValueError for a k it was not made with."""
         if k not in self.ks:
             raise ValueError(f"k must be one that the neighbourhood of {self.name} was made with, {self.ks}, found {k}")
-        return self._squared[self.ks.index(k)]
+        return Balls(self._squared[self.ks.index(k)], closed)
 
     def radii(self, k: int) -> Tensor:
         """Distance of each row to its k-th neighbour, (N,) float64; ValueError for a k it was not made with."""
-        return self.squared_radii(k).sqrt()[self.distinct.inverse]
+        return self.balls(k).squared_radii.sqrt()
 
 
 def precision_recall(
@@ -135,9 +134,9 @@ def precision_recall(
     PrecisionRecall(precision=1.0, recall=0.6666666666666666)
     """
     near, real = _near(generated, "generated", (k,), block), _near(reference, "reference", (k,), block)
-    tally = Tally(near.distinct, real.distinct)
-    tally.count(real.squared_radii(k), near.squared_radii(k), None, closed=True, block=block)
-    return PrecisionRecall(tally.precision, tally.recall)
+    balls = [real.balls(k, closed=True)], [near.balls(k, closed=True)]
+    (_, real_balls), (generated_balls, _) = memberships(real.features, near.features, *balls, block)
+    return PrecisionRecall(_share(real_balls), _share(generated_balls))
 
 
 def density_coverage(
@@ -153,9 +152,9 @@ def density_coverage(
     DensityCoverage(density=1.0, coverage=0.5)
     """
     real = _near(reference, "reference", (k,), block)
-    tally = Tally(_distinct(generated), real.distinct)
-    tally.count(None, None, real.squared_radii(k), closed=False, block=block)
-    return DensityCoverage(tally.density(k), tally.coverage)
+    rows = generated.features if isinstance(generated, Neighbourhood) else checked_rows(generated, "generated")
+    [(inside, _)] = memberships(real.features, rows, [real.balls(k)], block=block)
+    return DensityCoverage(int(inside.sum()) / (k * len(rows)), _share(inside))
 
 
 def prdc(
@@ -197,9 +196,10 @@ def prdc(
     """
     inner = k if manifold_k is None else manifold_k
     near, real = _near(generated, "generated", (inner,), block), _near(reference, "reference", (inner, k), block)
-    tally = Tally(near.distinct, real.distinct)
-    tally.count(real.squared_radii(inner), near.squared_radii(inner), real.squared_radii(k), closed=closed, block=block)
-    return PRDC(tally.precision, tally.recall, tally.density(k), tally.coverage)
+    balls = [real.balls(inner, closed=closed), real.balls(k)], [near.balls(inner, closed=closed)]
+    (_, real_balls), (inside, _), (generated_balls, _) = memberships(real.features, near.features, *balls, block)
+    density = int(inside.sum()) / (k * len(near))
+    return PRDC(_share(real_balls), _share(generated_balls), density, _share(inside))
 
 
 def expected_coverage(n_generated: int, n_reference: int, k: int = 5) -> float:
@@ -220,7 +220,6 @@ def _near(features: Tensor | Neighbourhood, name: str, ks: tuple[int, ...], bloc
     return features if isinstance(features, Neighbourhood) else Neighbourhood(features, ks, name=name, block=block)
 
 
-def _distinct(generated: Tensor | Neighbourhood) -> Distinct:
-    if isinstance(generated, Neighbourhood):
-        return generated.distinct
-    return Distinct.of(checked_rows(generated, "generated"))
+def _share(counts: Tensor) -> float:
+    """Of rows that are in any pair."""
+    return int(counts.count_nonzero()) / len(counts)

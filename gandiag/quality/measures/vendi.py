@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gandiag.quality.measures.distances import checked_rows
+from gandiag.quality.measures.features import checked_rows
 
 TOLERANCE = 1e-6  # of symmetry and of the unit diagonal, what a kernel computed in float32 can miss
 
