@@ -1,4 +1,4 @@
-"""Puts the table of docs/bench.md into the README.
+"""Puts the table of docs/bench.md into the README; detectors that the bench has not seen yet follow its own rows.
 
 python -m benchmarks.readme_table
 """
@@ -8,13 +8,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gandiag.detectors import DETECTORS
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", flags=re.DOTALL)
 
 
 def table(bench: str) -> str:
-    """The first table under the heading of the runs held out."""
-    return bench.partition("## evaluation + unseen")[2].partition("\n## ")[0].strip() + "\n"
+    """The first table under the heading of the runs held out, with a row for each detector that is newer."""
+    lines = bench.partition("## evaluation + unseen")[2].partition("\n## ")[0].strip().splitlines()
+    rows = [line for line in lines if line.startswith("| `")]
+    newer = [f"| `{d.code}` | not in the last bench | – | – |" for d in DETECTORS if not _row_of(d.code, rows)]
+    after = lines.index(rows[-1]) + 1
+    return "\n".join([*lines[:after], *newer, *lines[after:]]) + "\n"
+
+
+def _row_of(code: str, rows: list[str]) -> bool:
+    return any(row.startswith(f"| `{code}` |") for row in rows)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from test_cli import store
 
 import gandiag
+from benchmarks.readme_table import table
 from gandiag import synthetic
 from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
@@ -87,12 +88,21 @@ def test_the_readme_names_every_failure_and_command():
 
 
 def test_the_readmes_bench_table_is_the_one_of_the_document():
-    """Made by `python -m benchmarks.bench`, copied by benchmarks/readme_table.py."""
+    """As `python -m benchmarks.readme_table` copies it; what the last bench had not seen says so."""
     pages = [(ROOT / name).read_text() for name in ("README.md", "docs/bench.md")]
     readme = pages[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
-    made = pages[1].partition("## evaluation + unseen")[2].partition("\n## ")[0].strip()
-    assert readme == made
-    assert all(f"`{d.code}`" in readme for d in DETECTORS)
+    assert readme == table(pages[1]).strip()
+    assert {d.code for d in DETECTORS} <= set(re.findall(r"^\| `([a-z-]+)` \|", readme, flags=re.MULTILINE))
+
+
+def test_a_detector_newer_than_the_bench_has_a_row_that_says_so():
+    """Below those of the bench, above the baselines."""
+    bench = (ROOT / "docs" / "bench.md").read_text()
+    older = "".join(line for line in bench.splitlines(keepends=True) if not line.startswith("| `stagnation` |"))
+    found = table(older).splitlines()
+    at = found.index("| `stagnation` | not in the last bench | – | – |")
+    regression, alarm = (next(i for i, row in enumerate(found) if head in row) for head in ("`quality-r", "Loss alarm"))
+    assert regression < at < alarm
 
 
 def test_each_default_threshold_is_a_field_with_its_unit_in_the_name():

@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.class_collapse import ClassCollapse
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 250
+
 DETECT = ClassCollapse()
 STEPS = np.arange(1, 3001)
 

@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.critic_constraint import CriticConstraint
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 450
+
 DETECT = CriticConstraint()
 STEPS = np.arange(1, 3001)
 LATE = STEPS >= 1500

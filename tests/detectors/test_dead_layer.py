@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.dead_layer import DeadLayer
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 250
+
 DETECT = DeadLayer()
 STEPS = np.arange(1, 3001)
 LATE = STEPS >= 1500

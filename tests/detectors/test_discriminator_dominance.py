@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.discriminator_dominance import DiscriminatorDominance
 
+CERTAIN_AFTER = 600
+
 DETECT = DiscriminatorDominance()
 STEPS = np.arange(1, 3001)
 

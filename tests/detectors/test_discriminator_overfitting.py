@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.discriminator_overfitting import DiscriminatorOverfitting
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 300
+
 DETECT = DiscriminatorOverfitting()
 STEPS = np.arange(1, 3001)
 

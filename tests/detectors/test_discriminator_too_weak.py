@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.discriminator_too_weak import DiscriminatorTooWeak
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 400
+
 DETECT = DiscriminatorTooWeak()
 STEPS = np.arange(1, 3001)
 LATE = STEPS >= 1500

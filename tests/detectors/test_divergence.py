@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.divergence import Divergence
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 700  # of which 400 for the growth from one of its thresholds to the other
+
 DETECT = Divergence()
 STEPS = np.arange(1, 3001)
 OUTPUTS = ("d/real/mean", "d/fake/mean")

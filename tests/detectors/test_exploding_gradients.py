@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.exploding_gradients import ExplodingGradients
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 3
+
 DETECT = ExplodingGradients()
 NORMS = ("grad/generator/norm", "grad/discriminator/norm")
 

@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.mode_collapse import ModeCollapse
 
+CERTAIN_AFTER = 100
+
 DETECT = ModeCollapse()
 
 

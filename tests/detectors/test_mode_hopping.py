@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.mode_hopping import ModeHopping
 
+CERTAIN_AFTER = 950
+
 DETECT = ModeHopping()
 CHECKS = np.arange(50, 3001, 50)
 FORMS = ("modes", "bins", "centre")

@@ -11,6 +11,8 @@ from gandiag import synthetic
 from gandiag.detectors.non_finite import NonFinite
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 0
+
 DETECT = NonFinite()
 
 

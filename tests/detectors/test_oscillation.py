@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.oscillation import OUTPUTS, Oscillation
 
+CERTAIN_AFTER = 5 * 512 // 4
+
 DETECT = Oscillation()
 
 

@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.quality_regression import QualityRegression
 
+CERTAIN_AFTER = 500
+
 DETECT = QualityRegression()
 CHECKS = np.arange(100, 6001, 100)
 V_SHAPE = np.interp(CHECKS, [0, 2000, 2500, 6000], [100, 20, 20, 60])  # best from 2000 to 2500

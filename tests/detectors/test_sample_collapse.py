@@ -10,6 +10,9 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.sample_collapse import SampleCollapse
 
+FAILING = synthetic.mode_collapse
+CERTAIN_AFTER = 150
+
 DETECT = SampleCollapse()
 STEPS = np.arange(1, 3001)
 RATIOS = ("diversity/ratio", "diversity/nearest_ratio")

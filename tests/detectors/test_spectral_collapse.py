@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.spectral_collapse import SpectralCollapse
 
+CERTAIN_AFTER = 800  # the run must have 2,400 steps
+
 DETECT = SpectralCollapse()
 LOOKS = np.arange(100, 3001, 100)
 

@@ -10,6 +10,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors.stagnation import Stagnation
 
+CERTAIN_AFTER = 1700  # the first look is at step 2,400
+
 DETECT = Stagnation()
 
 

@@ -12,6 +12,8 @@ from gandiag import synthetic
 from gandiag.detectors.vanishing_gradients import VanishingGradients
 from gandiag.judge.diagnose import diagnose
 
+CERTAIN_AFTER = 250
+
 DETECT = VanishingGradients()
 STEPS = np.arange(1, 3001)
 FADING = 10.0 ** (-4 * np.clip((STEPS - 1500) / 100, 0, 1))

@@ -13,6 +13,8 @@ from gandiag.detectors.memorisation import Memorisation
 from gandiag.judge.diagnose import diagnose
 from gandiag.quality.measures.copying import copying
 
+CERTAIN_AFTER = 600
+
 DETECT = Memorisation()
 STEPS = np.arange(1, 3001)
 
