@@ -49,7 +49,7 @@ def cusum(values: Values, level: float, deviation: float, allowance: float = 0.5
 
 
 def _reflected(steps: Values) -> Values:
-    """S_t = max(0, S_(t-1) + steps_t) for all t at once: the walk above its lowest point so far."""
+    """S_t = max(0, S_(t-1) + steps_t), computed for all t at once: a random walk minus its lowest point so far."""
     walk = np.cumsum(steps)
     return walk - np.minimum.accumulate(np.minimum(walk, 0.0))
 

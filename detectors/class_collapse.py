@@ -70,12 +70,12 @@ class ClassCollapse:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """Variety that the worst class has left, of its own best and of the other classes', the larger share."""
+        """Variety of the worst class over its own best or over the other classes' median, whichever is lower."""
         return self._left(run).min(axis=1).rename("variety left")
 
     @remembered
     def _left(self, run: Run) -> pd.DataFrame:
-        """As `score`, one column for each class."""
+        """The share of variety left in each class, one column for each; `score` is the lowest."""
         names = run.names(self.needs[0])
         levels = {n: rolling_mean(run.series(n), self.window_steps, self.min_rows) for n in names}
         steps = all_steps(levels.values())

@@ -80,13 +80,13 @@ class DeadLayer:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """What is left of the most starved layer's gradient, in units of the two bounds: below 1 it is gone."""
+        """Gradient that the layer with the least has left, over its limits: below 1 it is under both."""
         starved = [left.min(axis=1) for left in self._left(run).values()]
         return pd.concat(starved, axis=1).min(axis=1).dropna().sort_index().rename("gradient left")
 
     @remembered
     def _left(self, run: Run) -> dict[str, pd.DataFrame]:
-        """The same for each layer of each network, NaN where nothing alive reaches it."""
+        """As `score`, by network: a column for each layer; NaN where the network itself is told nothing any more."""
         found = {}
         for net in NETS:
             levels = layer_levels(run, net, self.window_steps)
@@ -100,13 +100,13 @@ class DeadLayer:
         return found
 
     def _shares(self, run: Run, net: str) -> pd.DataFrame:
-        """Each layer's norm over that of all of its network's gradients."""
+        """Each layer's gradient norm over the norm of all gradients of its network."""
         levels = layer_levels(run, net, self.window_steps)
         whole = self._level(run.series(f"grad/{net}/norm"), levels.index)
         return levels.div(whole, axis=0).mask(levels == 0, 0.0)
 
     def _level(self, series: pd.Series, steps: pd.Index) -> pd.Series:
-        """Median over the window of what was recorded by the steps at which layers were."""
+        """The median of a signal over the window, at the steps at which layers were recorded."""
         return rolling_median(held(series, steps), self.window_steps, MIN_ROWS)
 
     def __call__(self, run: Run) -> list[Finding]:
@@ -146,5 +146,5 @@ class DeadLayer:
 
 
 def _over_best(levels: Levels) -> Levels:
-    """Levels over the highest so far; 0 as long as there never was any."""
+    """Each level over the highest one so far; 0 as long as that is 0."""
     return (levels / levels.cummax()).mask(levels.cummax() == 0, 0.0)

@@ -72,12 +72,12 @@ class DiscriminatorOverfitting:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """How far the nearer of the two measures is on its way to its limit, median of the last checks."""
+        """The lower of the two measures over their limits, median of the last checks: above 1 both are over."""
         return self._checks(run).rolling(self.min_checks).median().dropna().rename("overfitting")
 
     @remembered
     def _checks(self, run: Run) -> pd.Series:
-        """The same of single checks."""
+        """As `score`, for each check by itself."""
         excess = (run.series(AUC) - 0.5) / (self.auc - 0.5)
         return side_by_side({GAP: run.series(GAP) / self.gap, AUC: excess}).min(axis=1).dropna()
 

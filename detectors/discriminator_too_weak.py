@@ -113,7 +113,9 @@ class DiscriminatorTooWeak:
         return rolling_mean((run.series("d/auc") - 0.5).clip(lower=0), self.window_steps)
 
     def _worse(self, run: Run) -> pd.Series:
-        """How far the distance is above its best, over what it scattered by then; 0 where G comes to rest."""
+        """Rise of the distance above its best, in standard deviations at that best, over the limit; 0 while G hardly
+        moves.
+        """
         distance = _relative_energy(run)
         mean, spread = rolling_mean(distance, self.window_steps), rolling_std(distance, self.window_steps)
         scatter = spread.where(mean <= mean.cummin()).ffill()

@@ -78,14 +78,17 @@ class Divergence:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """How far the growth is on its way to what it may be at most: 1 is there."""
+        """Growth over its limit, both in decades: above 1 it is too much."""
         growth = self._growth(run)
         critic = run.loss_family in CRITICS and held(self._distance(run), growth.index) > self.far
         return (growth / np.where(critic, self.critic_decades, self.decades)).rename("growth")
 
     @remembered
     def _growth(self, run: Run) -> pd.Series:
-        """Decades by which outputs have risen above their lowest level, as far as gradients or samples bear it out."""
+        """Decades by which D's outputs have risen above their lowest level.
+
+        No more than the gradients have risen, unless the samples have left the data.
+        """
         frame = run.scalars
         sizes = {n: frame[n] for n in ("d/real/std", "d/fake/std") if n in frame}
         outputs = pd.DataFrame(sizes | {"gap": (frame["d/real/mean"] - frame["d/fake/mean"]).abs()}).max(axis=1)
@@ -97,12 +100,12 @@ class Divergence:
 
     @remembered
     def _distance(self, run: Run) -> pd.Series:
-        """How far from the data the samples are, in real spreads."""
+        """Distance of the samples from the data, in units of the real spread."""
         distance = rolling_median(run.series("distance/energy"), self.window_steps)
         return distance / held(rolling_median(run.series("diversity/real"), self.window_steps), distance.index)
 
     def _departure(self, run: Run) -> pd.Series:
-        """How much farther they are than they were at best."""
+        """As `_distance`, above its lowest value so far."""
         distance = self._distance(run)
         return distance - distance.cummin()
 

@@ -93,7 +93,9 @@ class ExplodingGradients:
         return found
 
     def _finding(self, run: Run, name: str, spell: Spell) -> Finding:
-        """The spell, lengthened to when the norm came back to what it was before: the reference rises with it."""
+        """What a spell shows, which ends only where the norm is back at its level before: the running reference rises
+        with it.
+        """
         norms = run.series(name)
         reference = max(float(self._reference(norms).loc[spell.onset]), self.min_norm / self.ratio)
         ratios = norms.loc[spell.onset :] / reference

@@ -72,12 +72,12 @@ class Memorisation:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """How far the weaker of the two tests is on its way to its limit, lowest of the last evaluations."""
+        """The lower of the two tests over their limits, lowest of the last evaluations: above 1 both were over."""
         return self._checks(run).rolling(self.min_checks).min().dropna().rename("copying")
 
     @remembered
     def _checks(self, run: Run) -> pd.Series:
-        """The same of single evaluations; both tests are needed."""
+        """As `score`, for each evaluation by itself, where both tests were recorded."""
         tests = {C_T: run.series(C_T) / -self.c_t, AUTHPCT: _short_of_held_out(run) / self.authpct}
         return side_by_side(tests).dropna().min(axis=1)
 

@@ -94,18 +94,22 @@ class ModeHopping:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """How much is replaced per check over the threshold for that, 0 where G is not collapsed: 1 is hopping."""
+        """Share of what G shows that is replaced from check to check, over its limit; 0 where G shows more than a few
+        modes.
+        """
         return self._worst(run, "score").rename("replaced per check")
 
     def _worst(self, run: Run, column: str) -> pd.Series:
-        """A column of `_forms`, of the form that shows most at each step."""
+        """The largest value of a column of `_forms` at each step, over the three forms of evidence."""
         forms = self._forms(run)
         return pd.concat([forms[name, column] for name in FORMS], axis=1).max(axis=1)
 
     @remembered
     def _forms(self, run: Run) -> pd.DataFrame:
-        """For each way to see it, by step: the `score`, and in `moves` the same, but G need not be collapsed for long:
-        that dates the onset.
+        """Two columns by step for each form of evidence: labelled modes, bins of the data, and the samples' centre.
+
+        `score` is how much is replaced, where few modes have been shown for long; `moves` the same where few are shown
+        now, which dates the onset.
         """
         frames = {"modes": self._on_modes(run), "bins": self._on_bins(run), "centre": self._on_centre(run)}
         steps = all_steps(frame["score"] for frame in frames.values())
@@ -125,7 +129,9 @@ class ModeHopping:
         return self._form(self._mean(seen["bins/turnover"]) / self.turnover, share, self._mean(share))
 
     def _on_centre(self, run: Run) -> pd.DataFrame:
-        """Steps count for checks here: the centre is recorded at each."""
+        """The centre is recorded at each step, not at checks: what it travels within `CHECK_STEPS` stands for one
+        check.
+        """
         ways = [self._way(run, name) for name in CENTRE if name in run.scalars or name == CENTRE[0]]
         way = pd.concat(ways, axis=1, join="inner").pow(2).sum(axis=1).pow(0.5)
         spread = rolling_mean(run.series("diversity/real"), CHECK_STEPS)
@@ -138,7 +144,7 @@ class ModeHopping:
         return self._form(travelled / self.travel, share, lasting)
 
     def _way(self, run: Run, name: str) -> pd.Series:
-        """How far a coordinate of the centre moved within one check, smoothed against the batches' scatter."""
+        """How far one coordinate of the centre moved within a check, as batches scatter smoothed before."""
         place = rolling_mean(run.series(name), CHECK_STEPS // 2)
         before = held(place.set_axis(place.index + CHECK_STEPS), place.index)
         return (place - before).dropna()
@@ -146,7 +152,11 @@ class ModeHopping:
     def _form(
         self, replaced: pd.Series, share: pd.Series, lasting: pd.Series, also: pd.Series | bool = True
     ) -> pd.DataFrame:
-        """The columns of `_forms`: what is replaced per check, where little is shown for long, and where it is now."""
+        """The columns of `_forms` for one form of evidence.
+
+        `replaced` is what is replaced per check over its limit, `share` what G shows of the data now, `lasting` its
+        mean over many checks, and `also` a further condition on the score.
+        """
         if share.dropna().empty:
             return pd.DataFrame({"score": [], "moves": []}, dtype="float64")
         counts, dated = counted(share.dropna(), self.reach, self.hold_steps, self.grace_steps)

@@ -63,7 +63,7 @@ class Peaks:
     scale: np.ndarray
 
     def cycle(self, place: int) -> Cycle | None:
-        """One of them with its amplitude and envelope, None for a constant series."""
+        """The cycle of one series, now with its amplitude and envelope; None for a constant series."""
         frequency = float(self.frequency[place])
         if not frequency > 0:
             return None
@@ -73,7 +73,7 @@ class Peaks:
 
 
 def strongest_peaks(values: np.ndarray, min_cycles: float = 4.0, min_period: float = 6.0) -> Peaks:
-    """As `strongest_cycle` for many series at once, (m, n), without what only a cycle worth the name has."""
+    """As `strongest_cycle` for m series (m, n) at once, but frequency and p value only; `Peaks.cycle` adds the rest."""
     m, n = values.shape
     scale = np.maximum(np.abs(values).max(axis=1), 1e-300)  # so that no square overflows
     series = values / scale[:, None]
@@ -147,7 +147,7 @@ def growing_swings_so_far(values: np.ndarray, ends: Sequence[int]) -> list[Spira
 
 
 def _reversals(values: np.ndarray) -> list[float]:
-    """By how much each of m series (m, n) must come back for a turn: more than white noise does."""
+    """How far each of m series (m, n) must come back from a peak or trough for that to be no mere noise."""
     scatter = np.median(np.abs(np.diff(values, 2, axis=1)), axis=1)
     reversals: list[float] = (NOISE * scatter / (0.6745 * 6**0.5)).tolist()  # of smooth series next to 0
     return reversals
@@ -169,7 +169,7 @@ def _spiral(values: np.ndarray, turns: np.ndarray) -> Spiral | None:
 
 
 def _turns(values: list[float], reversal: float) -> list[tuple[int, int]]:
-    """Positions at which a series turns by more than `reversal`, and at which that is seen; its ends are none."""
+    """Peaks and troughs of a series, its start left out: where each lies, and where it was `reversal` away again."""
     turns: list[tuple[int, int]] = []
     extreme, at, rising = values[0], 0, True
     for i, value in enumerate(values):

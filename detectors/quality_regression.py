@@ -85,17 +85,17 @@ class QualityRegression:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """Standard errors behind the best, by the metric that counts; 0 where that is no loss worth the name."""
+        """How many standard errors the metric that counts is behind its best; 0 where the loss is below its limit."""
         return self._counting(run, "score").rename("standard errors behind the best")
 
     def _counting(self, run: Run, column: str) -> pd.Series:
-        """A column of `_tracks`, at each step of the first metric that was recorded up to then."""
+        """A column of `_tracks` by step, of the metric that counts there: the first that has a value by then."""
         frame = pd.concat([track[column] for track in self._tracks(run).values()], axis=1).sort_index().ffill()
         return frame.bfill(axis=1).iloc[:, 0].dropna()
 
     @remembered
     def _tracks(self, run: Run) -> dict[str, pd.DataFrame]:
-        """For each metric, the first that counts first, what `_track` tells of it."""
+        """What `_track` says of each metric, in the order in which they count."""
         tracks = {}
         for name in (n for n in METRICS if not run.series(n).empty):
             sign = 1.0 if describe(name).worse == "high" else -1.0
@@ -107,17 +107,19 @@ class QualityRegression:
         return tracks
 
     def _errors(self, run: Run, name: str) -> pd.Series:
-        """Standard errors of a metric's values, by its interval; NaN where it has none."""
+        """Standard errors of a metric's values, from their recorded intervals; NaN without one."""
         low, high = (run.series(f"{name}/{end}").reindex(run.series(name).index) for end in ("low", "high"))
         return (high - low) / INTERVAL
 
     def _track(
         self, values: pd.Series, errors: pd.Series, unit: Callable[[pd.Series], pd.Series], limit: float
     ) -> pd.DataFrame:
-        """By step: the recent `level` of values that are the worse the higher they are, the `best` one so far and its
-        `place` (row), how far the level is `behind` it in standard errors, the `loss` in units of the best and over the
-        limit (`reached`), and the `score`: `behind` where the loss reaches the limit and no better level came for as
-        many checks as one takes.
+        """How a metric compares with its own best so far, at each of its steps. Higher `values` are worse.
+
+        Columns: `value`; `level`, the median of the last checks; `best`, the lowest level so far, and `place`, its row;
+        `behind`, how far the level is above it in standard errors; `loss`, the same in units of the best (`unit` gives
+        them), and `reached`, that over its limit; `score`, which is `behind` once the warm-up is over, the loss above
+        its limit and the best as many checks ago as a level spans, else 0.
         """
         values = values[np.isfinite(values)]
         level = values.rolling(self.checks).median()
@@ -159,7 +161,7 @@ class QualityRegression:
         return finding(self, replace(spell, onset=onset), severity, summary, facts, columns)
 
     def _turn(self, track: pd.DataFrame) -> tuple[int, int]:
-        """The best step, and the first one of the worse level at the end, from what was known up to there."""
+        """The best step, and the first step at the worse level with which `track` ends."""
         now, values = track.iloc[-1], track["value"]
         place = int(now["place"]) + 1
         since = values.iloc[place - 1 :]

@@ -89,12 +89,12 @@ class SampleCollapse:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """The lowest of what is left of diversity, by any of the measures that were recorded."""
+        """Share of diversity that is left, by whichever recorded measure says least."""
         return self._left(run).min(axis=1).dropna().rename("diversity left")
 
     @remembered
     def _left(self, run: Run) -> pd.DataFrame:
-        """What is left by each measure: 1 is as diverse as the data, or as G was at best."""
+        """Share of diversity left by each measure: 1 is as diverse as the data, or as G at its best."""
         if run.series(RATIO).empty:
             latent = rolling_median(run.series(LATENT), self.window_steps, min_rows=5)
             return pd.DataFrame({LATENT: latent / latent.cummax()})

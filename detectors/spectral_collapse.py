@@ -83,7 +83,7 @@ class SpectralCollapse:
         return (ranks / self._reference(ranks)).dropna().rename(net)
 
     def _reference(self, ranks: pd.Series) -> pd.Series:
-        """The median so far of those looks at which the rank had not collapsed: a collapse does not excuse itself."""
+        """Median of the ranks so far without those of a collapse, which would lower what it is compared with."""
         usual: list[float] = []
         medians = np.full(len(ranks), np.nan)
         for place, rank in enumerate(ranks.to_numpy()):

@@ -84,14 +84,20 @@ class Stagnation:
 
     @remembered
     def score(self, run: Run) -> pd.Series:
-        """The distance that is left where it stands still, over the real spread; 0 where it may still shrink."""
+        """Distance from the data in units of the real spread, where it has stopped shrinking; 0 where it may still
+        shrink.
+        """
         looks = self._looks(run)
         return looks["level"].where(looks["still"], 0.0).rename("distance that is left")
 
     @remembered
     def _looks(self, run: Run) -> pd.DataFrame:
-        """One row per look, by its step: the `window` behind it, the `level` there, whether it stands `still` beyond
-        doubt (enters a spell) and whether it seems so (`calm`, stays in it).
+        """All looks at the distance. A look judges the trend over the window of steps that ends at it.
+
+        One row per look, indexed by its step: the length of its `window`, the median distance in it (`level`), whether
+        the distance certainly no longer shrinks (`still`, which begins a spell), and whether it seems so (`calm`,
+        which keeps a spell going). Windows grow with the run: the shortest serves its first steps, then twice
+        that length, and so on.
         """
         frames = []
         window = self.window_steps
@@ -104,21 +110,23 @@ class Stagnation:
 
     @remembered
     def _relative(self, run: Run) -> np.ndarray:
-        """Energy distance over the real spread, medians of a sixteenth of the shortest window each; NaN for none."""
+        """Energy distance over the real spread: a median for each block, a 16th of the shortest window; NaN without
+        values.
+        """
         block = self.window_steps // BLOCKS
         distance, spread = (block_medians(run.series(name), block, run.last_step) for name in (ENERGY, SPREAD))
         relative = (distance / held(spread, distance.index)).reindex(range(block, run.last_step + 1, block)).to_numpy()
         return np.where(np.isfinite(relative), relative, np.nan)
 
     def _blocks(self, run: Run, window: int) -> np.ndarray:
-        """The same in sixteenths of a window that is longer by a power of two."""
+        """As `_relative`, in blocks of a 16th of `window`, which is the shortest window times a power of two."""
         blocks = self._relative(run)
         while window > self.window_steps:
             blocks, window = _halved(blocks), window // 2
         return blocks
 
     def _scale(self, run: Run, window: int) -> pd.DataFrame:
-        """The looks between one and a half and three windows' steps after the start."""
+        """The looks with windows of this length: they lie between 1.5 and 3 times as many steps into the run."""
         blocks = self._blocks(run, window)[: 3 * BLOCKS - 1]
         windows = np.lib.stride_tricks.sliding_window_view(blocks, BLOCKS)[BLOCKS // 2 :]
         steps = window // BLOCKS * (BLOCKS * 3 // 2 + np.arange(len(windows)))
@@ -163,7 +171,7 @@ class Stagnation:
         return finding(self, replace(spell, onset=onset), severity, summary, (fact,), columns)
 
     def _onset(self, run: Run, step: int) -> int:
-        """Since when the distance had been within `min_gain` of the level that the look at a step found."""
+        """The step from which on the distance stayed within `min_gain` of the level that the look at `step` found."""
         looks = self._looks(run)
         window, level = int(value_at(looks["window"], step)), value_at(looks["level"], step)
         block = window // BLOCKS
@@ -175,7 +183,7 @@ class Stagnation:
 
 
 def _halved(blocks: np.ndarray) -> np.ndarray:
-    """Means of pairs of neighbours; of a value and NaN, the value."""
+    """The mean of each pair of neighbours; where one of them is NaN, the other."""
     first, second = blocks[: len(blocks) // 2 * 2].reshape(-1, 2).T
     means: np.ndarray = np.where(np.isnan(first), second, np.where(np.isnan(second), first, (first + second) / 2))
     return means

@@ -67,7 +67,7 @@ def rolling_std(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.
 def _rolled(
     series: pd.Series, window_steps: int, min_rows: int, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> pd.Series:
-    """A statistic of trailing windows under the steps of the series, without those of too few rows.
+    """A statistic of trailing windows, indexed by the step at which each ends; windows with too few rows are left out.
 
     `statistic` is given the values (n,) and the first row of the window that ends at each of them.
     """
@@ -114,11 +114,11 @@ def _windows(values: np.ndarray, starts: np.ndarray) -> Any:
 
 
 MANY = 20
-"""Stretches of windows of uncommon lengths; more of them are left to pandas, with all others."""
+"""Stretches of windows of uncommon length that `_medians` does one by one; with more of them pandas does all."""
 
 
 def _medians(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Medians of windows: by rank filters, one for each common number of rows, eight times as fast as pandas."""
+    """Medians of windows: a rank filter for each common number of rows, eight times as fast as pandas."""
     sizes = np.arange(1, len(values) + 1) - starts
     medians = np.full(len(values), np.nan)
     left = np.ones(len(values), dtype=bool)
@@ -218,7 +218,9 @@ def all_steps(series: Iterable[pd.Series]) -> pd.Index:
 
 
 def side_by_side(rules: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """A column each under the steps of all, every value held until the next one; infinite ones are left out."""
+    """Signals as columns, indexed by the steps of all of them; each value holds until the next, infinite ones are
+    dropped.
+    """
     frame = pd.DataFrame(dict(rules))
     return frame.mask(np.isinf(frame)).ffill()
 
@@ -247,11 +249,12 @@ def aligned(run: Run, *names: str) -> pd.DataFrame:
 
 
 def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -> tuple[pd.Series, pd.Series]:
-    """From which step on a low score is a loss and no warm-up, and from which on it is dated: True from there on.
+    """When a low score is a loss and not a generator that is still warming up: two boolean series by step.
 
-    It counts once the score had kept to `reach` for `hold_steps` (a generator that has learned nothing yet may be
-    diverse for a moment), or after `grace_steps` in which it never did, as soon as it does not
-    rise any more (by 5 % within half the grace); it is then dated from the beginning of that half.
+    The first says where a low score counts: True from the step on at which the score had stayed at `reach` or above
+    for `hold_steps` (for a moment a generator that has learned nothing may be diverse, too). A generator that never
+    gets there counts after `grace_steps`, as soon as its score rises by less than 5 % within half of those. The second
+    says how far back the onset may be dated: as the first, and for such a generator half the grace earlier.
     """
     before = held(score.set_axis(score.index + grace_steps // 2), score.index)
     stalled = (score.index >= score.index[0] + grace_steps) & (score <= 1.05 * before)

@@ -145,7 +145,7 @@ def _way(players: Players, first: States, last: States) -> list[Tensor]:
 
 
 def _at(players: Players, states: States, way: list[Tensor], where: str) -> tuple[float, float, float, float]:
-    """<v, way>, |v|^2 and both losses."""
+    """At the weights `states`: <v, way>, |v|^2, D's loss and G's."""
     players.load(states)
     loss_d, loss_g = players.losses(where)
     v = players.gradient((loss_d, loss_g))

@@ -133,7 +133,9 @@ def _leading(jacobian: Jacobian, k: int, seed: int) -> tuple[NDArray[np.complex1
 
 
 def _without_rounding(values: NDArray[np.complex128], precision: float) -> NDArray[np.complex128]:
-    """Eigenvalues with what rounding leaves of a zero set to 0; those that are 0 themselves are left out."""
+    """Eigenvalues whose parts are set to 0 where they are no larger than rounding errors, without those that are 0
+    then.
+    """
     smallest = math.sqrt(precision) * float(np.abs(values).max(initial=0.0))
     real, imaginary = (np.where(np.abs(part) <= smallest, 0.0, part) for part in (values.real, values.imag))
     clean = real + 1j * imaginary

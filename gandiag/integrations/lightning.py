@@ -104,11 +104,11 @@ class GandiagCallback(LightningCallback):
         self._fitted, self._restored_step = True, None
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002 - the hook's signature
-        """What the last epoch logged at its end is no training step's."""
+        """What the last epoch logged at its end belongs to no training step: it is not recorded as one's."""
         self._outdated = True
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002 - the hook's signature
-        """What validation logged is no training step's."""
+        """What validation logged belongs to no training step: it is not recorded as one's."""
         self._outdated = True
 
     def on_train_batch_start(self, trainer: Any, *_: Any) -> None:

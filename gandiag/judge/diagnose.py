@@ -120,13 +120,13 @@ def _not_applicable(detectors: Sequence[Detector], family: str) -> tuple[NotAppl
 
 
 def _essentials(looked_for: set[str], excluded: set[str]) -> bool:
-    """Whether each group of `ESSENTIAL` that applies was looked for, and at least one was."""
+    """Whether something of each group of `ESSENTIAL` that applies was looked for, and at least one group applies."""
     groups = [set(group) for group in ESSENTIAL if not excluded.issuperset(group)]
     return bool(groups) and all(looked_for & group for group in groups)
 
 
 def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
-    """Why a detector cannot judge this run, if so."""
+    """Why a detector cannot judge this run: it is too short or lacks signals; None where it can."""
     steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
     if steps < detector.min_run_steps:
         reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
@@ -141,7 +141,7 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
 
 
 def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
-    """Why it means nothing that a detector found nothing, if so."""
+    """Why a detector that found nothing does not clear the run: its signals are few or end early; else None."""
     names = " and ".join(n.replace("|", " or ") for n in detector.needs)
     if detector.score(run).empty:
         reason = f"{names} was recorded too seldom, or never where it can be judged"
@@ -155,7 +155,7 @@ def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
 
 
 def _end(run: Run, name: str) -> tuple[float, int]:
-    """The step up to which the last value of a signal can stand for what follows, and the step of that value.
+    """How far a signal reaches: the step up to which its last value still counts, and the step of that value.
 
     It is good for twice the usual interval between two values, and for a tenth of the run.
     """

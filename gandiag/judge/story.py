@@ -21,7 +21,7 @@ _KNOWN = {(m.cause, m.effect): m for m in MECHANISMS}
 
 @dataclass(frozen=True)
 class _Episode:
-    """Findings of one failure that follow close on each other; `place` is that of the first in the diagnosis."""
+    """Findings of one failure that follow close on each other; `place` is the index of the first in the diagnosis."""
 
     place: int
     code: str
@@ -83,7 +83,7 @@ def _tolerance(step: int) -> float:
 
 
 def _reach(cause: _Episode, step: int) -> float:
-    """For how many steps after its end a cause can still explain what begins at `step`: as long as it lasted."""
+    """For how many steps after its end a cause can explain what begins at `step`: as many as it lasted."""
     return max(_tolerance(step), cause.last - cause.onset + 1)
 
 
@@ -105,7 +105,9 @@ def _as_link(mechanism: Mechanism, cause: int, effect: int) -> Link:
 
 
 def _told(episodes: list[_Episode], links: list[Link]) -> dict[int, _Episode]:
-    """The episodes that make the verdict, or all where none does, what led to them and what followed, by place."""
+    """The episodes worth telling, by place: those behind the verdict (else all), their causes, and the effects of
+    these.
+    """
     verdict = {e.place for e in episodes if e.serious} or {e.place for e in episodes}
     causes = _reached(verdict, [(link.effect, link.cause) for link in links])
     told = _reached(causes, [(link.cause, link.effect) for link in links])
@@ -113,7 +115,7 @@ def _told(episodes: list[_Episode], links: list[Link]) -> dict[int, _Episode]:
 
 
 def _reached(places: set[int], edges: list[tuple[int, int]]) -> set[int]:
-    """The places and all that edges lead to from them."""
+    """The places, and all others that can be reached from them along the edges."""
     reached, waiting = set[int](), list(places)
     while waiting:
         place = waiting.pop()
@@ -124,7 +126,7 @@ def _reached(places: set[int], edges: list[tuple[int, int]]) -> set[int]:
 
 
 def _nearest_causes(told: dict[int, _Episode], links: list[Link]) -> dict[int, int]:
-    """For each effect, its latest cause: the last step of the chain that leads to it."""
+    """For each effect its latest cause, which stands before it in a chain."""
     nearest: dict[int, int] = {}
     for link in links:
         known = nearest.get(link.effect)
@@ -134,7 +136,7 @@ def _nearest_causes(told: dict[int, _Episode], links: list[Link]) -> dict[int, i
 
 
 def _chains(place: int, nearest: dict[int, int], head: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """Chains from a place on; the first effect continues the chain, each other one begins a new one here."""
+    """Chains of places, from cause to effect: each further effect of one cause begins a new chain there."""
     effects = sorted(effect for effect, cause in nearest.items() if cause == place)
     if not effects:
         yield (*head, place)

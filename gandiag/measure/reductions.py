@@ -116,7 +116,7 @@ def held_out_signals(raw: Raw) -> Signals:
 
 
 def _combined(signals: Signals) -> Signals:
-    """Of signals that several networks have, one for all of them: the mean, of extremes the extreme."""
+    """One signal for all networks of a role that have it each: their mean, and of minima and maxima the extreme one."""
     same: dict[str, list[np.ndarray]] = {}
     for name, values in signals.items():
         if (parsed := parse(name)).network and parsed.head in COMBINED:

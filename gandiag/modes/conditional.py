@@ -160,7 +160,7 @@ def conditional_coverage(
 
 
 def _check(generated: Conditioned, real: Conditioned, alpha: float, min_samples: int) -> int:
-    """The number of classes."""
+    """The number of classes, after the arguments of `conditional_coverage` were checked; ValueError."""
     if not 0 < alpha < 1 or min_samples < 3:
         raise ValueError(f"alpha must lie in (0, 1) and min_samples be at least 3, found {alpha} and {min_samples}")
     classes = int(real.asked.max(initial=-1)) + 1
@@ -208,7 +208,7 @@ def _most_frequent(labels: Labels) -> int:
 
 
 def _fewer(hits: Labels, n: Labels, real_hits: Labels, m: Labels) -> Floats:
-    """P(as few hits in n | the hits of both fell at random), (K,)."""
+    """Fisher's exact test by class (K,): probability of as few hits in n if generated and real ones hit alike."""
     from scipy.stats import hypergeom
 
     return np.asarray(hypergeom.cdf(hits, n + m, hits + real_hits, n))

@@ -144,7 +144,7 @@ class ModeTracker:
             self._held -= excess
 
     def _both(self, samples: NDArray[Any]) -> Labels:
-        """The labels (B,) beside the nearest modes, which all finite samples of a mixture have: (B, 2)."""
+        """Two columns (B, 2): the labels, and the nearest modes, which all finite samples of a mixture have."""
         labels = nearest = np.asarray(self.labeller.label(samples))
         if isinstance(self.labeller, Mixture):
             distances, nearest = self.labeller.distance(samples)

@@ -70,7 +70,7 @@ def share(n: int, batch_size: int) -> tuple[int, int]:
 
 
 def of_the_first(value: T) -> T:
-    """The value that the first process has, on every process."""
+    """Give every process the value that the first process passes; those of the others are ignored."""
     if not active():
         return value
     box = [value]

@@ -176,7 +176,9 @@ def chosen(
 
 
 def _unserved(metric: Metric, extractor: FeatureExtractor, *, sure: bool = True) -> str:
-    """What the metric lacks with an extractor; empty when nothing, or unless `sure` when that is not known yet."""
+    """What an extractor does not give that the metric needs, or "". With `sure=False` what is not yet known counts as
+    given.
+    """
     if metric.classifies and not (extractor.classifies or (sure is False and extractor.classifies is None)):
         return "logits"
     return "images" if metric.images and extractor.takes != "images" else ""

@@ -1,1 +1,1 @@
-"""GANs that fail or succeed on purpose, with ground truth, and a bench that scores detectors on them."""
+"""GANs that fail or succeed on purpose, with ground truth; benchmarks/ trains the bench's runs from them."""

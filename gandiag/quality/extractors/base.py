@@ -110,9 +110,9 @@ def weights_hash(name: str, state: Mapping[str, Any]) -> str:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """No gradient, no autocast, and float32 products that are float32 ones: features do not depend on the caller.
+    """Compute without gradients, without autocast and in full float32, so that features do not depend on the caller.
 
-    Precision is a setting that all threads share; it is left alone where it is full already.
+    The precision of products is a setting that all threads share, so it is changed only where it is not full already.
     """
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         if is_precise(device):
@@ -123,7 +123,7 @@ def exact(device: torch.device) -> Iterator[None]:
 
 
 def is_precise(device: torch.device) -> bool:
-    """Whether float32 products on a device are float32 ones as things are; on a GPU that is not relied upon."""
+    """Whether products of float32 are sure to be computed in full float32; on a GPU that is never taken for granted."""
     try:
         return device.type != "cuda" and torch.get_float32_matmul_precision() == "highest"
     except RuntimeError:  # it was set per backend, which the one question cannot express
@@ -132,9 +132,10 @@ def is_precise(device: torch.device) -> bool:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Convolutions and products in float32 itself, by the first of torch's ways of saying so that the caller uses.
+    """Turn off TF32 and bfloat16 for float32 products and convolutions, and restore what the caller had set.
 
-    torch refuses to read a setting that was made in another way; each way is restored as it was read.
+    torch has up to three interfaces to this one setting, and refuses to read it through one after it was set through
+    another. So each is tried in turn; the first that can be read, and that takes effect, is used and restored.
     """
     backends: Any = torch.backends
     product, convolution = backends.cuda.matmul, getattr(backends.cudnn, "conv", None)

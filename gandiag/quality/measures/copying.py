@@ -162,7 +162,9 @@ class _Test:
         return float(np.average(scores, weights=weights)), None if decile is None else float(decile)
 
     def detectable(self, seed: int) -> float | None:
-        """By bisection: each copy lowers C_T."""
+        """`Copying.detectable`, found by bisection, as each copy lowers C_T; `seed` chooses which samples are
+        exchanged.
+        """
         order = np.random.default_rng(seed).permutation(len(self.near))
 
         def alarmed(copies: int) -> bool:

@@ -221,5 +221,5 @@ def _near(features: Tensor | Neighbourhood, name: str, ks: tuple[int, ...], bloc
 
 
 def _share(counts: Tensor) -> float:
-    """Of rows that are in any pair."""
+    """Share of rows with a count above 0."""
     return int(counts.count_nonzero()) / len(counts)
