@@ -26,6 +26,7 @@ import gandiag.rundir.storage
 from gandiag.record.callback import Callback
 
 MAX_BYTES = 30_000
+MAX_REPORTS = 25  # of 30 steps each: enough that some children thin what they recorded
 
 
 def train(folder: Path, number: int, report: int, options: dict[str, object]) -> None:
@@ -43,8 +44,8 @@ def train(folder: Path, number: int, report: int, options: dict[str, object]) ->
         time.sleep(0.0002)
 
 
-def killed_after(seconds: float, folder: Path, number: int, options: dict[str, object]) -> int:
-    """The last step that the child reported as flushed."""
+def killed_after(told: int, seconds: float, folder: Path, number: int, options: dict[str, object]) -> int:
+    """The last step that the child reported as flushed; it is killed so many reports and seconds after its first."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -55,10 +56,10 @@ def killed_after(seconds: float, folder: Path, number: int, options: dict[str, o
             os._exit(1)
     os.close(writing)
     with os.fdopen(reading, "rb") as lines:
-        first = lines.readline()  # the recording has begun
+        reports = [lines.readline() for _ in range(1 + told)]  # not by the clock: a busy machine records less a second
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
-        reports = [first, *lines.readlines()]
+        reports += lines.readlines()
     _, status = os.waitpid(child, 0)
     if status != signal.SIGKILL:
         raise RuntimeError(f"child {number} ended by itself: {status}")
@@ -74,7 +75,11 @@ def main(folder: Path, seed: int, children: int, rounds: int) -> None:
             if current and current == rounds - 1:
                 options["start_step"] = flushed[-1] // 2 + 1
             starts.append(options.get("start_step"))
-            flushed.append(killed_after(moments.uniform(0, 0.3), folder / str(number), number, options))
+            flushed.append(
+                killed_after(
+                    moments.randrange(MAX_REPORTS), moments.uniform(0, 0.02), folder / str(number), number, options
+                )
+            )
         told = {"run": str(folder / str(number)), "flushed": flushed, "starts": starts}
         sys.stdout.write(json.dumps(told) + "\n")
 

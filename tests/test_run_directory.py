@@ -146,7 +146,7 @@ def test_a_killed_run_can_be_read(tmp_path):
         process.wait()
     run = Run.open(tmp_path / "run")
     assert run.meta["status"] == "running"
-    assert run.last_step >= 200
+    assert run.last_step >= 3, "a row in each of three parts"
     assert (run.scalars["x"] == 1).all()
 
 

@@ -228,7 +228,7 @@ def test_settings_that_threads_share_are_left_alone_where_they_serve(monkeypatch
         raise AssertionError("a setting was written")
 
     monkeypatch.setattr(torch, "set_float32_matmul_precision", forbidden)
-    monkeypatch.setattr("gandiag.quality.extractors.registry.full_precision", forbidden)
+    monkeypatch.setattr("gandiag.quality.extractors.base.full_precision", forbidden)
     found = extractor("digits")
     assert found.passive
     found(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))

@@ -15,7 +15,7 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from gandiag.quality import evaluate, extractor
-from gandiag.quality.measures.scores import inception_score
+from gandiag.quality.measures.classifier_scores import inception_score
 
 if TYPE_CHECKING:
     from pathlib import Path
