@@ -11,6 +11,7 @@ from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
 from gandiag.rundir.snapshots import MAX_SAMPLES
 from gandiag.signal_names import NETS
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ class Given:
 
     def _gradients(self, norms: Any) -> None:
         if not isinstance(norms, Mapping) or not set(norms) <= set(NETS):
-            found = f"the keys {_listed(norms)}" if isinstance(norms, Mapping) else type(norms).__name__
+            found = f"the keys {_named(norms)}" if isinstance(norms, Mapping) else type(norms).__name__
             raise ValueError(f"expected a mapping with the keys {' and '.join(NETS)}, found {found}")
         settings = self._recording.settings
         for net, value in norms.items():
@@ -192,12 +193,7 @@ def _flattened(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 def _form(layers: Iterable[str]) -> str:
-    return "one number" if list(layers) == [""] else f"the layers {_listed(layers)}"
-
-
-def _listed(names: Iterable[Any]) -> str:
-    first = [str(name) for name in names]
-    return ", ".join(first[:8]) + (", ..." if len(first) > 8 else "") or "(none)"
+    return "one number" if list(layers) == [""] else f"the layers {_named(layers)}"
 
 
 def _one(value: Any, name: str) -> Any:
@@ -220,3 +216,7 @@ def _joined(numbers: list[Any]) -> Any:
 
         return torch.cat([n if is_tensor(n) else torch.as_tensor(n) for n in numbers])
     return np.concatenate(numbers)
+
+
+def _named(names: Iterable[Any]) -> str:
+    return listed(map(str, names)) or "(none)"
