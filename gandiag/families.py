@@ -42,24 +42,28 @@ _PROBABILITY_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def infer_family(evidence: Mapping[str, np.ndarray]) -> tuple[str, bool]:
+def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple[str, bool]:
     """The family's name, and whether D's outputs are probabilities.
 
     Parameters
     ----------
     evidence : for "generated" (in G's step) and "real" (in D's step) samples `<kind>/outputs` and
-        `<kind>/gradients`, each (n,), as far as seen; `penalised` 1.0 if D's step had a penalty batch
+        `<kind>/gradients`, each (calls, n), as far as seen; `penalised` 1.0 if D's step had a penalty batch. Calls
+        among the "real" that D's loss pulls as G's are, older ones for instance, do not count
+    sign : -1 where a low output of D means real
     """
-    nothing = np.empty(0)
+    nothing = np.empty((0, 0))
     outputs, gradients = (evidence.get(f"generated/{k}", nothing) for k in ("outputs", "gradients"))
-    family, probabilities = infer_generator_loss(outputs, gradients)
+    family, probabilities = infer_generator_loss(outputs.reshape(-1), gradients.reshape(-1), sign)
     if family == "linear":
         on_real, pushed = (evidence.get(f"real/{k}", nothing) for k in ("outputs", "gradients"))
-        family = infer_linear_family(on_real, pushed, penalised=bool(evidence.get("penalised")))
+        as_real = pushed.sum(axis=1) * sign <= 0
+        real, pull = (values[as_real].reshape(-1) * sign for values in (on_real, pushed))
+        family = infer_linear_family(real, pull, penalised=bool(evidence.get("penalised")))
     return family, probabilities
 
 
-def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> tuple[str, bool]:
+def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0) -> tuple[str, bool]:
     """The family whose gradient shape fits, and whether it fits D's outputs as probabilities, not logits.
 
     The family is "minimax", "non-saturating", "lsgan", "linear" or "other". Outputs between 0 and 1 may be either:
@@ -69,14 +73,19 @@ def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray) -> tuple[st
     ----------
     outputs, gradients : (n,) outputs of D on generated samples and the gradient of L_G at each, from steps with
         the same batch size and loss scale
+    sign : -1 where a low output of D means real: the loss is then one of -f, or of 1 - f where outputs have targets
     """
     keep = np.isfinite(outputs) & np.isfinite(gradients)
-    f, g = outputs[keep].astype(np.float64), gradients[keep].astype(np.float64)
+    f, g = outputs[keep].astype(np.float64), sign * gradients[keep].astype(np.float64)
     if len(f) < 16 or not g.any():
         return "other", False
-    misfits = {(name, False): _misfit(shape(f), g) for name, shape in _LOGIT_SHAPES.items()}
-    if f.min() >= 0 and f.max() <= 1:
-        misfits |= {(name, True): _misfit(shape(f), g) for name, shape in _PROBABILITY_SHAPES.items()}
+    bounded = f if sign > 0 else 1 - f
+    misfits = {
+        (name, False): _misfit(shape(bounded if name == "lsgan" else sign * f), g)
+        for name, shape in _LOGIT_SHAPES.items()
+    }
+    if bounded.min() >= 0 and bounded.max() <= 1:
+        misfits |= {(name, True): _misfit(shape(bounded), g) for name, shape in _PROBABILITY_SHAPES.items()}
     best = min(misfits, key=misfits.__getitem__)
     return best if misfits[best] < MAX_MISFIT else ("other", False)
 

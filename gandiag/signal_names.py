@@ -12,9 +12,9 @@ from functools import lru_cache
 
 NETS = ("generator", "discriminator")
 """The two roles."""
-COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback")
+COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback", "pull")
 """Heads of signals that several networks may have: all of them have one more in common."""
-_RAW = ("points", "labels", "latent", "held_out", "unknown")
+_RAW = ("points", "labels", "latent", "held_out", "seen", "asked", "penalties")
 _OF_A_ROLE = ("grad", "update", "skipped", "weights", "bound", "gram")
 _ROLE = "|".join(NETS)
 _NAME = re.compile(

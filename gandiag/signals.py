@@ -80,6 +80,18 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("penalty/norm", "L2", "mean norm of D's gradient by its input, at the points where a penalty takes it"),
+    Signal(
+        "pull/apart",
+        "share",
+        "1 where D's loss pulls its outputs on real and on generated samples apart, 0 where it pulls both the same way",
+        "low",
+    ),
+    Signal(
+        "pull/agreement",
+        "share",
+        "-1 where the losses of G and D pull D's outputs on generated samples against each other, 1 where they agree",
+        "high",
+    ),
     Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
     Signal("centre/fake/1", "", "mean of the generated batch along a first fixed direction"),
     Signal("centre/fake/2", "", "mean of the generated batch along a second fixed direction"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-import gandiag.probes.attribution
+import gandiag.probes.origins
 from gandiag.testing import assert_unchanged
 
 
@@ -59,13 +59,13 @@ def test_as_a_context_manager_and_with_options_of_its_own():
 )
 def test_a_watcher_that_changes_something_is_caught(monkeypatch, spoil, message):
     """The first difference is named."""
-    original = gandiag.probes.attribution.Origins.add
+    original = gandiag.probes.origins.Origins.add
 
     def add(self, output, *, mark=False):
         spoil(output)
         original(self, output, mark=mark)
 
-    monkeypatch.setattr(gandiag.probes.attribution.Origins, "add", add)
+    monkeypatch.setattr(gandiag.probes.origins.Origins, "add", add)
     with pytest.raises(AssertionError, match=message):
         assert_unchanged(train, steps=5)
 

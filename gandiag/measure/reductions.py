@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 SCALAR = "scalar/"
 """Prefix of raw keys that already are signals."""
-MAX_POINTS = 32
-"""Samples per batch and step behind the diversity measures."""
-MAX_OUTPUTS = 256
-"""Outputs of D per batch and step."""
 PROJECTED = 16
 """Dimensions of the random projection (Johnson-Lindenstrauss: distances keep to some 20 %)."""
 MAX_PLAIN = 64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,12 +15,15 @@ if TYPE_CHECKING:
 
 
 def tensors(value: object) -> Iterator[torch.Tensor]:
-    """The tensors in a module's input or output: itself, or within tuples, lists and dictionaries."""
+    """The tensors in a module's input or output: itself, or within tuples, lists, dictionaries and dataclasses."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for member in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, (list, tuple, Mapping)):
+        for member in value.values() if isinstance(value, Mapping) else value:
             yield from tensors(member)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for member in fields(value):
+            yield from tensors(getattr(value, member.name))
 
 
 def first_tensor(value: object) -> torch.Tensor | None:
@@ -37,3 +42,15 @@ def unwrapped(module: nn.Module) -> nn.Module:
             module = inner
         else:
             return module
+
+
+def detached(tensor: torch.Tensor) -> torch.Tensor:
+    """The same values without history, as an ordinary tensor: a subclass of the loop's own may change what methods do.
+
+    Subclasses that hold their values elsewhere (DTensor) stay what they are.
+    """
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter):
+        return tensor.detach()
+    plain = torch.Tensor.detach(tensor)
+    own = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+    return plain if own else plain.as_subclass(torch.Tensor)

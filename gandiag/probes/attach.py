@@ -115,6 +115,7 @@ class Watcher:
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
         self._holdings = Holdings(networks)
         self._family = FamilyProbe(recording.settings, wanted=recording.settings.loss_family is None and score is None)
+        recording.settings.upright = score is not None
         self._phases = PhaseProbe(recording, self._family)
         self._updates = UpdateProbe(recording)
         self._rounds = Rounds(self._end_step, recording.reopen)
@@ -122,11 +123,12 @@ class Watcher:
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
-        self._passes = PassProbe(recording, self._guard, self._phases, self._updates, self._family, score)
+        self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
+        self._finish_phases = self._guard.part("discriminator probe", self._phases.finish)
         self._record_weights = self._guard.part("weight probe", WeightProbe(recording, networks).record)
         self._evaluate = self._guard.part("quality", self._asked_for)
         self._look_at_held_out = self._guard.part("held-out samples", self._asked_for)
@@ -168,6 +170,7 @@ class Watcher:
 
     def _describe(self) -> None:
         self._recording.settings.layers = {n.name: n.layers for n in self._networks}
+        self._recording.settings.weighed = self._recording.world_size > 1
         roles = {n.name: n.describe() for n in self._networks}
         self._recording.describe(versions={"torch": torch.__version__}, roles=roles)
 
@@ -208,9 +211,8 @@ class Watcher:
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         if self._held_out is not None and self._held_out.due:
-            for network, phase in own.items():
-                self._look_at_held_out(self._held_out.look, network, phase)
-        self._phases.count(held, own, others)
+            for network, used in own.items():
+                self._look_at_held_out(self._held_out.look, network, used)
 
     def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
         self._scaling = optimizer, current_scale(scaler)
@@ -231,7 +233,7 @@ class Watcher:
         return self._recording.completed_steps + 1
 
     def _end_step(self) -> None:
-        self._phases.finish()
+        self._finish_phases(self._passes.calls)
         self._record_weights(self._step)
         self._recording.steps_are_seen = True
         self._recording.end_step()
@@ -252,13 +254,11 @@ class Watcher:
             self._recording.budget.spent -= time.perf_counter() - started
 
     def _report(self) -> None:
-        """Put down what was attributed so far, and the loss family once one fits."""
-        changes: dict[str, Any] = {"attribution": self._phases.attribution.summary()}
+        """Have the loss family inferred, until one fits."""
         if self._family.wanted:
             self._recording.infer_family(self._family.collected())
         if self._recording.completed_steps >= INFER_AT[-1]:
             self._family.give_up()
-        self._recording.describe(**changes)
 
 
 def _quality_probe(quality: Any, networks: list[Network], recording: Recording) -> QualityProbe | None:

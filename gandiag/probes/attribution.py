@@ -1,4 +1,4 @@
-"""Who is fake? Tells the batches that D sees apart, from storages and the autograd graph alone."""
+"""The calls of D on their way to an optimizer step: what each was given, what it answered, how losses pulled at it."""
 
 from __future__ import annotations
 
@@ -6,45 +6,44 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from torch.multiprocessing.reductions import StorageWeakRef
+import torch
 
 from gandiag.probes.batches import sample_norms
+from gandiag.probes.origins import inner_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import torch
-    from torch.autograd.graph import Node
+    from collections.abc import Iterable, Sequence
 
     from gandiag.probes.networks import Network
 
-MAX_NODES = 2000  # autograd nodes walked in search of a generated batch; augmentations have some ten
-REMEMBERED = 32  # outputs of the generator that may reach D later: gradient accumulation makes many
-MARK = "gandiag"
+
+@dataclass(eq=False)
+class Pull:
+    """A gradient that came back to an output of D; `probing` where it is to be derived once more, as penalties do."""
+
+    gradient: torch.Tensor
+    probing: bool
 
 
 @dataclass(eq=False)
 class Call:
-    """One forward pass of D in training: its input and output, detached, and how the input came about."""
+    """One forward pass of D: its inputs and outputs, detached, how the inputs came about, and what came back."""
 
     network: Network
     step: int
-    batch: torch.Tensor
-    output: torch.Tensor | None  # None where it is no judgement: a reconstruction
-    origin: str  # "direct" or "derived" from G's output, "mixed" with others, "leaf" that requires grad, "plain"
-    connected: bool  # a gradient can flow back through its input
+    given: list[torch.Tensor]  # the first tensor of each argument
+    origins: list[str]  # of each, see `gandiag.measure.calls`; "leaf" where it requires grad itself
+    outputs: dict[int, torch.Tensor]  # floating ones, by their place in what D returned
+    connected: bool  # a gradient can flow back through its inputs
     labels: torch.Tensor | None = None  # (B,) classes, where D is told them
     inputs: tuple[Any, Any] | None = None  # all arguments and keywords, where the call is to be repeated
-    keep_gradient: bool = False
-    answered: bool = False  # a gradient came back: the call was part of a loss
-    output_gradient: torch.Tensor | None = None
+    pulls: dict[int, list[Pull]] = field(default_factory=dict)  # what came back, by output, in order
+    score: torch.Tensor | None = None  # (B,) what the user's own function makes of the output
     input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
 
-    def answer(self, gradient: torch.Tensor) -> None:
-        """Hook on the output."""
-        self.answered = True
-        if self.keep_gradient and self.output_gradient is None:
-            self.output_gradient = gradient.detach()
+    def answer(self, output: int, gradient: torch.Tensor) -> None:
+        """Hook on an output."""
+        self.pulls.setdefault(output, []).append(Pull(gradient.detach(), probing=torch.is_grad_enabled()))
 
     def watch_input(self, batch: torch.Tensor) -> None:
         """Keep the norms of the first gradient that is taken by the input."""
@@ -55,75 +54,37 @@ class Call:
 
         handle = batch.register_hook(keep)
 
-
-class Origins:
-    """Remembers the recent outputs of a network without keeping them alive."""
-
-    def __init__(self) -> None:
-        # a weak reference keeps the storage's handle, not its memory: an address used again is not mistaken
-        self._storages: deque[StorageWeakRef] = deque(maxlen=REMEMBERED)
-
-    def add(self, output: torch.Tensor, *, mark: bool = False) -> None:
-        """Note an output; with `mark`, what autograd derives from it is recognised, too."""
-        self._storages.append(StorageWeakRef(output.untyped_storage()))
-        if mark and output.grad_fn is not None:
-            _metadata(output.grad_fn)[MARK] = len(output) if output.dim() else 1
-
-    def of(self, batch: torch.Tensor) -> str:
-        """How a batch that D was given came about, see `Call.origin`."""
-        address = batch.untyped_storage()._cdata  # noqa: SLF001 - the handle, not the memory: weak references hold it
-        if any(ref.cdata == address for ref in self._storages):
-            return "direct"
-        size = _marked(batch.grad_fn) if batch.grad_fn is not None else None
-        if size is not None:
-            return "mixed" if len(batch) > size else "derived"
-        return "leaf" if batch.is_leaf and batch.requires_grad else "plain"
-
-
-def _metadata(node: Node) -> dict[str, Any]:
-    """A node's own dictionary; torch's stubs take it for a method."""
-    return node.metadata  # type: ignore[return-value]
-
-
-def _marked(node: Node) -> int | None:
-    """Number of samples of the nearest output of G in the graph behind `node`, None where there is none."""
-    seen, level = {node}, [node]
-    while level and len(seen) < MAX_NODES:
-        sizes = [size for n in level if (size := _metadata(n).get(MARK)) is not None]
-        if sizes:
-            return int(sum(sizes))
-        level = [n for n in dict.fromkeys(n for known in level for n, _ in known.next_functions if n) if n not in seen]
-        seen.update(level)
-    return None
-
-
-@dataclass
-class Phase:
-    """The calls of one D between two optimizer steps, told apart."""
-
-    real: list[Call] = field(default_factory=list)
-    fake: list[Call] = field(default_factory=list)
-    penalty: list[Call] = field(default_factory=list)
-    mixed: list[Call] = field(default_factory=list)
+    @property
+    def answered(self) -> bool:
+        """Whether a gradient came back: the call was part of a loss."""
+        return bool(self.pulls)
 
     @property
-    def calls(self) -> list[Call]:
-        return [*self.real, *self.fake, *self.penalty, *self.mixed]
+    def probed(self) -> bool:
+        """Whether a gradient was taken through it that is derived itself."""
+        return any(pull.probing for pulls in self.pulls.values() for pull in pulls)
 
+    @property
+    def judged(self) -> bool:
+        """Whether a loss used it as it is."""
+        return any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
 
-def tell_apart(calls: Iterable[Call]) -> Phase:
-    """Sort the calls of one phase into real, generated and penalty batches.
+    def position(self) -> int | None:
+        """Which argument holds G's samples, None where none is known to."""
+        traced = [i for i, origin in enumerate(self.origins) if origin in ("direct", "derived", "mixed")]
+        return traced[0] if traced else None
 
-    A leaf that requires grad beside an ordinary real batch is a penalty's interpolate; alone it is the real
-    batch itself (R1). A batch derived from G's output beside G's output itself is an interpolate, too.
-    """
-    by_origin: dict[str, list[Call]] = {o: [] for o in ("plain", "leaf", "direct", "derived", "mixed")}
-    for call in calls:
-        by_origin[call.origin].append(call)
-    real, leaves = by_origin["plain"], by_origin["leaf"]
-    fake, derived = by_origin["direct"], by_origin["derived"]
-    penalty = (leaves if real else []) + (derived if fake else [])
-    return Phase(real or leaves, fake or derived, penalty, by_origin["mixed"])
+    def pull(self, output: int, *, generator: bool) -> torch.Tensor | None:
+        """The gradient at an output: of D's own loss as a rule the first, of G's the last.
+
+        None where both may have come back through one call. A penalty's, which the reals of R1 get as well, is none.
+        """
+        came = self.pulls.get(output, [])
+        if "leaf" in self.origins:
+            came = [pull for pull in came if not pull.probing] or came
+        if not came or (not generator and len(came) > 1 and self.connected and "direct" in self.origins):
+            return None
+        return came[-1 if generator else 0].gradient
 
 
 class CallLog:
@@ -135,54 +96,98 @@ class CallLog:
     def add(self, call: Call) -> None:
         self._calls.append(call)
 
-    def take(self, network: Network, step: int, *, generator: bool) -> Phase:
-        """Remove and tell apart the calls of the D `network` that an update used: G's, or D's own.
+    def take(self, network: Network, step: int, *, generator: bool) -> list[Call]:
+        """Remove and return the calls of the D `network` that an update used: G's, or D's own.
 
         Calls through which no gradient has flowed yet are left for a later update, those of earlier steps are
         dropped. Of D's own update a generated batch that G's loss is connected to is left to G where D was also
         given a detached one.
         """
         fresh = [c for c in self._calls if c.step >= step - 1]
-        ready = [c for c in fresh if c.answered and c.network is network]
-        own = [c for c in ready if not (c.connected and c.origin == "direct")]
-        phase = tell_apart(ready)
-        if not generator and (detached := tell_apart(own)).fake:
-            phase = detached
-        taken = {id(c) for c in phase.calls}
-        self._calls = deque((c for c in fresh if id(c) not in taken), maxlen=self._calls.maxlen)
-        return phase
+        taken = [c for c in fresh if c.answered and c.network is network]
+        own = [c for c in taken if not (c.connected and "direct" in c.origins)]
+        if not generator and any({"direct", "derived"} & {*c.origins} for c in split_penalties(own)[0]):
+            taken = own
+        gone = set(map(id, taken))
+        self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
+        return taken
+
+    def unused(self, network: Network, step: int) -> Call | None:
+        """The latest call of this step that no loss used."""
+        return next((c for c in reversed(self._calls) if c.network is network and c.step == step), None)
 
 
-class Attribution:
-    """Counts what was attributed."""
+class Judged:
+    """Which of D's outputs are its judgement: those that its own loss touches, as far as D has been trained."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._untraced: list[tuple[str, int]] = []
+        self._touched: dict[Network, Counter[int]] = {}
+        self._inner: dict[Network, set[int]] = {}
+        self._positions: dict[Network, int] = {}
 
-    def count(self, network: str, phase: Phase, *, judge: bool) -> None:
-        """Note one optimizer step of `network` and what D had been given before it; `judge` for a D's own step."""
-        self.counts[f"{network} steps"] += 1
-        self.counts[f"{network}: generated"] += len(phase.fake)
-        self.counts[f"{network}: penalty"] += len(phase.penalty)
-        if judge and not phase.fake:
-            self._untraced.append((network, len(phase.real) + len(phase.mixed)))
-        else:
-            self.counts[f"{network}: real"] += len(phase.real)
+    def look(self, network: Network, answers: Sequence[torch.Tensor]) -> None:
+        """Find outputs of which D makes others of its outputs: features on the way to a judgement."""
+        if network not in self._inner and any(t.grad_fn is not None for t in answers):
+            self._inner[network] = inner_outputs(answers)
 
-    def finish(self, network: str, *, traced: bool) -> None:
-        """After a step: calls of D without a generated one beside them were of reals only if another held those."""
-        kind = "real" if traced else "compared"
-        self.counts[f"{network}: {kind}"] += sum(calls for name, calls in self._untraced if name == network)
-        self._untraced = [entry for entry in self._untraced if entry[0] != network]
+    def learn(self, network: Network, calls: Iterable[Call]) -> None:
+        """Take in the calls behind an update of D, but for those of a penalty."""
+        touched = self._touched.setdefault(network, Counter())
+        for call in calls:
+            touched.update(call.pulls)
+            if (position := call.position()) is not None:
+                self._positions.setdefault(network, position)
 
-    def summary(self) -> dict[str, Any]:
-        """Calls of D per optimizer step of each network, as shown in the report."""
-        rows: dict[str, Any] = {}
-        for network in sorted(key.removesuffix(" steps") for key in self.counts if key.endswith(" steps")):
-            if steps := self.counts[f"{network} steps"]:
-                kinds = ["real", "generated", "penalty"] + ["compared"] * bool(self.counts[f"{network}: compared"])
-                seen = [f"{self.counts[f'{network}: {k}'] / steps:.3g} {k}" for k in kinds]
-                seen = [f"{text} by value" if text.endswith("compared") else text for text in seen]
-                rows[f"per {network} step, D saw"] = ", ".join(seen)
-        return rows
+    def learn_position(self, network: Network, call: Call) -> None:
+        """Take in where a call has G's samples."""
+        if (position := call.position()) is not None:
+            self._positions.setdefault(network, position)
+
+    def outputs(self, call: Call) -> list[int]:
+        """Places of a call's judgements: one value per sample before maps of them, else the first of all."""
+        touched = self._touched.get(call.network, Counter())
+        outer = {i: t for i, t in call.outputs.items() if i not in self._inner.get(call.network, ())}
+        found = {i: t for i, t in outer.items() if not touched or touched[i]} or outer or call.outputs
+        single = [i for i, t in found.items() if not t.dim() or t.numel() == len(t)]
+        if single:
+            return single if _alike(found[i] for i in single) and touched else single[:1]
+        maps = [i for i, t in found.items() if t.dim() > 2]
+        chosen = maps or list(found)
+        return chosen if touched else chosen[:1]
+
+    def batch(self, call: Call) -> int:
+        """Which argument is judged: where G's samples are, or were in other calls."""
+        position = call.position()
+        if position is None:
+            position = self._positions.get(call.network, 0)
+        return position if position < len(call.given) else 0
+
+
+def _alike(tensors: Iterable[torch.Tensor]) -> bool:
+    return len({t.dim() for t in tensors}) == 1
+
+
+def other_batch(call: Call, position: int) -> torch.Tensor | None:
+    """Another argument of the shape of G's batch, where D judges two batches in one call: D(real, fake)."""
+    if call.origins[position] not in ("direct", "derived"):
+        return None
+    batch = call.given[position]
+    others = (t for i, t in enumerate(call.given) if i != position and t.shape == batch.shape)
+    return next(others, None)
+
+
+def split_penalties(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
+    """The calls of one update that judged samples, and those that a penalty made.
+
+    A penalty takes D's gradient by its input: at points that require grad themselves, or that autograd derives from
+    G's batch. Where D was given such points alone they are the reals, penalised where they are judged (R1).
+    """
+    plain, direct = (any(origin in c.origins for c in calls) for origin in ("plain", "direct"))
+    penalties = []
+    for call in calls:
+        leaf, derived = "leaf" in call.origins, bool({"derived", "mixed"} & {*call.origins})
+        beside = (leaf and plain) or (derived and direct and "direct" not in call.origins)
+        alone = not call.judged and (leaf or derived) and "direct" not in call.origins
+        if call.probed and (beside or (alone and len(calls) > 1)):
+            penalties.append(call)
+    return [c for c in calls if c not in penalties], penalties

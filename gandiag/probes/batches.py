@@ -6,23 +6,34 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.measure.reductions import MAX_OUTPUTS
+from gandiag.measure.calls import MAX_OUTPUTS
 from gandiag.nets.tensors import tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def ends(values: torch.Tensor, limit: int) -> torch.Tensor:
+    """The first and the last of a batch (B, ...) that holds more than `limit`, which may hold reals in one half."""
+    if not values.dim() or len(values) <= limit:
+        return values
+    half = limit // 2
+    return torch.cat([values[: limit - half], values[-half:]])
+
+
 def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
     kept = output.detach()
-    if kept.dim() == 0:
-        kept = kept.reshape(1)
-    elif len(kept) > limit:
-        kept = kept[:limit]
+    kept = kept.reshape(1) if kept.dim() == 0 else ends(kept, limit)
     if kept.numel() > len(kept):
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
+
+
+def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
+    """Gradients of a loss by D's outputs (B, ...), summed over patches, as (min(B, limit),)."""
+    kept = gradient.reshape(1) if gradient.dim() == 0 else ends(gradient, limit)
+    return torch.sum(kept.flatten(1), dim=1) if kept.numel() > len(kept) else kept.reshape(-1)
 
 
 @torch.no_grad()

@@ -8,15 +8,10 @@ those that G just made. Which ones match is not looked at here: a mask stays on 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.probes.batches import sample_outputs
-
-if TYPE_CHECKING:
-    from gandiag.probes.attribution import Call
-    from gandiag.record.batches import TensorProjection
+from gandiag.nets.tensors import detached
 
 VALUES = 64  # of each sample are compared, spread over it
 REMEMBERED = 4  # batches of G
@@ -26,9 +21,8 @@ MAX_MADE = 512  # samples in a batch of G, and twice as many in D's: beyond, not
 class Contents:
     """Values of G's recent batches, and which samples of another batch hold them."""
 
-    def __init__(self, projection: TensorProjection) -> None:
+    def __init__(self) -> None:
         self.wanted = True  # until D's batches turn out to be traceable without
-        self._projection = projection
         self._made: deque[tuple[int, torch.Tensor]] = deque(maxlen=REMEMBERED)
         self._positions: dict[tuple[int, torch.device], torch.Tensor] = {}
 
@@ -36,26 +30,16 @@ class Contents:
     def note(self, batch: torch.Tensor) -> None:
         """Keep a few values of each sample of a generated batch (B, ...)."""
         if self.wanted and batch.dim() > 1 and len(batch) <= MAX_MADE:
-            flat = batch.detach().flatten(1)
+            flat = detached(batch).flatten(1)
             size = flat.shape[1]
             self._made.append((size, flat[:, self._spread(size, flat.device)]))
 
     @torch.no_grad()
-    def compare(self, calls: list[Call]) -> dict[str, torch.Tensor]:
-        """Of all calls together: outputs (M,), whether each sample is generated (M,), points (M, p), G's batch size ().
-
-        Nothing where there is nothing to compare with, or D's inputs are of different shapes.
-        """
-        judged = [(c.batch, c.output) for c in calls if c.output is not None]
-        shapes = {batch.shape[1:] for batch, _ in judged}
-        if not self._made or len(shapes) != 1 or any(b.dim() < 2 or len(b) > 2 * MAX_MADE for b, _ in judged):
-            return {}
-        return {
-            "generated": torch.cat([self._holds(batch) for batch, _ in judged]),
-            "outputs": torch.cat([sample_outputs(output, 2 * MAX_MADE) for _, output in judged]),
-            "points": torch.cat([self._projection(batch, 2 * MAX_MADE) for batch, _ in judged]),
-            "size": torch.tensor(float(len(self._made[-1][1]))),
-        }
+    def holds(self, batch: torch.Tensor) -> torch.Tensor | None:
+        """Which samples (N,) begin or end with the values of one that G made; None where nothing can be compared."""
+        if not self._made or batch.dim() < 2 or len(batch) > 2 * MAX_MADE:
+            return None
+        return self._holds(batch)
 
     def _holds(self, batch: torch.Tensor) -> torch.Tensor:
         """Which samples (N,) begin or end with the values of one that G made."""

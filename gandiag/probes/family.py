@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from gandiag.probes.attribution import Call, Phase
+    from collections.abc import Iterable
+
+    from gandiag.probes.attribution import Call, Judged
     from gandiag.record.settings import Settings
+
+    Pair = tuple[torch.Tensor, torch.Tensor]
 
 KEPT_CALLS = 32
 
 
 class FamilyProbe:
-    """Outputs of D and the gradients they received: in G's step on generated, in D's on real samples."""
+    """Outputs of D and the gradients they received: in G's step on generated samples, in D's on others."""
 
     def __init__(self, settings: Settings, *, wanted: bool) -> None:
         self._settings, self._wanted = settings, wanted
-        self._generated: deque[Call] = deque(maxlen=KEPT_CALLS)
-        self._real: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self._generated: deque[Pair] = deque(maxlen=KEPT_CALLS)
+        self._others: deque[Pair] = deque(maxlen=KEPT_CALLS)
         self._penalised = False
 
     @property
@@ -32,21 +36,28 @@ class FamilyProbe:
         """Collect no more: no family has fitted for long."""
         self._wanted = False
 
-    def see(self, role: str, phase: Phase, scale: torch.Tensor | None) -> None:
+    def see(
+        self, role: str, calls: Iterable[Call], judged: Judged, scale: torch.Tensor | None, *, penalised: bool = False
+    ) -> None:
         """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients."""
-        calls = [c for c in (phase.fake if role == "generator" else phase.real) if c.output_gradient is not None]
+        if not self.wanted:
+            return
+        self._penalised |= penalised
         for call in calls:
-            if scale is not None and call.output_gradient is not None:
-                call.output_gradient = call.output_gradient / scale
-        (self._generated if role == "generator" else self._real).extend(calls)
-        self._penalised |= role != "generator" and bool(phase.penalty)
+            origin = call.origins[judged.batch(call)]
+            if (origin in ("direct", "derived", "mixed")) != (role == "generator"):
+                continue
+            for place in judged.outputs(call)[:1]:
+                pull = call.pull(place, generator=role == "generator")
+                if pull is not None:
+                    kept = self._generated if role == "generator" else self._others
+                    kept.append((call.outputs[place], pull if scale is None else pull / scale))
 
     def collected(self) -> dict[str, Any]:
         """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""
         evidence: dict[str, Any] = {"penalised": float(self._penalised)}
-        for kind, calls in (("generated", self._generated), ("real", self._real)):
-            pairs = [(c.output, c.output_gradient) for c in calls if c.output is not None]
-            same = [(o.reshape(-1), g.reshape(-1)) for o, g in pairs if g is not None and o.shape == pairs[-1][0].shape]
+        for kind, pairs in (("generated", self._generated), ("real", self._others)):
+            same = [(o.reshape(-1), g.reshape(-1)) for o, g in pairs if o.shape == pairs[-1][0].shape]
             if same:
-                evidence[f"{kind}/outputs"], evidence[f"{kind}/gradients"] = map(torch.cat, zip(*same, strict=True))
+                evidence[f"{kind}/outputs"], evidence[f"{kind}/gradients"] = map(torch.stack, zip(*same, strict=True))
         return evidence

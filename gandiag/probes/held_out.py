@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gandiag.measure.reductions import MAX_OUTPUTS
+from gandiag.measure.calls import MAX_OUTPUTS
 from gandiag.nets.frozen import device_of, forked_rng, frozen_copy
 from gandiag.nets.tensors import first_tensor
+from gandiag.probes.attribution import split_penalties
 from gandiag.probes.batches import judgement, sample_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from gandiag.probes.attribution import Call, Phase
+    from gandiag.probes.attribution import Call
     from gandiag.probes.networks import Network
     from gandiag.record.recording import Recording
 
@@ -39,9 +40,15 @@ class HeldOutProbe:
         """Whether D is looked at in the step in progress."""
         return (self._recording.completed_steps + 1) % EVERY == 0
 
-    def look(self, network: Network, phase: Phase) -> None:
-        """Record the outputs of a copy of D on held-out, training and generated samples."""
-        train, fake = (next((c for c in calls if c.inputs), None) for calls in (phase.real, phase.fake))
+    def look(self, network: Network, calls: Sequence[Call]) -> None:
+        """Record the outputs of a copy of D on held-out, training and generated samples.
+
+        Only where D was given one batch beside those that are known to be G's: which of several was real is told later.
+        """
+        judged, _ = split_penalties([c for c in calls if c.inputs])
+        fakes = [c for c in judged if {"direct", "derived"} & {*c.origins}]
+        others = [c for c in judged if c not in fakes]
+        train, fake = others[0] if len(others) == 1 else None, next(iter(fakes), None)
         if not self.due or train is None or fake is None:
             return
         device = device_of(network.module)

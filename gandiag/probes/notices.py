@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from gandiag.record.notices import AMBIGUOUS, PATIENCE
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-
 SWAPPED = (
     "the generator was given the discriminator's output: are the two swapped? "
     "the call is attach(generator, discriminator, run_dir=...)"
@@ -33,14 +25,3 @@ NO_UPDATE = (
     "no optimizer step on the generator's parameters was seen; without torch optimizers call callback.step() after "
     "each generator update"
 )
-
-
-def missing_attribution(network: str, counts: Counter[str], generator_calls: int) -> str | None:
-    """A sentence when the D `network` has been trained for long and never on a batch traced to G."""
-    steps = counts[f"{network} steps"]
-    if steps < PATIENCE or counts[f"{network}: generated"]:
-        return None
-    if not generator_calls:
-        return NEVER_CALLED.format(steps=steps)
-    seen = sum(counts[f"{network}: {kind}"] for kind in ("real", "penalty", "compared"))
-    return (AMBIGUOUS if seen else UNSEEN).format(steps=steps)

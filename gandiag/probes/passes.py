@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gandiag.nets.tensors import first_tensor
+from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
-from gandiag.probes.attribution import Call, CallLog, Origins
-from gandiag.probes.batches import classes, judgement, sample_norms
+from gandiag.probes.attribution import Call, CallLog
+from gandiag.probes.batches import classes, sample_norms
+from gandiag.probes.origins import Origins
 from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gandiag.probes.family import FamilyProbe
     from gandiag.probes.hooks import Guard
     from gandiag.probes.networks import Network
     from gandiag.probes.phases import PhaseProbe
@@ -26,36 +26,33 @@ if TYPE_CHECKING:
     Score = Callable[[Any, torch.Tensor], torch.Tensor]
 
 MAX_CALLS = 64  # calls of D remembered until an optimizer step uses them
+MAX_TENSORS = 64  # outputs of one call that are watched
 
 
 class PassProbe:
     """Forward hooks on G and D. Collects the calls of D in `calls` until an update uses them."""
 
     def __init__(
-        self,
-        recording: Recording,
-        guard: Guard,
-        phases: PhaseProbe,
-        updates: UpdateProbe,
-        family: FamilyProbe,
-        score: Score | None,
+        self, recording: Recording, guard: Guard, phases: PhaseProbe, updates: UpdateProbe, score: Score | None
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
         self._recording, self._guard, self._score = recording, guard, score
-        self._phases, self._updates, self._family = phases, updates, family
-        self._origins, self._verdict_origins = Origins(), Origins()
+        self._phases, self._updates = phases, updates
+        self._origins, self._output_origins = Origins(), Origins()
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
+        made = [t for t in tensors(output) if t.is_floating_point() and t.dim()]
         batch, given = first_tensor(output), first_tensor(arguments)
         self._phases.generator_calls += 1
         if batch is None:
             return
-        if self._early and given is not None and self._verdict_origins.of(given) == "direct":
+        if self._early and given is not None and self._output_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
-        self._origins.add(batch, mark=True)
+        for tensor in made or [batch]:
+            self._origins.add(tensor, mark=True)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None:
             if network not in self._feedback_hooks:
@@ -69,34 +66,41 @@ class PassProbe:
 
     def on_discriminator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of D."""
-        found = judgement(output)
-        given = [t for v in (*arguments, *kwargs.values()) if (t := first_tensor(v)) is not None]
-        if found is None or not given or not found.requires_grad:
-            return  # an evaluation: training runs D where gradients flow
+        everything = (*arguments, *kwargs.values())
+        given = [t for v in everything if (t := first_tensor(v)) is not None]
+        answers = [t for t in tensors(output) if t.is_floating_point()][:MAX_TENSORS]
+        if not given or not answers:
+            return
         if self._early:
-            self._verdict_origins.add(found)
-        origins = {self._origins.of(t): t for t in reversed(given)}
-        origin = next((o for o in ("direct", "derived", "mixed") if o in origins), None) or self._origins.of(given[0])
-        batch = origins[origin]
-        scores = self._scores(network, found, batch, output)
-        call = Call(network, self._recording.completed_steps + 1, batch.detach(), scores, origin, batch.requires_grad)
-        call.labels = classes((*arguments, *kwargs.values()), len(batch))
-        call.keep_gradient = self._family.wanted
-        if self.repeats():
-            call.inputs = arguments, kwargs
-        found.register_hook(call.answer)
-        if origin == "leaf" and self._updates.due("gradients"):
-            call.watch_input(batch)
-        self.calls.add(call)
-
-    def _scores(self, network: Network, found: torch.Tensor, batch: torch.Tensor, output: Any) -> torch.Tensor | None:
+            for answer in answers:
+                self._output_origins.add(answer)
+        call = Call(
+            network,
+            self._recording.completed_steps + 1,
+            [detached(t) for t in given],
+            [self._origins.of(t) for t in given],
+            {i: detached(t) for i, t in enumerate(answers)},
+            any(t.requires_grad for t in given),
+            labels=classes(everything, len(given[0]) if given[0].dim() else 0),
+            inputs=(arguments, kwargs) if self.repeats() else None,
+        )
         if self._score is not None:
             with torch.no_grad():
-                return self._score(output, batch).detach()
-        if found.shape == batch.shape and found[0].numel() > 1:
-            self._tell("score", notices.RECONSTRUCTION.format(network=network.name))
-            return None
-        return found.detach()
+                call.score = self._score(output, call.given[self._phases.judged.batch(call)]).detach()
+        if len(answers) > 1:
+            self._phases.judged.look(network, answers)
+        self._watch(call, given, answers)
+        self.calls.add(call)
+
+    def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:
+        """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
+        for i, answer in enumerate(answers):
+            if answer.requires_grad:
+                answer.register_hook(partial(call.answer, i))
+        if self._updates.due("gradients"):
+            for tensor, origin in zip(given, call.origins, strict=True):
+                if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
+                    call.watch_input(tensor)
 
     @property
     def _early(self) -> bool:

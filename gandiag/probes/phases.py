@@ -4,49 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gandiag.measure.reductions import MAX_POINTS, SCALAR
-from gandiag.probes.attribution import Attribution, Phase
-from gandiag.probes.batches import sample_outputs
+from gandiag.measure.calls import ASKED, MAX_OUTPUTS, MAX_POINTS, SEEN
+from gandiag.nets.tensors import detached
+from gandiag.probes import notices
+from gandiag.probes.attribution import Judged, other_batch, split_penalties
+from gandiag.probes.batches import ends, pulls, sample_outputs
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
-from gandiag.probes.notices import missing_attribution
 from gandiag.record.batches import TensorProjection, value_range
+from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import TypeGuard
 
     import torch
 
-    from gandiag.probes.attribution import Call
+    from gandiag.probes.attribution import Call, CallLog
     from gandiag.probes.family import FamilyProbe
-    from gandiag.probes.networks import Held, Network
+    from gandiag.probes.networks import Network
     from gandiag.record.recording import Recording
 
-    Phases = Mapping[Network, Phase]
+    Used = Mapping[Network, Sequence[Call]]
+    """By D, its calls that an update used."""
 
 RANGE_EVERY = 10  # steps between two records of the range of values that D is given, and of what G makes of latents
 MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
+SLOTS = 100  # calls of one update of D have numbers of their own, from a multiple of this on
 
 
 class PhaseProbe:
-    """Records D's outputs and samples of the batches it saw, once they are told apart."""
+    """Records D's outputs and samples of the batches it saw; what each was is told from many steps, later."""
 
     def __init__(self, recording: Recording, family: FamilyProbe) -> None:
         self._recording, self._family = recording, family
-        self.attribution = Attribution()
+        self.judged = Judged()
         self.generator_calls = 0
         self._projection = TensorProjection()
-        self._contents = Contents(self._projection)
+        self._contents = Contents()
         self._generated: torch.Tensor | None = None
         self._shown: str | None = None  # the generator whose samples are kept, where there are several
-        self._traced: dict[Network, bool] = {}  # for each D trained in this step: was it on a generated batch?
+        self._slots: dict[Network, dict[int, tuple[tuple[str, ...], list[str]]]] = {}  # of D's updates in this step
+        self._shapes: dict[Network, torch.Size] = {}  # of one sample that D is trained on
         self._played: set[str] = set()  # roles that have been updated on calls of D
         self._aside = 0
         self._used_calls = 0
-        self._continues = False  # the update at hand is a further optimizer's share of G's last one
+        self._untraced = 0  # updates of D without a batch that could be traced to G, in a row
+        self._unseen: dict[Network, int] = {}  # updates of D without any call
         self._told: set[str] = set()
-        self._compared = False  # batches of unknown kind were compared with G's, to what result is seen later
 
     def keep_generated(self, network: Network, batch: torch.Tensor, given: torch.Tensor | None) -> None:
         """Hold the batch that G makes until its update, if samples are wanted in this step.
@@ -62,19 +67,18 @@ class PhaseProbe:
             row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
         self._shown = self._shown or network.name
         if self._shown == network.name and (self._recording.wants_modes or self._recording.wants_samples):
-            self._generated = batch.detach()
+            self._generated = detached(batch)
 
-    def is_aside(self, roles: set[str], *phases: Phases) -> bool:
+    def is_aside(self, roles: set[str], *used: Used) -> bool:
         """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
 
         Examples are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction
         phase of an adversarial autoencoder; only where the game itself has been seen before.
         """
-        calls = [c for found in phases for phase in found.values() for c in phase.calls]
-        penalty = bool(calls) and all(c.origin == "leaf" for c in calls)
+        calls = [c for found in used for of_one in found.values() for c in of_one]
+        penalty = bool(calls) and all("leaf" in c.origins for c in calls)
         if GENERATOR in roles:  # a second optimizer of G has no calls either, but G has not run since the first
-            self._continues = not calls and 0 < self.generator_calls == self._used_calls
-            aside = not calls and not self._continues
+            aside = not calls and not 0 < self.generator_calls == self._used_calls
             self._used_calls = self.generator_calls
         else:
             aside = penalty
@@ -88,57 +92,134 @@ class PhaseProbe:
             self._played |= roles
         return False
 
-    def record(self, own: Phases, others: Phases, scale: torch.Tensor | None) -> None:
+    def record(self, own: Used, others: Used, scale: torch.Tensor | None) -> None:
         """Keep what D answered: `own` are the calls of networks that are updated, `others` those that G's loss used."""
-        for trained, phases in ((True, own), (False, others)):
-            for network, phase in phases.items():
-                if trained:
-                    self._traced[network] = self._traced.get(network, False) or bool(phase.fake)
-                    self._compare(network, phase)
-                if self._family.wanted:
-                    self._family.see(DISCRIMINATOR if trained else GENERATOR, phase, scale)
-                self._record(network, phase, trained=trained)
+        for network, used in own.items():
+            calls, penalties = split_penalties(used)
+            self.judged.learn(network, calls)
+            self._family.see(DISCRIMINATOR, calls, self.judged, scale, penalised=bool(penalties))
+            self._record_penalties(network, penalties)
+            self._record_update(network, calls)
+            self._watch_out(network, used)
+        for network, used in others.items():
+            for call in used:
+                self.judged.learn_position(network, call)
+            self._family.see(GENERATOR, used, self.judged, scale)
+            if used and self._due("outputs"):
+                self._forget(network, ASKED, 0)
+                for number, call in enumerate(used):
+                    self._record_call(ASKED, network, number, call, alone=True)
         if others:
             self._show()
 
-    def _record(self, network: Network, phase: Phase, *, trained: bool) -> None:
-        recording, suffix = self._recording, network.suffix
-        step = recording.completed_steps + 1
-        for kind, calls in (("real", phase.real), ("fake", phase.fake)):
-            if not calls or not recording.budget.due("outputs", step):
-                continue
-            call = calls[0]
-            if not trained and {f"d{suffix}/{kind}", f"points{suffix}/{kind}"} & recording.row.keys():
-                continue  # D's own update has shown it
-            if call.output is not None:
-                outputs = sample_outputs(call.output)
-                recording.attributed(kind, outputs, suffix)
-                if recording.world_size > 1:  # the weight of this rank's values beside those of others
-                    recording.row[f"{SCALAR}samples/{kind}"] = float(len(outputs))
-            if recording.budget.due("points", step):
-                self._record_batch(f"{suffix}/{kind}", call, ranges=step % RANGE_EVERY == 0)
-        norms = [c.input_norms for c in phase.penalty if c.input_norms is not None]
-        if norms and recording.budget.due("gradients", step):
-            recording.row[f"penalty{suffix}"] = norms[0]
+    def _record_update(self, network: Network, calls: Sequence[Call]) -> None:
+        """The calls behind an update of D, in place of those of an earlier one in this step."""
+        if not calls or not self._due("outputs"):
+            return
+        origins = tuple(call.origins[self.judged.batch(call)] for call in calls)
+        slots = self._slots.setdefault(network, {})
+        same = [slot for slot, (of, _) in slots.items() if of == origins]
+        if len(origins) == 1 and origins[0] == "plain" and len(same) < 2:  # reals or copies: the other may be next
+            same = []
+        slot = same[0] if same else len(slots)
+        if same and len(same) > 1:  # the older of two
+            slots[same[1]], slots[same[0]] = slots[same[0]], slots[same[1]]
+        for key in slots.pop(slot, ((), []))[1]:
+            self._recording.row.pop(key, None)
+        traced = bool({"direct", "derived", "mixed"} & {*origins})
+        self._contents.wanted = self._contents.wanted and not traced
+        before = {*self._recording.row}
+        for number, call in enumerate(calls):
+            self._record_call(SEEN, network, slot * SLOTS + number, call, alone=traced)
+            if "plain" in call.origins:
+                self._shapes[network] = call.given[self.judged.batch(call)].shape[1:]
+        slots[slot] = origins, [key for key in self._recording.row if key not in before]
+        if "plain" in origins:  # the reals are among them
+            self._recording.wants_range = False
 
-    def _record_batch(self, key: str, call: Call, *, ranges: bool) -> None:
+    def _forget(self, network: Network, role: str, slot: int) -> None:
+        """Drop what an earlier update of this step recorded."""
+        head = f"{role}{network.suffix}/"
+        row = self._recording.row
+        for key in [k for k in row if k.startswith(head)]:
+            if int(key.removeprefix(head).partition(":")[0].partition(".")[0]) // SLOTS == slot:
+                del row[key]
+
+    def _record_call(self, role: str, network: Network, number: int, call: Call, *, alone: bool) -> None:
+        """One call: outputs and their pull, points, labels, range. `alone`: its batch is of one kind, as a rule."""
+        row, position = self._recording.row, self.judged.batch(call)
+        batch, origin = call.given[position], call.origins[position]
+        judged = self.judged.outputs(call)
+        if call.score is None and self._is_reconstruction(network, call, judged, batch):
+            return
+        head = f"{role}{network.suffix}/{number}"
+        tail = "plain" if origin == "leaf" else origin
+        if call.score is not None:
+            row[f"{head}:{tail}/outputs"] = sample_outputs(call.score)
+        else:
+            for place in judged:
+                key = f"{head}.{place}:{tail}" if len(judged) > 1 else f"{head}:{tail}"
+                row[f"{key}/outputs"] = sample_outputs(call.outputs[place])
+                pull = call.pull(place, generator=role == ASKED)
+                if pull is not None:
+                    row[f"{key}/pull"] = pulls(pull)
+        if (
+            role == SEEN
+            and tail == "plain"
+            and self._contents.wanted
+            and (made := self._contents.holds(batch)) is not None
+        ):
+            row[f"{head}:{tail}/made"] = ends(made, MAX_OUTPUTS)
+        if self._due("points"):
+            limit = MAX_POINTS if alone and origin != "mixed" else 2 * MAX_POINTS
+            other = other_batch(call, position) if len(judged) > 1 else None
+            self._record_batch(f"{head}:{tail}/", batch, call.labels, limit)
+            if other is not None:
+                self._record_batch(f"{head}:{tail}/other_", other, None, limit)
+
+    def _record_batch(self, key: str, batch: torch.Tensor, labels: torch.Tensor | None, limit: int) -> None:
         """Keep some of a batch's samples as points, their classes, and now and then the range of its values."""
         row = self._recording.row
-        row[f"points{key}"] = self._projection(call.batch)
-        if call.labels is not None:
-            row[f"labels{key}"] = call.labels[:MAX_POINTS]
-        told = self._recording.wants_range and key.endswith("/real")
-        if told or (ranges and len(call.batch) > 1):
-            row[f"range{key}"] = value_range(call.batch)
-            self._recording.wants_range &= not told
+        row[f"{key}points"] = self._projection(ends(batch, limit), limit)
+        if labels is not None and len(labels) == len(batch):
+            row[f"{key}labels"] = ends(labels, limit)
+        due = (self._recording.completed_steps + 1) % RANGE_EVERY == 0 and len(batch) > 1
+        if due or self._recording.wants_range:
+            row[f"{key}range"] = value_range(batch)
 
-    def _compare(self, network: Network, phase: Phase) -> None:
-        """Keep what D answered to batches of unknown kind, with a mask of the samples that hold G's values."""
-        due = self._recording.budget.due("outputs", self._recording.completed_steps + 1)
-        if self._contents.wanted and due and not phase.fake:
-            for key, values in self._contents.compare([*phase.real, *phase.mixed]).items():
-                self._recording.row[f"unknown{network.suffix}/{key}"] = values
-                self._compared = True
+    def _record_penalties(self, network: Network, penalties: Sequence[Call]) -> None:
+        row, suffix = self._recording.row, network.suffix
+        if penalties:
+            row[f"penalties{suffix}"] = float(len(penalties))
+        norms = [c.input_norms for c in penalties if c.input_norms is not None]
+        if norms and self._due("gradients"):
+            row[f"penalty{suffix}"] = norms[0]
+
+    def _is_reconstruction(self, network: Network, call: Call, judged: list[int], batch: torch.Tensor) -> bool:
+        """Whether D returns its input rebuilt: then nobody knows how it is to be judged, and the user is told."""
+        found = call.outputs[judged[0]]
+        if len(judged) > 1 or found.shape != batch.shape or found[0].numel() == 1:
+            return False
+        self._tell("score", notices.RECONSTRUCTION.format(network=network.name))
+        return True
+
+    def _watch_out(self, network: Network, used: Sequence[Call]) -> None:
+        """Say so when D is trained and none of its calls, or of G's, is seen."""
+        self._unseen[network] = 0 if used else self._unseen.get(network, 0) + 1
+        if self._unseen[network] >= PATIENCE:
+            self._tell("attribution", notices.UNSEEN.format(steps=PATIENCE))
+        if used and not self.generator_calls:
+            self._untraced += 1
+            if self._untraced >= PATIENCE:
+                self._tell("attribution", notices.NEVER_CALLED.format(steps=PATIENCE))
+
+    def _tell(self, where: str, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._recording.faults.add(where, message, self._recording.completed_steps)
+
+    def _due(self, kind: str) -> bool:
+        return self._recording.budget.due(kind, self._recording.completed_steps + 1)
 
     def _show(self) -> None:
         batch, self._generated = self._generated, None
@@ -149,38 +230,16 @@ class PhaseProbe:
         if self._recording.wants_samples:
             self._recording.sample(batch)
 
-    def count(self, held: list[Held], own: Phases, others: Phases) -> None:
-        """Count an update, and say so when D's batches cannot be told apart."""
-        seen = Phase()
-        for phase in others.values():
-            for kind in ("real", "fake", "penalty", "mixed"):
-                getattr(seen, kind).extend(getattr(phase, kind))
-        for network in (h.network for h in held):
-            if network.role == GENERATOR:
-                if not self._continues:
-                    self.attribution.count(network.name, seen, judge=False)
-            else:
-                self.attribution.count(network.name, own[network], judge=True)
-                message = missing_attribution(network.name, self.attribution.counts, self.generator_calls)
-                if message and network.name not in self._told and not self._compared:
-                    self._told.add(network.name)
-                    self._recording.faults.add("attribution", message, self._recording.completed_steps)
-
-    def finish(self) -> None:
-        """Before a step ends: what a D saw that was trained on no known generated batch is of unknown kind."""
-        row, wanted = self._recording.row, False
-        for network, traced in self._traced.items():
-            wanted |= not traced
-            self.attribution.finish(network.name, traced=traced)
-            if traced or self._recording.observed:
-                for key in ("generated", "outputs", "points", "size"):
-                    row.pop(f"unknown{network.suffix}/{key}", None)
-            else:
-                row.pop(f"d{network.suffix}/real", None)
-                row.pop(f"points{network.suffix}/real", None)
-        if self._traced:
-            self._contents.wanted = wanted
-        self._traced.clear()
+    def finish(self, calls: CallLog) -> None:
+        """Before a step ends: of a D that was not trained in it, what it was shown all the same."""
+        for network, shape in self._shapes.items():
+            if network in self._slots or not self._due("outputs"):
+                continue
+            call = calls.unused(network, self._recording.completed_steps + 1)
+            if call is not None and call.given[self.judged.batch(call)].shape[1:] == shape and "plain" in call.origins:
+                call.origins = ["watched"] * len(call.origins)
+                self._record_call(SEEN, network, 0, call, alone=True)
+        self._slots.clear()
 
 
 def _belongs(given: torch.Tensor | None, batch: torch.Tensor) -> TypeGuard[torch.Tensor]:

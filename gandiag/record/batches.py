@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from gandiag.measure.reductions import MAX_PLAIN, MAX_POINTS, PROJECTED
+from gandiag.measure.calls import MAX_POINTS
+from gandiag.measure.reductions import MAX_PLAIN, PROJECTED
+from gandiag.nets.tensors import detached
 
 
 class TensorProjection:
@@ -17,7 +19,7 @@ class TensorProjection:
     @torch.no_grad()
     def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
         """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
-        points = batch.detach()[:limit].flatten(1)
+        points = detached(batch)[:limit].flatten(1)
         if points.shape[1] <= MAX_PLAIN:
             plain: torch.Tensor = points.to(torch.float32, copy=True)
             return plain

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.measure.blocks import is_tensor
-from gandiag.measure.reductions import MAX_OUTPUTS, MAX_PLAIN, MAX_POINTS, PROJECTED
+from gandiag.measure.calls import MAX_OUTPUTS, MAX_POINTS
+from gandiag.measure.reductions import MAX_PLAIN, PROJECTED
 from gandiag.rundir.snapshots import MAX_SAMPLES
 from gandiag.signal_names import NETS
 from gandiag.wording import listed

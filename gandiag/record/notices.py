@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 PATIENCE = 20  # updates of a network before it is said that something was not seen
-AMBIGUOUS = (
-    "D was trained for over {steps} steps on batches of which none could be traced to the generator (augmented or "
-    "mixed with older ones between G and D?), so D's outputs are not attributed; pass them: "
-    "callback.observe(real=d_out_real, fake=d_out_fake)"
+OPEN = (
+    "in over {steps} steps it could not be told which batches of D were real and which were generated: none could be "
+    "traced to the generator, and D's loss does not pull its outputs on them apart in a way that tells; D's outputs "
+    "are not recorded; pass them: callback.observe(real=d_out_real, fake=d_out_fake)"
+)
+NO_DIRECTION = (
+    "in over {steps} steps D's loss pulled its outputs on all batches the same way, so it does not teach D to tell "
+    "real from generated: are both given the same target, or is one of the two terms missing? if D's outputs are right "
+    "as they are, pass them: callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 UNKNOWN_RANGE = (
     "D was shown no real batch that tells which range the images lie in, so modes are not counted; pass it with the "

@@ -21,3 +21,5 @@ class Settings:
     image_shape: tuple[int, ...] | None = None
     alerts: bool = True
     layer_every: int = LAYER_EVERY
+    upright: bool = False  # D's outputs are the user's own score, higher for more real
+    weighed: bool = False  # several processes train: the sizes of their batches count

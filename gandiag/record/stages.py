@@ -10,14 +10,14 @@ import numpy as np
 from gandiag.measure.columns import scatter
 from gandiag.measure.label_free import BinTracker, track
 from gandiag.measure.reductions import reduce_block
-from gandiag.measure.unknowns import UNKNOWN, told_apart
-from gandiag.record.notices import AMBIGUOUS, PATIENCE, UNKNOWN_RANGE
+from gandiag.record.notices import UNKNOWN_RANGE
 from gandiag.signals import matching
 
 if TYPE_CHECKING:
     from gandiag.measure.blocks import Block
     from gandiag.measure.reductions import Raw
     from gandiag.modes.tracker import ModeTracker
+    from gandiag.record.attributing import Attributor
     from gandiag.record.faults import Faults
     from gandiag.record.settings import Settings
     from gandiag.rundir.recorder import Recorder
@@ -46,31 +46,18 @@ class Signals:
 class Reduction:
     """Rows to signals; the only stage that the others cannot do without."""
 
-    def __init__(self, settings: Settings, faults: Faults) -> None:
-        self._settings, self._faults = settings, faults
-        self._unknown: int | None = 0  # steps whose batches of D were compared in vain; None once that is settled
+    def __init__(self, settings: Settings, attributor: Attributor) -> None:
+        self._settings, self._attributor = settings, attributor
 
     def __call__(self, block: Block) -> Signals:
         """Signals of a block, batches of D told apart."""
         settings = self._settings
-        known = [group for rows, raw in block.arrays() for group in self._known(rows, raw, block.steps[-1])]
+        known = self._attributor.known(block)
         reduced = [(rows, reduce_block(raw, settings.layers, settings.decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(len(steps), reduced)
         _thin_layers(steps, columns, settings.layer_every)
         return Signals(steps, np.array(block.times), known, columns)
-
-    def _known(self, rows: list[int], raw: Raw, step: int) -> list[tuple[list[int], Raw]]:
-        """Rows in groups whose batches are told apart; says so once when none could be for long."""
-        groups = told_apart(rows, raw)
-        if self._unknown is not None and any(key.startswith(UNKNOWN) for key in raw):
-            self._unknown += len(rows)
-            if any(key.startswith("d") and key.endswith("/real") for _, group in groups for key in group):
-                self._unknown = None
-            elif self._unknown >= PATIENCE:
-                self._faults.add("attribution", AMBIGUOUS.format(steps=PATIENCE), step)
-                self._unknown = None
-        return groups
 
 
 class Bins:

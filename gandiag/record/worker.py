@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gandiag.families import infer_family
+from gandiag.record.attributing import Attributor
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Modes, Reduction
 from gandiag.record.tasks import Tasks
@@ -42,13 +43,16 @@ class Worker:
     ) -> None:
         self.recorder, self.settings, self.faults = recorder, settings, faults
         self.judging = Judging(judge, recorder, settings, faults)
-        self._reduce = Reduction(settings, faults)
+        self._attributor = Attributor(settings, faults)
+        self._attributed: dict[str, Any] = {}  # what run.json says of it
+        self._reduce = Reduction(settings, self._attributor)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         self._stages: list[Stage] = [
             ("label-free coverage", Bins()),
             *modes,
             ("writing", self._write),
             ("storage", lambda _: recorder.tidy()),
+            ("run.json", self._describe_first),
             ("judging", self.judging),
         ]
         self._tasks = Tasks(self._failed, self._after_task)
@@ -124,6 +128,16 @@ class Worker:
         self._recorded = self._step
         self.recorder.append(signals.steps, signals.times, signals.columns)
 
+    def _describe_first(self, _: Signals) -> None:
+        if not self._attributed:
+            self._describe_attribution()
+
+    def _describe_attribution(self) -> None:
+        """Put down what was attributed, where that has changed."""
+        if (found := self._attributor.summary()) and found != self._attributed:
+            self._attributed = found
+            self.recorder.write_meta(attribution=found)
+
     def gap(self, first: int, last: int, reason: str) -> None:
         """Note that nothing was recorded of some steps."""
         self.recorder.gap(first, last, reason)
@@ -146,7 +160,7 @@ class Worker:
     def family(self, evidence: Block) -> None:
         """Infer the loss family from a block of one row, see `gandiag.families.infer_family`."""
         ((_, raw),) = evidence.arrays()
-        family, probabilities = infer_family({k: v[0] for k, v in raw.items()})
+        family, probabilities = infer_family({k: v[0] for k, v in raw.items()}, self._attributor.sign())
         self.settings.decision = 0.5 if probabilities or family == "lsgan" else 0.0
         self.settings.family_found = family != "other"
         self.recorder.write_meta(loss_family={"name": family, "source": "inferred"})
@@ -156,6 +170,8 @@ class Worker:
             self.recorder.flush()
         with self._caught("writing"):
             self.recorder.give_up()
+        with self._caught("run.json"):
+            self._describe_attribution()
         if status == "crashed":  # first: whoever crashed may be killed in the next moment
             with self._caught("run.json"):
                 self._write_faults(status=status, reason=reason)

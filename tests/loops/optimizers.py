@@ -156,7 +156,7 @@ def lbfgs(attach: Attach) -> Steps:
             on_real, on_fake = game.discriminator(real), game.discriminator(fake)
             loss = loss_of_d(on_real, on_fake)
             loss.backward()
-            seen.append(judged(on_real, on_fake) | {"grad/discriminator/norm": norm(game.discriminator)})
+            seen.append((on_real.detach(), on_fake.detach(), norm(game.discriminator)))
             return loss
 
         def of_g(latent: torch.Tensor = latent) -> torch.Tensor:
@@ -167,12 +167,10 @@ def lbfgs(attach: Attach) -> Steps:
 
         game.adam_d.step(of_d)
         game.adam_g.step(of_g)
-        # D's outputs of the first evaluation, gradients of the last
-        yield (
-            seen[0]
-            | {"grad/discriminator/norm": seen[-1]["grad/discriminator/norm"]}
-            | {"grad/generator/norm": norm(game.generator)}
-        )
+        # D's outputs of all evaluations, gradients of the last
+        on_real, on_fake, norms = zip(*seen, strict=True)
+        values = judged(torch.cat(on_real), torch.cat(on_fake)) | {"grad/discriminator/norm": norms[-1]}
+        yield values | {"grad/generator/norm": norm(game.generator)}
 
 
 class Odd(nn.Module):

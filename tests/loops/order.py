@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .matrix import PLAIN, loop
+from .matrix import loop
 from .parts import Game, adam, judged, loss_of_d, loss_of_g, mean, noise, norm, reals
 
 if TYPE_CHECKING:
@@ -156,7 +156,6 @@ def split_generator(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "D updated on reals and on generated samples by separate optimizer steps",
-    saw=("0.5 real, 0.5 generated, 0 penalty", PLAIN[1]),
 )
 def separate_batches(attach: Attach) -> Steps:
     game = Game()

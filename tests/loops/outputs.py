@@ -96,7 +96,11 @@ def energy(attach: Attach) -> Steps:
 
 
 @loop(
-    GROUP, "D returns a reconstruction, without score=", sentence="attach(..., score=", absent=("d/real/mean", "d/auc")
+    GROUP,
+    "D returns a reconstruction, without score=",
+    sentence="attach(..., score=",
+    absent=("d/real/mean", "d/auc"),
+    saw=(),
 )
 def reconstruction(attach: Attach) -> Steps:
     for values in _autoencoder(attach):

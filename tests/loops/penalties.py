@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Steps = Iterator[dict[str, float]]
 
 GROUP = "penalties"
-D_ALONE = (PLAIN[0], "0 real, 0 generated, 0 penalty")
+D_ALONE = PLAIN[:1]
 ONE_PENALTY = ("1 real, 1 generated, 1 penalty", PLAIN[1])
 
 
@@ -131,7 +131,7 @@ def consensus(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "unrolled: D's inner steps on a copy of it",
-    saw=("1 real, 1 generated, 0 penalty", "0 real, 0 generated, 0 penalty"),
+    saw=PLAIN[:1],
 )
 def unrolled_copy(attach: Attach) -> Steps:
     game = Game()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from .matrix import PLAIN, loop
-from .parts import BATCH, Game, judged, loss_of_d, loss_of_g, mean, mlp, noise, norm, reals
+from .matrix import loop
+from .parts import BATCH, Game, judged, loss_of_d, loss_of_g, mlp, noise, norm, reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     Steps = Iterator[dict[str, float]]
 
 GROUP = "the generated batch"
-COMPARED = ("0 real, 0 generated, 0 penalty, 2 compared by value", PLAIN[1])
-UNTRACED = "callback.observe(real=d_out_real, fake=d_out_fake)"
 
 
 def _passed_on(name: str, feature: str, change: Callable[[torch.Tensor], torch.Tensor], **options: object) -> None:
@@ -78,25 +76,18 @@ def augmented_for_g(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "augmented after .detach() in D's step (not connected)",
-    sentence=UNTRACED,
-    absent=("d/real/mean", "d/auc", "diversity/ratio"),
-    saw=COMPARED,
 )
 def augmented_for_d(attach: Attach) -> Steps:
     game = Game()
     attach(game.generator, game.discriminator)
     while True:
         fake = game.generator(noise()).detach() + 0.1 * torch.randn(BATCH, 2)
-        game.update_d(real=reals() + 0.1 * torch.randn(BATCH, 2), fake=fake)
-        on_fake = game.discriminator(game.generator(noise()))
-        game.step_g(loss_of_g(on_fake))
-        yield {"grad/generator/norm": norm(game.generator), "d/fake/mean": mean(on_fake)}
+        yield game.update_d(real=reals() + 0.1 * torch.randn(BATCH, 2), fake=fake) | game.update_g()
 
 
 @loop(
     GROUP,
     "augmented after .detach(), D's outputs passed with observe",
-    saw=COMPARED,
 )
 def augmented_and_observed(attach: Attach) -> Steps:
     game = Game()
@@ -166,11 +157,11 @@ def accumulated(attach: Attach) -> Steps:
             (loss_of_g(game.discriminator(game.generator(noise()))) / 3).backward()
         game.adam_g.step()
         norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm_d}
-        yield norms | judged(*outputs[0])  # of the first of the three
+        yield norms | judged(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
 
 
-_passed_on("cast", "cast to another type after .detach()", lambda fake: fake.detach().double().float(), saw=COMPARED)
-_passed_on("copied", "copied after .detach()", lambda fake: fake.detach().clone(), saw=COMPARED)
+_passed_on("cast", "cast to another type after .detach()", lambda fake: fake.detach().double().float())
+_passed_on("copied", "copied after .detach()", lambda fake: fake.detach().clone())
 
 
 def _concatenated(name: str, feature: str, *, detach: bool) -> None:
@@ -186,14 +177,14 @@ def _concatenated(name: str, feature: str, *, detach: bool) -> None:
             yield values | game.update_g()
 
     training.__name__ = name
-    loop(GROUP, feature, saw=("0 real, 0 generated, 0 penalty, 1 compared by value", PLAIN[1]))(training)
+    loop(GROUP, feature)(training)
 
 
 _concatenated("concatenated", "concatenated with reals after .detach()", detach=True)
 _concatenated("concatenated_connected", "concatenated with reals, connected to G", detach=False)
 
 
-@loop(GROUP, "concatenated with what it was made from, then .detach(): pix2pix", saw=COMPARED)
+@loop(GROUP, "concatenated with what it was made from, then .detach(): pix2pix")
 def pix2pix(attach: Attach) -> Steps:
     game = Game(mlp(3, 2), mlp(5, 1))
     attach(game.generator, game.discriminator)
@@ -212,9 +203,6 @@ def pix2pix(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "mixed with older ones from a pool (CycleGAN)",
-    saw=COMPARED,
-    sentence=UNTRACED,
-    absent=("d/real/mean", "d/auc"),
 )
 def pool(attach: Attach) -> Steps:
     game = Game()
@@ -222,7 +210,5 @@ def pool(attach: Attach) -> Steps:
     attach(game.generator, game.discriminator)
     while True:
         kept.append(game.generator(noise()).detach())
-        game.update_d(fake=torch.where(torch.arange(BATCH)[:, None] % 2 == 0, kept[-1], kept.pop(0)))
-        on_fake = game.discriminator(game.generator(noise()))
-        game.step_g(loss_of_g(on_fake))
-        yield {"grad/generator/norm": norm(game.generator), "d/fake/mean": mean(on_fake)}
+        fake = torch.where(torch.arange(BATCH)[:, None] % 2 == 0, kept[-1], kept.pop(0))
+        yield game.update_d(fake=fake) | game.update_g()

@@ -82,7 +82,7 @@ class Cycle:
 @loop(
     GROUP,
     "two generators and two discriminators, G first: CycleGAN",
-    saw=(PLAIN[0], PLAIN[0], "0 real, 2 generated, 0 penalty", "0 real, 2 generated, 0 penalty"),
+    saw=(PLAIN[0], PLAIN[0], "0 real, 2 generated, 0 penalty"),
 )
 def cycle(attach: Attach) -> Steps:
     gan = Cycle()
@@ -107,7 +107,7 @@ def cycle(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "two generators updated one after the other by optimizers of their own",
-    saw=(PLAIN[0], PLAIN[0], PLAIN[1], PLAIN[1]),
+    saw=(PLAIN[0], PLAIN[0], "0 real, 2 generated, 0 penalty"),
 )
 def two_generators(attach: Attach) -> Steps:
     gan = Cycle()
@@ -225,7 +225,7 @@ def _styled(attach: Attach, generator: Styled, watched: object) -> Steps:
 @loop(
     GROUP,
     'G called in parts, attached as generator={"mapping": G.mapping, "synthesis": G.synthesis}: StyleGAN',
-    saw=(PLAIN[0], PLAIN[1], PLAIN[1]),
+    saw=PLAIN,
 )
 def styled_parts(attach: Attach) -> Steps:
     generator = Styled()
@@ -235,7 +235,7 @@ def styled_parts(attach: Attach) -> Steps:
 @loop(
     GROUP,
     "G called in parts, attached as a whole",
-    saw=("0 real, 0 generated, 0 penalty, 2 compared by value", "1 real, 0 generated, 0 penalty"),
+    saw=("0 real, 0 generated, 0 penalty, 2 not told apart", "1 real, 0 generated, 0 penalty"),
     sentence="if the loop calls parts of G",
     absent=("d/real/mean", "d/auc"),
 )
