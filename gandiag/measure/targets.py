@@ -30,7 +30,8 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     own = [np.nan_to_num(a.pull) for a in seen], [np.nan_to_num(a.pull) for a in asked]
     if not found:
         return own
-    usable = np.all([np.isfinite(t).all(axis=1) | ~p.any(axis=1) for t, p in zip(found, own[0], strict=True)], axis=0)
+    lines = [np.isfinite(t).all(axis=1) | ~p.any(axis=1) for t, p in zip(found, own[0], strict=True)]
+    usable: np.ndarray = np.stack(lines).all(axis=0)
     every = np.concatenate(found, axis=1)
     known = np.isfinite(every)
     low, high = np.where(known, every, np.inf).min(axis=1), np.where(known, every, -np.inf).max(axis=1)
