@@ -31,7 +31,7 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     if not found:
         return own
     lines = [np.isfinite(t).all(axis=1) | ~p.any(axis=1) for t, p in zip(found, own[0], strict=True)]
-    usable: np.ndarray = np.stack(lines).all(axis=0)
+    usable = np.logical_and.reduce(lines)
     every = np.concatenate(found, axis=1)
     known = np.isfinite(every)
     low, high = np.where(known, every, np.inf).min(axis=1), np.where(known, every, -np.inf).max(axis=1)
