@@ -36,7 +36,7 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     known = np.isfinite(every)
     low, high = np.where(known, every, np.inf).min(axis=1), np.where(known, every, -np.inf).max(axis=1)
     spread = np.mean([np.nan_to_num(a.outputs.astype(np.float64)).std(axis=1) for a in seen], axis=0)
-    usable = usable & known.any(axis=1)
+    usable &= known.any(axis=1)
     usable[usable] &= high[usable] - low[usable] > APART * spread[usable]
     middle = np.zeros((len(usable), 1))
     middle[usable, 0] = (low[usable] + high[usable]) / 2
@@ -56,7 +56,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     (array([[1., 1., 1., 1.]]), array([[0., 0., 1., 1.]]))
     """
     f, p = outputs.astype(np.float64), np.nan_to_num(pull.astype(np.float64))
-    finite: np.ndarray = np.isfinite(f).all(axis=1)
+    finite = np.logical_and.reduce(np.isfinite(f), axis=1)
     if f.shape[1] < 4 or not finite.any():
         return np.full(f.shape, np.nan)
     f = np.where(finite[:, None], f, 0.0)
