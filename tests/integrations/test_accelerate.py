@@ -45,7 +45,7 @@ def norm(module):
 
 
 def train(accelerator, networks, batches):
-    """Trains on that many batches; returns by-hand values of every step: of accumulated batches D's first outputs."""
+    """Trains on that many batches; returns by-hand values of every step: D's outputs over all accumulated batches."""
     generator, discriminator, adam_g, adam_d = networks
     made, norms, outputs = [], {}, []
     for _ in range(batches):
@@ -64,7 +64,7 @@ def train(accelerator, networks, batches):
             outputs.append(float(on_real.detach().mean()))
             accelerator.log({"g_loss": loss.item(), "phase": "warm-up"})
         if accelerator.sync_gradients:
-            made.append(norms | {"d/real/mean": outputs[0], "loss/generator": loss.item()})
+            made.append(norms | {"d/real/mean": float(np.mean(outputs)), "loss/generator": loss.item()})
             outputs = []
     return made
 
