@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from gandiag.quality.extractors.base import FeatureExtractor, usable_device
+from gandiag.quality.extractors.pixels import PixelsExtractor
 
 if TYPE_CHECKING:
     from os import PathLike
 
     import torch
 
-OURS = ("mnist", "digits", "identity")
+OURS = ("mnist", "digits", "identity", "pixels")
 """Names of extractors that ship with gandiag; the others are torch-fidelity's."""
 
 
@@ -77,8 +78,8 @@ def extractor(
 def names() -> tuple[str, ...]:
     """Every name that `extractor` knows.
 
-    >>> names()[:4]
-    ('mnist', 'digits', 'identity', 'inception-v3-compat')
+    >>> names()[:5]
+    ('mnist', 'digits', 'identity', 'pixels', 'inception-v3-compat')
     """
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
@@ -90,4 +91,6 @@ def _ours(name: str, device: torch.device) -> FeatureExtractor:
 
     if name == "mnist":
         return own.MnistExtractor(device)
+    if name == "pixels":
+        return PixelsExtractor(device)
     return own.DigitsExtractor(device) if name == "digits" else own.IdentityExtractor(device)

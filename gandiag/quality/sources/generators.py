@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-NESTED = ("g_ema", "generator", "netG", "G", "state_dict", "model", "model_state_dict", "generator_state_dict")
-"""Keys under which checkpoints keep a generator's weights, an average first."""
+NESTED = (
+    "g_ema", "G_ema", "generator_ema", "netG_ema", "params_ema", "ema", "ema_model", "GE", "generator_test", "netE",
+    "g", "G", "netG", "net_g", "net_G", "generator", "gen", "genA2B", "model_g", "params", "generator_state_dict",
+    "state_gen", "model.generator", "state_dict", "model_state_dict", "model", "GAN",
+)  # fmt: skip
+"""Keys and prefixes under which public code bases keep a generator's weights, averages first."""
 
 LATENT_SIZES = ("latent_dim", "z_dim", "dim_z", "nz", "latent_size", "noise_dim")
 """Attributes in which generators say how long their latents are."""
@@ -41,14 +45,23 @@ class GeneratorSource:
         Where the generator is.
     seed
         Samples with index i to i + batch size are drawn from seed + i.
+    labels
+        (n,) classes, which the generator is given after what is drawn; None for a generator that takes none.
+
+    A fault of the generator itself is raised as a ValueError that names it.
     """
 
-    labels: torch.Tensor | None = None
-
     def __init__(
-        self, generator: nn.Module, draw: Callable[[int], Any], n: int, device: torch.device, seed: int = 0
+        self,
+        generator: nn.Module,
+        draw: Callable[[int], Any],
+        n: int,
+        device: torch.device,
+        seed: int = 0,
+        labels: torch.Tensor | None = None,
     ) -> None:
         self.name = type(generator).__name__
+        self.labels = labels
         self.generator, self._draw, self._n, self._device, self._seed = generator, draw, n, device, seed
 
     def __len__(self) -> int:
@@ -60,11 +73,19 @@ class GeneratorSource:
         for first in range(start, stop, batch_size):
             size = min(batch_size, stop - first)
             with forked_rng(self._device, self._seed + first):
-                arguments, kwargs = as_arguments(self._draw(size), self._device)
-                samples = generate(self.generator, arguments, kwargs)
+                samples = self._made(first, size)
             if len(samples) != size:
                 raise ValueError(f"{self.name} made {len(samples)} samples where {size} were asked for")
             yield samples
+
+    def _made(self, first: int, size: int) -> torch.Tensor:
+        try:
+            arguments, kwargs = as_arguments(self._draw(size), self._device)
+            if self.labels is not None:
+                arguments = (*arguments, self.labels[first : first + size].to(self._device))
+            return generate(self.generator, arguments, kwargs)
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"{self.name} cannot make samples: {_told(error)}") from error
 
     def latents(self, n: int) -> torch.Tensor:
         """Inputs for n samples, where the generator takes nothing else.
@@ -87,15 +108,18 @@ class GeneratorSource:
 
 
 def load_generator(
-    factory: str, weights: str | os.PathLike[str] | None, device: torch.device, latent_size: int | None = None
+    factory: str | Callable[[], Any],
+    weights: str | os.PathLike[str] | None,
+    device: torch.device,
+    latent_size: int | None = None,
 ) -> tuple[nn.Module, Callable[[int], Any]]:
     """A generator in evaluation mode, and what draws its inputs.
 
     Parameters
     ----------
     factory
-        "package.module:function". The function takes nothing and returns the generator, or the generator and a
-        function of n that draws its inputs: `return G, lambda n: torch.randn(n, 128)`.
+        "package.module:function", or the function. It takes nothing and returns the generator, or the generator and
+        a function of n that draws its inputs: `return G, lambda n: torch.randn(n, 128)`.
     weights
         File of a state dict, or of a dictionary that holds one under a usual name. None: as the factory made it.
     device
@@ -110,47 +134,80 @@ def load_generator(
         For a factory that cannot be found or returns something else, for weights that cannot be read or do not fit,
         and for latents of unknown length.
     """
-    made = _called(factory)
-    generator, draw = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-    if not isinstance(generator, nn.Module):
-        expected = "a torch.nn.Module, or one and a function of n"
-        found = type(made).__name__
-        raise ValueError(f"--generator {factory}: must return {expected}, found {found}")  # noqa: TRY004 - a user's slip
+    generator, draw = built(factory)
     if weights is not None:
         path = Path(weights)
         generator.load_state_dict(fitting_state(generator, read_checkpoint(path), str(path), NESTED))
     generator = generator.to(device).eval().requires_grad_(requires_grad=False)
-    return generator, draw or _normal_latents(generator, factory, latent_size)
+    return generator, draw or normal_latents(generator, latent_size)
 
 
-def _called(factory: str) -> Any:
+def built(factory: str | Callable[[], Any]) -> tuple[nn.Module, Callable[[int], Any] | None]:
+    """The generator that a factory makes, and what draws its inputs if it says so; see `load_generator`.
+
+    Raises ValueError for a factory that cannot be found, fails, or returns something else.
+    """
+    made = _called(factory)
+    generator, draw = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(generator, nn.Module):
+        expected = "a torch.nn.Module, or one and a function of n"
+        raise ValueError(f"{_where(factory)}: must return {expected}, found {type(made).__name__}")  # noqa: TRY004 - a user's slip
+    return generator, draw
+
+
+def _where(factory: str | Callable[[], Any]) -> str:
+    return f"--generator {factory}" if isinstance(factory, str) else f"generator {_name(factory)}"
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _called(factory: str | Callable[[], Any]) -> Any:
     """What the factory returns; modules are looked for in the current folder, too."""
-    module, _, name = factory.partition(":")
-    if not (module and name):
-        raise ValueError(f"--generator must be package.module:function, found {factory!r}")
+    function = factory if callable(factory) else named_function(factory, "--generator")
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{_where(factory)}: calling it failed: {_told(error)}") from error
+
+
+def named_function(name: str, option: str) -> Any:
+    """What "package.module:function" names; modules are looked for in the current folder, too.
+
+    Raises ValueError, which starts with the option that named it, where it cannot be imported.
+    """
+    module, _, function = name.partition(":")
+    if not (module and function):
+        raise ValueError(f"{option} must be package.module:function, found {name!r}")
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
-        function = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
-        raise ValueError(f"--generator {factory}: {error}; looked in {folder} and where Python looks") from error
-    except AttributeError as error:
-        raise ValueError(f"--generator {factory}: the module {module} has no {name}") from error
+        raise ValueError(f"{option} {name}: {error}; looked in {folder} and where Python looks") from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, AttributeError) and module in sys.modules:
+            raise ValueError(f"{option} {name}: the module {module} has no {function}") from error
+        raise ValueError(f"{option} {name}: importing {module} failed: {_told(error)}") from error
     finally:
-        sys.path.remove(folder)
-    try:
-        return function()
-    except Exception as error:
-        raise ValueError(f"--generator {factory}: calling it failed: {type(error).__name__}: {error}") from error
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
-def _normal_latents(generator: nn.Module, factory: str, size: int | None) -> Callable[[int], torch.Tensor]:
+def normal_latents(generator: nn.Module, size: int | None = None) -> Callable[[int], torch.Tensor]:
+    """What draws standard normal latents (n, size), as long as the generator says unless told; else ValueError."""
     if size is None:
         found = {a: v for a in LATENT_SIZES if isinstance(v := getattr(generator, a, None), int)}
         if len(set(found.values())) != 1:
             raise ValueError(
-                f"--generator {factory}: how long its latents are is unknown; pass --latent-size, or have the factory "
-                "return the generator and a function of n that draws its inputs"
+                f"{type(generator).__name__}: how long its latents are is unknown; say so (--latent-size 128, or for a "
+                "check --latent normal:128), or have the factory return the generator and a function of n that draws "
+                "its inputs"
             )
         size = next(iter(found.values()))
     return lambda n: torch.randn(n, size)
