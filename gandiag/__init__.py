@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis as Diagnosis
     from gandiag.findings import Finding as Finding
+    from gandiag.gate.check import check as check
     from gandiag.judge.diagnose import diagnose as diagnose
     from gandiag.judge.policy import Policy as Policy
     from gandiag.judge.stopping import StopPolicy as StopPolicy
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "attach": "gandiag.probes.attach",
     "Callback": "gandiag.record.callback",
+    "check": "gandiag.gate.check",
     "diagnose": "gandiag.judge.diagnose",
     "Diagnosis": "gandiag.findings",
     "Finding": "gandiag.findings",
@@ -35,7 +37,7 @@ _HOMES = {
     "RunError": "gandiag.rundir.run",
     "StopPolicy": "gandiag.judge.stopping",
 }
-_SUBMODULES = ("detectors", "dynamics", "modes", "quality", "reports", "synthetic", "testing")
+_SUBMODULES = ("detectors", "dynamics", "gate", "modes", "quality", "reports", "synthetic", "testing")
 __all__ = [
     "Callback",
     "Diagnosis",
@@ -47,6 +49,7 @@ __all__ = [
     "StopPolicy",
     "__version__",
     "attach",
+    "check",
     "diagnose",
 ]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_CELLS = 50
+ONE = 0.25  # of the mean distance of real samples: cells within it are one, so that no spot of samples is many
 PER_CELL = 40  # counted real samples, on average
 FITTED = 3000  # real samples that the cells are fitted to, at most
 LOST = 0.1  # of its share: a cell, a mode or a class with less is lost, as everywhere in gandiag
@@ -69,12 +70,25 @@ class RealCells:
         different = np.unique(points, axis=0)
         centres = different if len(different) <= cells else kmeans(points, cells, iter=1, seed=seed)[0]
         self._centres = torch.from_numpy(np.ascontiguousarray(centres)).to(features.device)
+        self._group = _grouped(centres, points)
         self.counts = self.count(counted)
 
     def count(self, features: Tensor) -> Counts:
         """Samples (N, D) by cell, (K,)."""
-        index = nearest(features.double(), self._centres)[1]
-        return np.asarray(index.bincount(minlength=len(self._centres)).cpu().numpy(), dtype=np.int64)
+        index = nearest(features.double(), self._centres)[1].cpu().numpy()
+        return np.bincount(self._group[index], minlength=int(self._group.max()) + 1).astype(np.int64)
+
+
+def _grouped(centres: Floats, points: Floats) -> NDArray[np.int64]:
+    """Which group each centre (K,) belongs to: none of a group lie farther apart than a quarter of what is usual."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    rows = points[np.linspace(0, len(points) - 1, min(len(points), 500)).round().astype(int)]
+    usual = float(torch.pdist(torch.from_numpy(rows)).mean())
+    if len(centres) < 3 or not usual:
+        return np.arange(len(centres))
+    found: NDArray[np.int64] = fcluster(linkage(centres, "complete"), ONE * usual, "distance").astype(np.int64) - 1
+    return found
 
 
 def lost_of_counts(generated: Counts, real: Counts, level: float) -> Lost:

@@ -1,7 +1,8 @@
 """Files in which a user sets thresholds and when to stop: where they are found, and what may stand in them.
 
 A policy file is TOML with the tables `[detectors.CODE]` and `[stop]`; in pyproject.toml they stand under
-`[tool.gandiag]`. What is unknown or of the wrong type is refused: a misspelt threshold would never be used.
+`[tool.gandiag]`. A table `[check]` is read by `gandiag.gate.policy`. What is unknown or of the wrong type is refused: a
+misspelt threshold would never be used.
 """
 
 from __future__ import annotations
@@ -42,11 +43,16 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Layer:
-    """What one file sets: by code and threshold (or `enabled`), and of when to stop by field (or `enabled`)."""
+    """What one file sets: by code and threshold (or `enabled`), and of when to stop by field (or `enabled`).
+
+    `check` is its table of that name as it stands there, `where` what messages call that.
+    """
 
     origin: str
     detectors: dict[str, dict[str, Setting]] = field(default_factory=dict)
     stop: dict[str, Setting] | None = None
+    check: Mapping[str, Any] | None = None
+    where: str = ""
 
 
 def read_policy_file(path: Path) -> Layer:
@@ -55,20 +61,21 @@ def read_policy_file(path: Path) -> Layer:
     Raises PolicyError.
     """
     prefix = "tool.gandiag." if path.name == PYPROJECT else ""
-    table = _parsed(path, _content(path))
+    content = _parsed(path, _content(path))
     for key in prefix.split(".")[:-1]:
-        inner = table.get(key)
+        inner = content.get(key)
         if not isinstance(inner, dict):
             raise PolicyError(f"{path}: has no table [tool.gandiag]")
-        table = inner
-    _refuse_unknown(f"{path}: {prefix}", table, ("detectors", "stop"), "setting")
+        content = inner
+    refuse_unknown(f"{path}: {prefix}", content, ("detectors", "stop", "check"), "setting")
     at = f"{path}: {prefix}detectors"
     found = {
         code: _detector_settings(f"{at}.{code}", code, settings, str(path))
-        for code, settings in _table(at, table.get("detectors", {})).items()
+        for code, settings in table(at, content.get("detectors", {})).items()
     }
-    stop = _stop_settings(f"{path}: {prefix}stop", table["stop"], str(path)) if "stop" in table else None
-    return Layer(str(path), found, stop)
+    stop = _stop_settings(f"{path}: {prefix}stop", content["stop"], str(path)) if "stop" in content else None
+    check = table(f"{path}: {prefix}check", content["check"]) if "check" in content else None
+    return Layer(str(path), found, stop, check, f"{path}: {prefix}check")
 
 
 def find_pyproject() -> Path | None:
@@ -107,7 +114,7 @@ def check_codes(where: str, codes: Iterable[str], known: Iterable[str]) -> None:
     every = tuple(known)
     for code in codes:
         if code not in every:
-            raise PolicyError(f"{where}: no failure is called {code!r}{_expected(code, every)}")
+            raise PolicyError(f"{where}: no failure is called {code!r}{expected(code, every)}")
 
 
 def _content(path: Path) -> bytes:
@@ -130,19 +137,19 @@ def _detector_settings(where: str, code: str, found: Any, origin: str) -> dict[s
     known = catalogue()
     check_codes(where, (code,), known)
     defaults = thresholds(known[code])
-    settings = _table(where, found)
-    _refuse_unknown(f"{where}.", settings, (ENABLED, *defaults), f"threshold of {code}")
+    settings = table(where, found)
+    refuse_unknown(f"{where}.", settings, (ENABLED, *defaults), f"threshold of {code}")
     return {
-        name: Setting(_flag(place, value) if name == ENABLED else _number(place, value, defaults[name]), origin)
+        name: Setting(flag(place, value) if name == ENABLED else _number(place, value, defaults[name]), origin)
         for name, value in settings.items()
         if (place := f"{where}.{name}")
     }
 
 
 def _stop_settings(where: str, found: Any, origin: str) -> dict[str, Setting]:
-    settings = dict(_table(where, found))
-    _refuse_unknown(f"{where}.", settings, (ENABLED, *(f.name for f in fields(StopPolicy))), "setting")
-    _flag(f"{where}.{ENABLED}", settings.get(ENABLED, True))
+    settings = dict(table(where, found))
+    refuse_unknown(f"{where}.", settings, (ENABLED, *(f.name for f in fields(StopPolicy))), "setting")
+    flag(f"{where}.{ENABLED}", settings.get(ENABLED, True))
     try:
         policy = StopPolicy(**{name: value for name, value in settings.items() if name != ENABLED})
     except (TypeError, ValueError) as error:
@@ -151,15 +158,17 @@ def _stop_settings(where: str, found: Any, origin: str) -> dict[str, Setting]:
     return {name: Setting(value, origin) for name, value in settings.items()}
 
 
-def _table(where: str, found: Any) -> Mapping[str, Any]:
+def table(where: str, found: Any) -> Mapping[str, Any]:
+    """A table of settings; PolicyError for anything else."""
     if not isinstance(found, dict):
-        raise PolicyError(f"{where}: found {_shown(found)}, expected a table")
+        raise PolicyError(f"{where}: found {shown(found)}, expected a table")
     return found
 
 
-def _flag(where: str, found: Any) -> bool:
+def flag(where: str, found: Any) -> bool:
+    """True or false; PolicyError for anything else."""
     if not isinstance(found, bool):
-        raise PolicyError(f"{where}: found {_shown(found)}, expected true or false")
+        raise PolicyError(f"{where}: found {shown(found)}, expected true or false")
     return found
 
 
@@ -167,20 +176,23 @@ def _number(where: str, found: Any, default: float) -> float:
     """A threshold of the type of its default; also what is too large for a float is refused."""
     whole = isinstance(default, int)
     if isinstance(found, bool) or not isinstance(found, int if whole else (int, float)) or not abs(found) < 1e300:
-        raise PolicyError(f"{where}: found {_shown(found)}, expected {'a whole number' if whole else 'a number'}")
+        raise PolicyError(f"{where}: found {shown(found)}, expected {'a whole number' if whole else 'a number'}")
     return found if whole else float(found)
 
 
-def _refuse_unknown(where: str, found: Iterable[str], known: tuple[str, ...], kind: str) -> None:
+def refuse_unknown(where: str, found: Iterable[str], known: tuple[str, ...], kind: str) -> None:
+    """Raise a PolicyError for the first name that is not known, with the nearest one that is."""
     for name in found:
         if name not in known:
-            raise PolicyError(f"{where}{name} is no {kind}{_expected(name, known)}")
+            raise PolicyError(f"{where}{name} is no {kind}{expected(name, known)}")
 
 
-def _expected(found: str, known: tuple[str, ...]) -> str:
+def expected(found: str, known: tuple[str, ...]) -> str:
+    """The nearest known name, or all of them, as the end of a sentence."""
     close = get_close_matches(found, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(known)}"
 
 
-def _shown(found: Any) -> str:
+def shown(found: Any) -> str:
+    """A value as it stands in a file."""
     return json.dumps(found, default=str, ensure_ascii=False)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The format's codes of element types, big-endian."""
 
+MOST = 16 * 2**30  # bytes in a file, unpacked
+
 
 def is_idx(path: Path) -> bool:
     """Whether a file begins as an IDX file does, gzipped or not."""
@@ -43,15 +45,23 @@ def read_idx(path: Path) -> NDArray[np.generic]:
             if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
                 raise ValueError(f"{path} is no IDX file: it begins with {magic.hex() or 'nothing'}")
             header = file.read(4 * magic[3])
-            content = file.read()
+            kind = np.dtype(DTYPES[magic[2]])
+            shape = tuple(int(side) for side in np.frombuffer(header[: len(header) // 4 * 4], ">u4"))
+            expected = math.prod(shape) * kind.itemsize
+            if expected > MOST:
+                raise ValueError(f"{path} says that it holds {expected:,} bytes, more than the {MOST:,} that are read")
+            content = file.read(expected + 1)  # what is compressed may expand without end
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read as an IDX file: {error}") from error
-    kind = np.dtype(DTYPES[magic[2]])
-    shape = tuple(int(side) for side in np.frombuffer(header[: len(header) // 4 * 4], ">u4"))
-    expected = math.prod(shape) * kind.itemsize
     if len(shape) != magic[3] or len(content) != expected:
-        raise ValueError(f"{path} holds {len(content)} bytes of data, its header says {expected} for shape {shape}")
+        raise ValueError(
+            f"{path} holds {_counted(content, expected)} bytes of data, its header says {expected} for shape {shape}"
+        )
     return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _counted(content: bytes, expected: int) -> str:
+    return str(len(content)) if len(content) <= expected else f"more than {expected}"
 
 
 def labels_beside(path: Path) -> Path | None:

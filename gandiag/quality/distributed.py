@@ -25,6 +25,20 @@ def rank() -> int:
     return distributed.get_rank() if active() else 0
 
 
+def world_size() -> int:
+    """How many processes know of each other, 1 when this one is alone."""
+    return distributed.get_world_size() if active() else 1
+
+
+def all_of(found: dict[str, T]) -> dict[str, T]:
+    """What all processes found, put together, on every one of them."""
+    if not active():
+        return found
+    parts: list[dict[str, T] | None] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(parts, found)
+    return {name: value for part in parts for name, value in (part or {}).items()}
+
+
 @contextmanager
 def started(device: torch.device) -> Iterator[torch.device]:
     """Join the processes that `torchrun` started, for the time of a with block; gives the device of this one.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gandiag.modes import idx
+from gandiag.nets.files import check_expansion
 from gandiag.quality.sources.arrays import ArraySource, DatasetSource
 from gandiag.quality.sources.errors import SourceError
 from gandiag.quality.sources.images import SUFFIXES, FolderSource
@@ -123,6 +124,7 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
 
 
 def _open_npz(path: Path, key: str | None) -> ArraySource:
+    check_expansion(path)
     with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
         keys = ", ".join(data.files)
         samples = [name for name in data.files if name not in ("labels", "label", "y")]
