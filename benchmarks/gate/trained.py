@@ -1,4 +1,4 @@
-"""Checkpoints of the zoo, saved in the middle of healthy and of collapsing trainings, with what the referee says of each.
+"""Checkpoints of the zoo, saved in the middle of healthy and of collapsing trainings, with what the referee says.
 
 A checkpoint holds the generator's weights under `generator` beside the discriminator's, as training loops save them.
 The referee judges 10,000 samples of the saved weights in evaluation mode, as the gate does, by labels that the gate is
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,8 @@ from gandiag.zoo.training import train
 from gandiag.zoo.truth import SAMPLES, coverage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gandiag.zoo.game import Game
     from gandiag.zoo.recipe import Recipe
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gandiag.cli.progress import progress_bars
+from gandiag.cli.progress import sample_bars
 from gandiag.quality import distributed
 from gandiag.quality.evaluate import Evaluation, evaluate
 from gandiag.quality.extractors.base import usable_device
 from gandiag.quality.sources.generators import GeneratorSource, load_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from gandiag.quality.labels import Modes
 
@@ -49,23 +48,9 @@ def run_evaluate(
     if (generated is None) == (saved is None):
         raise ValueError("pass either GENERATED, samples on disk, or --generator, a factory of a saved generator")
     chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    with distributed.started(chosen) as here, _progress(quiet=quiet or distributed.rank() > 0) as tell:
+    with distributed.started(chosen) as here, sample_bars(quiet=quiet or distributed.rank() > 0) as tell:
         samples = saved.source(options["n"], here, options["seed"]) if saved else generated
         return evaluate(samples, device=here, tell=tell, **options)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A progress bar per set; None where there are none to be seen."""
-    with progress_bars(quiet=quiet, transient=True) as progress:
-        tasks: dict[str, Any] = {}
-
-        def tell(name: str, read: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(escape(name), total=total)
-            progress.advance(tasks[name], read)
-
-        yield None if progress.disable else tell
 
 
 def print_evaluation(found: Evaluation) -> None:

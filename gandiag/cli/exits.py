@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-EXIT_FAILING, EXIT_UNREADABLE, EXIT_UNDECIDED = 1, 2, 3
+EXIT_UNREADABLE = 2
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 

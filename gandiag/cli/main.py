@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gandiag import __version__
-from gandiag.cli.exits import EXIT_FAILING, EXIT_UNDECIDED, JSON, print_json, refuse
+from gandiag.cli.check import check
+from gandiag.cli.exits import JSON, print_json, refuse
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
 
 if TYPE_CHECKING:
-    from gandiag.findings import Diagnosis, Severity
+    from gandiag.findings import Diagnosis
     from gandiag.judge.policy import Policy
     from gandiag.rundir.run import Run
 
@@ -29,6 +29,7 @@ def main() -> None:
     """Tells what is going wrong in a GAN training run, while it trains and afterwards."""
 
 
+main.add_command(check)
 main.add_command(demo)
 main.add_command(zoo)
 
@@ -67,36 +68,6 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
         from gandiag.cli.terminal import print_diagnosis
 
         print_diagnosis(run, diagnosis)
-
-
-@main.command(epilog="Example: gandiag check runs/dcgan --fail-on warning")
-@RUN_DIR
-@click.option(
-    "--fail-on", type=click.Choice(["warning", "failure"]), default="failure", show_default=True,
-    help="Lowest severity that fails the check.",
-)  # fmt: skip
-@click.option(
-    "--require-closed/--any-status", default=True, show_default=True,
-    help="Whether a training that crashed or was killed cannot pass.",
-)  # fmt: skip
-@POLICY
-@JSON
-def check(run_dir: str, fail_on: Severity, require_closed: bool, policy: str | None, as_json: bool) -> None:
-    """Judge a run for CI, by exit code.
-
-    0: nothing found that fails the check. 1: failing. 2: the run or the policy cannot be read. 3: it cannot be
-    decided, for want of evidence, or because the training crashed, was killed, or may have been.
-    """
-    run, diagnosis = _judged(run_dir, policy)
-    broken_off = require_closed and not ending(run.meta).over_or_alive
-    passed = diagnosis.decided and not broken_off
-    code = EXIT_FAILING if diagnosis.failed(fail_on) else 0 if passed else EXIT_UNDECIDED
-    if as_json:
-        print_json({"exit_code": code, **_ended(run), **diagnosis.to_dict()})
-    else:
-        for line in _check_lines(run, diagnosis, code, broken_off=broken_off):
-            click.echo(line)
-    sys.exit(code)
 
 
 @main.command(epilog="Example: gandiag evaluate samples/ --reference data/train --metrics fid,kid,recall")
@@ -209,21 +180,6 @@ def _judged(run_dir: str, policy: str | None) -> tuple[Run, Diagnosis]:
 def _ended(run: Run) -> dict[str, str | None]:
     status, reason, _ = ending(run.meta)
     return {"status": status, "reason": reason}
-
-
-def _check_lines(run: Run, diagnosis: Diagnosis, code: int, *, broken_off: bool) -> list[str]:
-    verdicts = {0: "passed", EXIT_FAILING: "failed", EXIT_UNDECIDED: "could not decide"}
-    lines = [f"gandiag check {verdicts[code]}: {diagnosis.verdict}, {diagnosis.last_step:,} steps, {ending(run.meta)}"]
-    for finding in diagnosis.findings:
-        when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
-        lines.append(f"  {finding.severity} {finding.code}: {finding.summary}{when}")
-    if code == EXIT_UNDECIDED and broken_off:
-        lines.append("  a training that did not come to its end cannot pass (--any-status goes by the findings alone)")
-    if code == EXIT_UNDECIDED and not diagnosis.decided:
-        lines += [f"  not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed]
-        lines += [f"  error in {e.code}: {e.message}" for e in diagnosis.errors]
-        lines += [f"  missing: {sentence}" for sentence in diagnosis.missing]
-    return lines
 
 
 if __name__ == "__main__":

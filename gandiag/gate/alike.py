@@ -72,7 +72,7 @@ def lost_cells(case: Case, level: float) -> Measured:
         value=lost, bound=limit, side="above", low=lost, high=lost + untold, n=int(generated.sum()),
         interval="cells that too few samples can tell", violated=lost > limit, decided=decided,
         needed=None if decided else 4 * case.n,
-        sentence=f"{100 * lost:.3g} % of the data lie in cells that are left out: {int(found.lost.sum())} of {len(real)}",
+        sentence=f"{100 * lost:.3g} % of the data are left out: {int(found.lost.sum())} of {len(real)} cells",
         details={"cells": len(real), "lost": int(found.lost.sum())},
     )  # fmt: skip
 

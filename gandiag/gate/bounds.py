@@ -6,7 +6,6 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.findings import json_ready
@@ -17,6 +16,7 @@ from gandiag.quality.values import T_95
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from gandiag.gate.case import Case
     from gandiag.quality.protocol import Better, Measurement
@@ -167,9 +167,8 @@ def write_baseline(path: Path, target: str, values: Mapping[str, Kept]) -> None:
 def read_baseline(path: Path) -> dict[str, Kept]:
     """Read a baseline. Raises ValueError when it is none."""
     try:
-        if path.stat().st_size > MOST_BASELINE:
-            raise ValueError(f"{path}: is no baseline: it has {path.stat().st_size:,} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            content = json.loads(file.read(MOST_BASELINE))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Cells of the real samples (k-means, as in NDB): which of them generated samples leave out, and how proportions differ.
+"""Cells of the real samples (k-means, as in NDB): which of them are left out, and how proportions differ.
 
 The cells are fitted to a third of the real samples; the others and the generated ones are counted, so that both are
 new to the cells and a perfect generator's counts follow the same law as theirs.
@@ -107,7 +107,7 @@ def lost_of_counts(generated: Counts, real: Counts, level: float) -> Lost:
 
 
 def proportions(generated: Counts, real: Counts, seed: int = 0) -> Proportions:
-    """Total variation and Pearson's statistic of two histograms, beside their law when samples change sides at random."""
+    """Total variation and Pearson's statistic of two histograms, beside their law when samples change sides."""
     both = generated + real
     n, m = int(generated.sum()), int(real.sum())
     draws = np.random.default_rng(seed).multivariate_hypergeometric(both, n, size=DRAWS, method="marginals")

@@ -33,7 +33,7 @@ class Drawing:
     n: int = 10_000
     seed: int = 0
     trust: bool = False
-    device: torch.device = torch.device("cpu")
+    device: torch.device
 
 
 def generator_source(path: Path, drawing: Drawing) -> tuple[GeneratorSource, list[str]]:
@@ -119,7 +119,7 @@ def _uniform(shape: tuple[int, ...], n: int) -> torch.Tensor:
 
 
 def class_labels(spec: str, n: int, seed: int) -> torch.Tensor:
-    """Classes (n,) to ask for: "uniform:10" is as many of each of ten, in random order. Raises ValueError for others."""
+    """Classes (n,) to ask for: "uniform:10" is as many of each of ten, in random order; ValueError for others."""
     found = re.fullmatch(r"uniform:(\d+)", spec)
     if found is None or not 0 < int(found[1]) <= n:
         raise ValueError(f"--labels: found {spec!r}, expected uniform:CLASSES, as uniform:10, no more than samples")

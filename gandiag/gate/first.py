@@ -1,9 +1,8 @@
-"""Rules of the first look: finite values, outputs that vary, values within range; and whether latents and labels matter."""
+"""Rules of the first look: finite, varied, within range; and whether latents and labels matter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
 
 from gandiag.gate.measured import Measured
 from gandiag.gate.statistics import lower_share, upper_share

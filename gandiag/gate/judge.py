@@ -132,9 +132,11 @@ def _undecided(rows: Sequence[RuleResult], wanted: Sequence[Rule], case: Case) -
             more = f"; {row.needed:,} samples would do" if row.needed else ""
             found.append(f"{row.rule}: could not be decided: {row.sentence}{more}")
     judged_rows = [row for row in rows if row.outcome not in ("undecided", "ignored")]
-    for required in settings.required:
-        if not any(required in (row.rule, row.code) for row in judged_rows):
-            found.append(f"{required}: is required and was not judged")
+    found += [
+        f"{required}: is required and was not judged"
+        for required in settings.required
+        if not any(required in (row.rule, row.code) for row in judged_rows)
+    ]
     if case.seen.samples < settings.least_samples:
         found.append(f"{case.seen.samples:,} samples, fewer than the {settings.least_samples:,} that are wanted")
     bound = any(row.code in ("quality-bound", "quality-regression") for row in judged_rows)

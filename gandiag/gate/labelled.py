@@ -41,7 +41,7 @@ def lost_modes(case: Case, level: float) -> Measured:
     rarest = float(shares.min())
     needed = samples_needed(rarest, SURELY, RESIDUE, each, LOST)
     decided = n > 0 and _effective(n, m) >= needed
-    upper = upper_share(counts, max(n, 1), each)
+    upper, lower = (bound(counts, max(n, 1), each) for bound in (upper_share, lower_share))
     gone = [int(k) for k in np.flatnonzero(lost)]
     told = "; ".join(
         f"{k}: {counts[k]:,} of {n:,}, at most {100 * upper[k]:.2g} %, {100 * shares[k]:.3g} % expected"
@@ -50,8 +50,8 @@ def lost_modes(case: Case, level: float) -> Measured:
     what = f"{len(gone)} of {classes} modes are lost ({told}{'; ...' if len(gone) > NAMED else ''})"
     return Measured(
         value=len(gone), bound=0, side="above", n=n, violated=bool(gone), decided=decided,
-        needed=None if decided else _more(needed, n, m), interval="Clopper-Pearson bound of each share",
-        low=float((upper < LOST * shares).sum()), high=float((lower_share(counts, max(n, 1), each) < LOST * shares).sum()),
+        needed=None if decided else _more(needed, m), interval="Clopper-Pearson bound of each share",
+        low=float((upper < LOST * shares).sum()), high=float((lower < LOST * shares).sum()),
         sentence=what if gone else f"all {classes} modes are there",
         details={"lost": gone, "counts": counts.tolist(), "upper_shares": upper[gone].tolist()},
     )  # fmt: skip
@@ -81,7 +81,7 @@ def mode_shares(case: Case, level: float) -> Measured:
         value=float(ratios[worst]), bound=1 - slack if ratios[worst] < 1 else 1 + slack,
         side="below" if ratios[worst] < 1 else "above", n=n, violated=len(off) > 0, decided=decided,
         low=float(lower_share(counts[worst], n, each)) * scale, high=float(upper_share(counts[worst], n, each)) * scale,
-        interval="Clopper-Pearson", needed=None if decided else _more(needed, n, m),
+        interval="Clopper-Pearson", needed=None if decided else _more(needed, m),
         sentence=f"{len(off)} of {classes} modes come more than {100 * slack:.0f} % too rarely or too often: {named}"
         if len(off) else f"no mode is surely more than {100 * slack:.0f} % off its share; farthest is {worst}",
         details={"off": [int(k) for k in off], "ratios": ratios.tolist()},
@@ -137,7 +137,7 @@ def _effective(n: int, m: int | None) -> float:
     return n if m is None else n * m / (n + m)
 
 
-def _more(needed: int, n: int, m: int | None) -> int | None:
+def _more(needed: int, m: int | None) -> int | None:
     """Samples that would do; None where there are too few real ones for any number."""
     if m is None:
         return needed

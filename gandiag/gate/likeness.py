@@ -1,4 +1,4 @@
-"""How alike samples are, held against splits of the real ones into halves: the law of each measure where nothing is wrong.
+"""How alike samples are, held against splits of the real ones into halves.
 
 Half A of the real samples plays the generator, half B the reference. What such splits give is what a perfect generator
 gives, at this number of samples, in these features: no bound is made up for it.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from gandiag.quality.extractors.preprocessing import TOLERANCE, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import torch
 
     from gandiag.quality.sources.open import Source
 

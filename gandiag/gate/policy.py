@@ -1,4 +1,4 @@
-"""What fails, warns or is ignored: `[tool.gandiag.check]` of pyproject.toml, a policy file over it, arguments over both."""
+"""What fails, warns or is ignored: pyproject.toml, a policy file over it, arguments over both."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def settings_shown(settings: Settings) -> dict[str, Any]:
         }
         for rule in RULES
     }
-    plain = {
+    return {
         "rules": rules,
         "levels": dict(settings.levels),
         "ignore": [{"rule": i.rule, "reason": i.reason, "until": str(i.until or ""), "expired": i.expired()}
@@ -187,4 +187,3 @@ def settings_shown(settings: Settings) -> dict[str, Any]:
         "files": list(settings.files),
         "set_by": dict(settings.set_by),
     }  # fmt: skip
-    return plain

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from gandiag.gate.cells import RealCells
 from gandiag.gate.likeness import RealSplits
@@ -24,6 +23,7 @@ from gandiag.quality.sources.open import open_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from gandiag.quality.plan import Tell
@@ -108,7 +108,7 @@ class Given:
     extractor: Any = None
     extractor_weights: Any = None
     metrics: tuple[str, ...] = ()
-    device: torch.device = torch.device("cpu")
+    device: torch.device
     batch_size: int = 256
     seed: int = 0
     reference_range: tuple[float, float] | None = None
@@ -249,7 +249,7 @@ def _plan(given: Given, labeller: Labeller | None, *, images: bool, there: froze
 
 
 def _extractor(given: Given, *, images: bool, wanted: Sequence[str]) -> Any:
-    """What makes features unless told: Inception where a metric is asked for by its name, else what needs no download."""
+    """What makes features unless told: Inception where its metrics are asked for, else what needs no download."""
     if given.extractor is not None:
         return given.extractor
     if not images:

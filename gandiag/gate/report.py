@@ -45,8 +45,15 @@ def as_diagnosis(result: TargetResult) -> Diagnosis:
     verdict: Verdict = "failing" if result.exit_code == FAILED else "undecided"
     if result.exit_code == PASSED:
         verdict = "suspect" if result.findings else "healthy"
-    open_ = [NotAssessed(code=row.rule, reason=row.sentence, how_to=f"{row.needed:,} samples would do"
-                         if row.needed else "see above") for row in result.rules if row.outcome == "undecided"]  # fmt: skip
+    open_ = [
+        NotAssessed(
+            code=row.rule,
+            reason=row.sentence,
+            how_to=f"{row.needed:,} samples would do" if row.needed else "see the reason",
+        )
+        for row in result.rules
+        if row.outcome == "undecided"
+    ]
     open_ += [NotAssessed(code=entry.rule, reason="it was not asked", how_to=f"needs {entry.lacks}")
               for entry in result.not_asked]  # fmt: skip
     return Diagnosis(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from gandiag.findings import json_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gandiag.findings import Diagnosis, Finding
     from gandiag.gate.measured import Outcome, Side
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gandiag.gate.bounds import read_baseline, values_of, write_baseline
-from gandiag.gate.checkpoints import Drawing, generator_source
 from gandiag.gate.check import unreadable
+from gandiag.gate.checkpoints import Drawing, generator_source
 from gandiag.gate.grid import with_grid
 from gandiag.gate.judge import judged, read_case, with_findings
 from gandiag.gate.look import LookedAt, Unusable

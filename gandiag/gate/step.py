@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEPS = (
     re.compile(r"(?:step|steps|iter|iters|iteration|it|kimg|snapshot)[=_\-]?(\d+)", re.IGNORECASE),

@@ -50,7 +50,7 @@ def _expanded(text: str) -> list[str]:
     """Paths by step where their names carry one; the text itself where it is no pattern."""
     if REMOTE.match(text) or Path(text).exists() or not glob.has_magic(text):
         return [text]
-    paths = glob.glob(text, recursive=True)
+    paths = glob.glob(text, recursive=True)  # noqa: PTH207 - absolute and relative patterns alike
     if not paths:
         raise ValueError(f"{text}: nothing matches")
     return sorted(paths, key=lambda path: (step_of(Path(path))[0] or 0, path))

@@ -1,0 +1,132 @@
+"""What `gandiag check` prints for people: a row for each rule, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gandiag.gate.results import CheckResult, RuleResult, TargetResult
+
+COLOURS = {"passed": "green", "failed": "red", "warned": "yellow", "undecided": "magenta", "ignored": "dim"}
+MOST_WIDE = 100
+
+
+def print_check(found: CheckResult) -> None:
+    """Every target, then what a series shows; one line each where there are many."""
+    many = len(found.targets) > 1
+    if many:
+        Console(width=max(Console().width, MOST_WIDE)).print(_overview(found))
+    for target in found.targets:
+        if not many or target.exit_code:
+            print_target(target)
+    for series in found.series:
+        click.echo(series.sentence)
+    for note in found.notes:
+        click.echo(note)
+
+
+def print_target(target: TargetResult) -> None:
+    """The verdict, the rows, and what could not be decided."""
+    click.echo(f"gandiag check {target.verdict}: {_about(target)}")
+    if target.kind == "run":
+        for line in _run_lines(target):
+            click.echo(line)
+    elif target.rules:
+        Console(width=max(Console().width, MOST_WIDE)).print(_table(target))
+        for row in target.rules:
+            if row.outcome in ("failed", "warned"):
+                click.echo(f"  {row.rule} {row.outcome} ({row.code}): {row.sentence}")
+        for finding in target.findings:
+            if finding.severity == "failure" and finding.remedies:
+                click.echo(f"  try: {finding.remedies[0].change} (gandiag explain {finding.code})")
+    for reason in target.reasons:
+        click.echo(f"  {reason}")
+    for note in target.notes:
+        click.echo(f"  note: {note}")
+
+
+def _about(target: TargetResult) -> str:
+    if target.diagnosis is not None:
+        ended = f"{target.status}: {target.status_reason}" if target.status_reason else target.status
+        return f"{target.diagnosis.verdict}, {target.diagnosis.last_step:,} steps, {ended}"
+    samples = f", {target.n:,} samples" if target.n else ""
+    step = f", step {target.step:,}" if target.step is not None and target.series else ""
+    return f"{target.target}{step}{samples}"
+
+
+def _run_lines(target: TargetResult) -> Iterator[str]:
+    diagnosis = target.diagnosis
+    for finding in diagnosis.findings if diagnosis else ():
+        when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
+        row = next(row for row in target.rules if row.rule == finding.code and row.sentence == finding.summary)
+        ignored = f" (ignored: {row.ignored_because})" if row.outcome == "ignored" else ""
+        yield f"  {finding.severity} {finding.code}: {finding.summary}{when}{ignored}"
+
+
+def _table(target: TargetResult) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("rule", "", "value", "bound", "interval", "n"):
+        table.add_column(title, justify="left" if title in ("rule", "") else "right", no_wrap=True)
+    for row in target.rules:
+        outcome = Text(row.outcome, style=COLOURS[row.outcome])
+        table.add_row(row.rule, outcome, _number(row.value), _bound(row), _interval(row), f"{row.n:,}")
+    return table
+
+
+def _overview(found: CheckResult) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("target", "verdict", "failed", "warned"):
+        table.add_column(title, overflow="fold")
+    for target in found.targets:
+        rows = {o: ", ".join(r.rule for r in target.rules if r.outcome == o) for o in ("failed", "warned")}
+        style = {0: "green", 1: "red", 2: "red", 3: "magenta"}[target.exit_code]
+        table.add_row(Text(target.target), Text(target.verdict, style=style), rows["failed"], rows["warned"])
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}"
+
+
+def _bound(row: RuleResult) -> str:
+    if row.bound is None:
+        return ""
+    return f"{'>=' if row.side == 'below' else '<='} {_number(row.bound)}"
+
+
+def _interval(row: RuleResult) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    return f"{_number(row.low)} to {_number(row.high)}"
+
+
+def print_policy(shown: Mapping[str, Any]) -> None:
+    """What is in force, rule by rule, and who set what differs from the defaults."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("rule", "failure", "level", "limit", "what is asked"):
+        table.add_column(title, no_wrap=title != "what is asked")
+    for name, rule in shown["rules"].items():
+        table.add_row(name, rule["code"], rule["level"], _number(rule["limit"]) or "default", rule["says"])
+    Console(width=max(Console().width, MOST_WIDE)).print(table)
+    set_by = shown["set_by"]
+    for key in ("bounds", "require", "ignore", "tolerance", "false_alarms", "least_samples", "require_closed"):
+        origin = set_by.get(key)
+        click.echo(f"{key}: {_told(shown[key])}{f' (set by {origin})' if origin else ''}")
+    click.echo(f"files: {', '.join(shown['files']) or 'none'}")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        entries = [
+            f"{v['rule']} until {v['until'] or 'further notice'}{' (expired)' if v['expired'] else ''}: {v['reason']}"
+            if isinstance(v, dict) else str(v) for v in value
+        ]  # fmt: skip
+        return "; ".join(entries) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
