@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.corpus.failing import _hurt
-from benchmarks.corpus.labels import ALIKE, COLLAPSED, FEW
+from benchmarks.corpus.labels import ALIKE, COLLAPSED, FEW, LEARNED
 from gandiag.nets.frozen import forked_rng, frozen_copy
 from gandiag.zoo import losses
 from gandiag.zoo.events import DropClasses, LearningRates
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gandiag.zoo.recipe import Recipe
 
 SAVED_AT = (0.35, 0.6, 0.75, 0.9, 1.0)  # of a training; what is done to the collapsing ones happens at 0.4
+VARIED = 0.8  # effective modes over expected, of a generator that is called healthy
 _RUNAWAY = LearningRates(generator=5e-3, discriminator=2e-5)
 _DIGITS = replace(digits.HEALTHY, steps=1200)
 _HINGE = replace(_DIGITS, name="digits-hinge", loss=losses.HINGE, penalties=(R1(0.1),))
@@ -119,4 +120,5 @@ def _truth(figures: dict[str, float]) -> str:
     """Collapsed as the corpus labels it; healthy with all modes there; partial in between."""
     if figures["finite"] < 1 or figures["lost"] >= COLLAPSED or figures["effective"] < FEW or figures["within"] < ALIKE:
         return "collapsed"
-    return "healthy" if figures["lost"] == 0 and figures["near"] >= 0.5 else "partial"
+    whole = figures["lost"] == 0 and figures["effective"] >= VARIED and figures["near"] >= LEARNED
+    return "healthy" if whole else "partial"

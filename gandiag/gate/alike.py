@@ -84,7 +84,8 @@ def cell_shares(case: Case, level: float) -> Measured:
     real, generated = case.known.cells().counts, case.cell_counts
     found = proportions(generated, real, case.settings.seed)
     limit = case.settings.limit("cell-shares", DIFFERENT)
-    excess, reach = found.distance - found.floor, normal(level) * found.reach
+    excess = math.sqrt(max(found.distance**2 - found.floor**2, 0.0))  # chance adds in squares
+    reach = normal(level) * found.reach
     decided = reach < 5 * limit
     return Measured(
         value=excess, bound=limit, side="above", low=excess - reach, high=excess + reach, n=int(generated.sum()),

@@ -7,6 +7,7 @@ new to the cells and a perfect generator's counts follow the same law as theirs.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import torch
 
 from gandiag.gate.statistics import as_few
 from gandiag.modes.statistics import total_variation
+from gandiag.nets.frozen import forked_rng
 from gandiag.quality.measures.nearest import nearest
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ PER_CELL = 40  # counted real samples, on average
 FITTED = 3000  # real samples that the cells are fitted to, at most
 LOST = 0.1  # of its share: a cell, a mode or a class with less is lost, as everywhere in gandiag
 SURELY = 0.5  # of its share, which a lost one has not, beyond doubt
+ROUNDS = 15  # of k-means
+MOST_AXES = 32  # dimensions in which cells are found
 DRAWS = 400  # of the law of proportions
 
 
@@ -59,24 +63,46 @@ class RealCells:
     """Cells of real samples (M, D), and the counts of those that they were not fitted to."""
 
     def __init__(self, features: Tensor, seed: int = 0) -> None:
-        from scipy.cluster.vq import kmeans
-
         rng = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(features), generator=rng).to(features.device)
-        fitted = features[order[: min(FITTED, len(features) // 3)]].double()
-        counted = features[order[len(fitted) :]].double()
+        fitted = features[order[: min(FITTED, len(features) // 3)]]
+        counted = features[order[len(fitted) :]]
+        self._centre, self._axes = _axes(fitted.double(), seed)
         cells = max(2, min(MOST_CELLS, len(counted) // PER_CELL))
-        points = fitted.cpu().numpy()
+        points = self._turned(fitted).cpu().numpy()
         different = np.unique(points, axis=0)
-        centres = different if len(different) <= cells else kmeans(points, cells, iter=1, seed=seed)[0]
+        centres = different if len(different) <= cells else _fitted(points, cells, seed)
         self._centres = torch.from_numpy(np.ascontiguousarray(centres)).to(features.device)
         self._group = _grouped(centres, points)
         self.counts = self.count(counted)
 
     def count(self, features: Tensor) -> Counts:
         """Samples (N, D) by cell, (K,)."""
-        index = nearest(features.double(), self._centres)[1].cpu().numpy()
+        index = nearest(self._turned(features), self._centres)[1].cpu().numpy()
         return np.bincount(self._group[index], minlength=int(self._group.max()) + 1).astype(np.int64)
+
+    def _turned(self, features: Tensor) -> Tensor:
+        return (features.double() - self._centre) @ self._axes
+
+
+def _axes(rows: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean (D,) of rows and their main directions (D, d): cells are found in a few dimensions, and faster."""
+    centre, width = rows.mean(dim=0), rows.shape[1]
+    if width <= MOST_AXES:
+        return centre, torch.eye(width, dtype=rows.dtype, device=rows.device)
+    with forked_rng(rows.device, seed):
+        _, _, axes = torch.pca_lowrank(rows - centre, q=min(MOST_AXES, len(rows)), center=False)
+    return centre, axes
+
+
+def _fitted(points: Floats, cells: int, seed: int) -> Floats:
+    """Centres (K, D) of k-means that starts from points far apart (Arthur & Vassilvitskii 2007)."""
+    from scipy.cluster.vq import kmeans2
+
+    with warnings.catch_warnings():  # an empty cell stays empty, which is no fault
+        warnings.simplefilter("ignore")
+        found: Floats = kmeans2(points, cells, iter=ROUNDS, minit="++", seed=seed)[0]
+    return found
 
 
 def _grouped(centres: Floats, points: Floats) -> NDArray[np.int64]:

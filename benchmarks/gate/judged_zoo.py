@@ -1,0 +1,62 @@
+"""What the gate says of checkpoints of the zoo, beside what the referee knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import gandiag
+from benchmarks.gate.trained import RECIPES, Saved
+from gandiag.gate.results import FAILED, WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gandiag.zoo.recipe import Recipe
+
+REAL = 10_000
+
+
+def judge(saved: Sequence[Saved]) -> list[tuple[Saved, str, int]]:
+    """The exit code for each checkpoint: by real samples alone, and with labels besides ("labelled")."""
+    recipes = {recipe.name: recipe for recipe in RECIPES}
+    found = []
+    for one in saved:
+        recipe = replace(recipes[one.recipe])
+        data = recipe.data()
+        real = data.samples[:REAL]
+        ways = {"real samples": None, "with labels": "digits" if one.data == "digits" else data.truth}
+        for way, modes in ways.items():
+            result = gandiag.check(
+                one.path, generator=lambda recipe=recipe: _built(recipe), latent=f"normal:{recipe.latent}",
+                reference=real, modes=modes, policy=gandiag.gate.Settings(),
+            )  # fmt: skip
+            found.append((one, way, result.exit_code))
+    return found
+
+
+def _built(recipe: Recipe) -> object:
+    return recipe.generator(recipe.latent, recipe.data().shape)
+
+
+def tables(judged: Sequence[tuple[Saved, str, int]]) -> Iterator[str]:
+    """Markdown: verdicts by ground truth, then the recipes."""
+    ways = list(dict.fromkeys(way for _, way, _ in judged))
+    kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
+    total = len(judged) // len(ways)
+    yield f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; losses {', '.join(kinds[0])}; data {', '.join(kinds[1])}."
+    yield ""
+    yield "| ground truth | judged by | checkpoints | failed | passed | could not decide |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for truth in ("collapsed", "healthy", "partial"):
+        for way in ways:
+            codes = Counter(code for saved, by, code in judged if (saved.truth, by) == (truth, way))
+            yield f"| {truth} | {way} | {sum(codes.values())} | {codes[FAILED]} | {codes[0]} | {codes[3] + codes[2]} |"
+    wrong = [
+        f"{saved.recipe} at step {saved.step:,} by {way}: {WORDS[code]}"
+        for saved, way, code in judged
+        if (saved.truth == "collapsed" and code != FAILED) or (saved.truth == "healthy" and code == FAILED)
+    ]
+    yield ""
+    yield "Against ground truth: " + ("; ".join(wrong) if wrong else "none") + "."
