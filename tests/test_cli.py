@@ -84,7 +84,7 @@ def test_check_exits_by_the_verdict(collapsed, healthy, tmp_path):
     (tmp_path / "empty").mkdir()
     nothing = gandiag("check", tmp_path / "empty")
     assert nothing.exit_code == 2
-    assert "no run.json in it" in nothing.stderr
+    assert "holds no images" in nothing.stderr
     short = gandiag("check", store(synthetic.healthy(steps=5), tmp_path / "short"))
     assert short.exit_code == 3
     assert "not assessed vanishing-gradients: the run has 5 steps, this takes 200" in short.output
@@ -134,6 +134,9 @@ def test_a_training_that_broke_off_does_not_pass(tmp_path):
         assert gandiag("check", folder, "--any-status").exit_code == 0
         for command in ("check", "diagnose"):
             told = json.loads(gandiag(command, folder, "--json").output)
+            if command == "check":
+                told = told["targets"][0]["diagnosis"] | {k: told["targets"][0][f"status{k}"] for k in ("", "_reason")}
+                told = {"status": told.pop(""), "reason": told.pop("_reason"), **told}
             assert told["status"] == status
             assert told["reason"].endswith(reason)
             assert Diagnosis.from_dict(told).verdict == "healthy"
@@ -171,7 +174,7 @@ def test_check_can_fail_on_warnings(tmp_path):
 def test_json_output_is_json(collapsed):
     """check and diagnose print what a program can parse, findings with their evidence."""
     check = json.loads(gandiag("check", collapsed, "--json").output)
-    assert (check["exit_code"], check["verdict"]) == (1, "failing")
+    assert (check["exit_code"], check["targets"][0]["diagnosis"]["verdict"]) == (1, "failing")
     diagnosis = json.loads(gandiag("diagnose", collapsed, "--json").output)
     assert {f["code"] for f in diagnosis["findings"]} == {"mode-collapse", "sample-collapse"}
     assert diagnosis["provenance"]["thresholds"]["mode-collapse"]["share"] == 0.87

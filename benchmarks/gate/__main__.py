@@ -26,11 +26,9 @@ def main(scale: float, seeds: int, cache: str, markdown: str) -> None:
     folder = Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     counts = folder / f"power-{scale:g}.json"
-    if not counts.exists():
-        cells = power.run(power.planned(scale), lambda cell: click.echo(f"{cell}"))
-        power.save(cells, counts)
+    cells = power.run(power.planned(scale), counts, lambda cell: click.echo(f"{cell}"))
     saved = save_all(folder / "zoo", seeds)
-    lines = [*power.tables(power.load(counts)), "", *judged_zoo.tables(judged_zoo.judge(saved))]
+    lines = [*power.tables(cells), "", *judged_zoo.tables(judged_zoo.judge(saved))]
     page = Path(markdown)
     text = page.read_text(encoding="utf-8")
     start, end = MARKS

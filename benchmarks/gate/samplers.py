@@ -14,9 +14,8 @@ import numpy as np
 import torch
 
 from gandiag.gate.reference import Given, Known, known
-from gandiag.modes import Mixture, digits_classifier, mnist_classifier, preset
+from gandiag.modes import Mixture, digits_classifier, idx, mnist_classifier, preset
 from gandiag.quality.extractors.base import Features
-from gandiag.modes import idx
 from gandiag.zoo.data import mnist_folder
 
 if TYPE_CHECKING:

@@ -24,12 +24,24 @@ def print_check(found: CheckResult) -> None:
     if many:
         Console(width=max(Console().width, MOST_WIDE)).print(_overview(found))
     for target in found.targets:
-        if not many or target.exit_code:
+        if not many:
             print_target(target)
+        elif target.exit_code:
+            _print_short(target)
     for series in found.series:
         click.echo(series.sentence)
     for note in found.notes:
         click.echo(note)
+
+
+def _print_short(target: TargetResult) -> None:
+    """One of many: what failed, and why it could not be decided."""
+    click.echo(f"{target.target} {target.verdict}")
+    for row in target.rules:
+        if row.outcome == "failed":
+            click.echo(f"  {row.rule} ({row.code}): {row.sentence}")
+    for line in (*target.reasons, *(note for note in target.notes if note.startswith("report: "))):
+        click.echo(f"  {line}")
 
 
 def print_target(target: TargetResult) -> None:
@@ -43,13 +55,22 @@ def print_target(target: TargetResult) -> None:
         for row in target.rules:
             if row.outcome in ("failed", "warned"):
                 click.echo(f"  {row.rule} {row.outcome} ({row.code}): {row.sentence}")
-        for finding in target.findings:
-            if finding.severity == "failure" and finding.remedies:
-                click.echo(f"  try: {finding.remedies[0].change} (gandiag explain {finding.code})")
+        for code, change in _advice(target).items():
+            click.echo(f"  try: {change} (gandiag explain {code})")
     for reason in target.reasons:
         click.echo(f"  {reason}")
     for note in target.notes:
         click.echo(f"  note: {note}")
+
+
+def _advice(target: TargetResult) -> dict[str, str]:
+    """By failure, the cheapest remedy; each remedy once."""
+    found: dict[str, str] = {}
+    for finding in target.findings:
+        changes = [r.change for r in finding.remedies if r.change not in found.values()]
+        if finding.severity == "failure" and finding.code not in found and changes:
+            found[finding.code] = changes[0]
+    return found
 
 
 def _about(target: TargetResult) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.gate.cells import lost_of_counts, proportions
+from gandiag.gate.cells import lost_of_counts, proportions, samples_to_tell
 from gandiag.gate.likeness import LEAST, size_for
 from gandiag.gate.measured import Measured
 from gandiag.gate.statistics import as_many, lower_share, normal, upper_share
@@ -71,7 +71,7 @@ def lost_cells(case: Case, level: float) -> Measured:
     return Measured(
         value=lost, bound=limit, side="above", low=lost, high=lost + untold, n=int(generated.sum()),
         interval="cells that too few samples can tell", violated=lost > limit, decided=decided,
-        needed=None if decided else 4 * case.n,
+        needed=None if decided else samples_to_tell(real, level, limit),
         sentence=f"{100 * lost:.3g} % of the data are left out: {int(found.lost.sum())} of {len(real)} cells",
         details={"cells": len(real), "lost": int(found.lost.sum())},
     )  # fmt: skip

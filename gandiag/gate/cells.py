@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 50
 ONE = 0.25  # of the mean distance of real samples: cells within it are one, so that no spot of samples is many
-PER_CELL = 40  # counted real samples, on average
+PER_CELL = 80  # counted real samples, on average: half as many tell
 FITTED = 3000  # real samples that the cells are fitted to, at most
 LOST = 0.1  # of its share: a cell, a mode or a class with less is lost, as everywhere in gandiag
 SURELY = 0.5  # of its share, which a lost one has not, beyond doubt
@@ -130,6 +130,16 @@ def lost_of_counts(generated: Counts, real: Counts, level: float) -> Lost:
     small = generated * m <= LOST * real * n
     none = as_few(np.zeros(len(real)), real, p)  # had there been no generated sample at all
     return Lost(lost=(doubt < each) & small & (real > 0), told=none < each)
+
+
+def samples_to_tell(real: Counts, level: float, share: float) -> int | None:
+    """Generated samples with which cells of all but this share of the data tell; None where no number would do."""
+    for n in np.geomspace(100, 1e6, 60).round():
+        p = SURELY * n / (SURELY * n + real.sum())
+        told = as_few(np.zeros(len(real)), real, p) < level / len(real)
+        if real[~told].sum() <= share * real.sum():
+            return int(n)
+    return None
 
 
 def proportions(generated: Counts, real: Counts, seed: int = 0) -> Proportions:

@@ -74,7 +74,7 @@ class _Check:
         started = time.monotonic()
         try:
             source, notes = self._source(target)
-            images = _images(source)
+            images = _images(source, self._options.value_range)
         except (ValueError, TypeError, OSError) as error:
             return unreadable(target, error)
         reference = self._reference(source, images=images)
@@ -124,10 +124,10 @@ class _Check:
         return self._known[images]
 
 
-def _images(source: Source) -> bool:
+def _images(source: Source, value_range: tuple[float, float] | None) -> bool:
     """Whether samples are images, by the first of them."""
     try:
-        return LookedAt(source).images
+        return LookedAt(source, value_range).images
     except Unusable:
         return True
 

@@ -19,8 +19,12 @@ Kind = Literal["torch", "safetensors", "program", "other"]
 MAX_BYTES = 64 * 2**30  # of tensors in one file
 MAX_HEADER = 100 * 2**20  # of a safetensors file, as its own library allows
 MAX_EXPANSION = 100  # bytes for each byte of a compressed entry
-SYMBOLS = re.compile(r"[su]\d+|Max|Min|FloorDiv|CeilDiv|Mod|PythonMod|CleanDiv|Pow|IntTrueDiv|TrueDiv|Eq|Ne|oo|int_oo")
+SYMBOLS = re.compile(
+    r"[a-z]{1,3}\d+|Max|Min|FloorDiv|CeilDiv|Mod|PythonMod|CleanDiv|IntTrueDiv|TrueDiv|Add|Mul|Pow|Integer|Rational|Eq|Ne|oo"
+)
 """What shapes of an exported program are written with: they are evaluated when it is read."""
+SYMBOL = re.compile(r"Symbol\('([a-z]{1,3}\d+)'(?:, [a-z]+=(?:True|False))*\)")
+"""A symbol written out."""
 
 
 class CodeError(ValueError):
@@ -43,11 +47,9 @@ def kind_of(path: Path) -> Kind:
             return "torch" if any(name.rsplit("/", 1)[-1] == "data.pkl" for name in names) else "other"
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if head[:1] == b"\x80":  # a pickle: torch.save before version 1.6, or somebody's own
-        return "torch"
     if len(head) == 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER:
         return "safetensors"
-    return "other"
+    return "torch" if head[:1] == b"\x80" else "other"  # a pickle: torch.save before version 1.6, or somebody's own
 
 
 def read_weights(path: Path, *, trust: bool = False) -> Any:
@@ -157,8 +159,9 @@ def _check_symbols(path: Path, value: Any) -> None:
     if isinstance(value, dict):
         text = value.get("expr_str")
         if isinstance(text, str):
-            words = re.findall(r"[A-Za-z_]\w*", text)
-            if re.search(r"[^\w\s+\-*/(),<>=!.]", text) or not all(SYMBOLS.fullmatch(word) for word in words):
+            plain = SYMBOL.sub(r"\1", text)
+            words = re.findall(r"[A-Za-z_]\w*", plain)
+            if re.search(r"[^\w\s+\-*/(),<>=!]", plain) or not all(SYMBOLS.fullmatch(word) for word in words):
                 raise CodeError(f"{path}: has a shape {text[:40]!r} that is no arithmetic; {_TRUST}")
         value = list(value.values())
     for inner in value if isinstance(value, list) else ():

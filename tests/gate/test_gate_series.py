@@ -1,0 +1,124 @@
+"""Several targets in one check: series, mixed kinds, and the ways in beside the command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from test_cli import store
+
+from gandiag import synthetic
+
+ROOT = Path(__file__).parents[2]
+BANK = ["--generator", "bank_model:build", "--latent", "normal:65", "--n", "1000", "--reference", "real.npz"]
+
+pytest_plugins = ["pytester"]
+
+
+def test_a_series_says_where_collapse_began(gate):
+    """From which checkpoint on, and which is the last healthy one; the reference is read once."""
+    done = gate("ckpt_*.pt", *BANK)
+    assert done.exit_code == 1
+    assert "ckpt_#.pt: collapsed from step 300 on; the last healthy one is 200" in done.output
+    assert gate("ckpt_000[12]00.pt", *BANK).exit_code == 0
+    nothing = gate("nothing_*.pt", *BANK)
+    assert nothing.exit_code == 2
+    assert "nothing_*.pt: nothing matches" in nothing.stderr
+
+
+def test_runs_samples_and_checkpoints_in_one_check(gate, world):
+    """The worst of them decides; one that cannot be read does not hide another."""
+    run = store(synthetic.healthy(), world / "mixed-run")
+    good = gate(run, "good.npz", "ckpt_000100.pt", *BANK)
+    assert good.exit_code == 0, good.output
+    (world / "broken.pt").write_bytes(b"PK")
+    worse = gate(run, "broken.pt", "ckpt_000100.pt", *BANK)
+    assert worse.exit_code == 2
+    assert "broken.pt" in worse.stderr
+    assert gate("broken.pt", "ckpt_000400.pt", *BANK).exit_code == 1
+
+
+def test_the_pytest_fixture_prints_the_finding(pytester, world):
+    """A passing checkpoint passes and gives the result back; a collapsed one fails with evidence and mechanism."""
+    for name in ("bank_model.py", "ckpt_000100.pt", "ckpt_000400.pt", "real.npz"):
+        shutil.copy(world / name, pytester.path / name)
+    pytester.makepyfile("""
+        from bank_model import build
+
+        OPTIONS = dict(generator=build, latent="normal:65", reference="real.npz", n=1000)
+
+        def test_healthy(gan_check):
+            assert gan_check("ckpt_000100.pt", **OPTIONS).exit_code == 0
+
+        def test_collapsed(gan_check):
+            gan_check("ckpt_000400.pt", **OPTIONS)
+
+        def test_unreadable(gan_check):
+            gan_check("nowhere.pt", **OPTIONS)
+    """)
+    found = pytester.runpytest_inprocess("-p", "no:randomly", "-q")
+    found.assert_outcomes(passed=1, failed=2)
+    found.stdout.fnmatch_lines([
+        "*gandiag check failed: ckpt_000400.pt*",
+        "*mode-collapse: *of the data are left out*",
+        "*evidence: lost-cells = *",
+        "*G is rewarded for samples*",
+        "*try: *",
+    ])  # fmt: skip
+    found.stdout.fnmatch_lines(["*gandiag: nowhere.pt: there is no such file or folder*"])
+    found.stdout.no_fnmatch_line("*Traceback*")
+
+
+WORKFLOW = ROOT / "docs" / "gate-workflow.yml"
+
+
+@pytest.mark.slow
+def test_the_workflow_is_green_on_a_healthy_and_red_on_a_collapsed_checkpoint(world, tmp_path):
+    """Its steps, run as a runner would: the action's own script with the workflow's inputs."""
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    steps = [step for step in workflow["jobs"]["gate"]["steps"] if "gandiag" in step.get("uses", "")]
+    assert [step["name"] for step in steps] == ["Healthy checkpoint", "Collapsed checkpoint"]
+    for step, wanted in zip(steps, (0, 1), strict=True):
+        output, summary = tmp_path / f"out-{wanted}", tmp_path / f"summary-{wanted}"
+        inputs = {name: given.get("default", "") for name, given in action["inputs"].items()} | step["with"]
+        inputs |= {"install": "", "python": sys.executable}
+        for part in action["runs"]["steps"]:
+            if part.get("if") == "inputs.install != ''" and not inputs["install"]:
+                continue
+            names = {key: inputs[value.split("inputs.")[1].split(" ")[0]] for key, value in part["env"].items()}
+            environment = {**os.environ, **names, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
+            script = tmp_path / "script.sh"
+            script.write_text(part["run"])
+            shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
+            done = subprocess.run(shell, cwd=world, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True,
+                                  text=True, check=False, timeout=120)  # fmt: skip
+            assert done.returncode == wanted, done.stderr
+        assert f"exit-code={wanted}" in output.read_text()
+        assert ("❌ failed" in summary.read_text()) == bool(wanted)
+        assert ("::error " in done.stdout) == bool(wanted)
+        for file in ("junit.xml", "gandiag.sarif", "report.html", "report.pdf"):
+            assert (world / inputs["report"] / file).stat().st_size > 100
+
+
+def test_the_hook_names_a_command_that_there_is():
+    """pre-commit passes checkpoints to it."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hook["entry"] == "gandiag check"
+    assert "pt2" in hook["files"]
+
+
+@pytest.mark.slow
+def test_checkpoints_are_spread_over_the_ranks_of_torchrun(world):
+    """Two processes, one output, the series in order; both exit alike."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gandiag"]
+    done = subprocess.run([*command, "check", "ckpt_*.pt", *BANK], cwd=world, capture_output=True, text=True,
+                          check=False, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("collapsed from step 300 on") == 1
+    assert done.stdout.index("ckpt_000100.pt") < done.stdout.index("ckpt_000400.pt")
