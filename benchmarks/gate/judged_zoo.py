@@ -45,7 +45,8 @@ def tables(judged: Sequence[tuple[Saved, str, int]]) -> Iterator[str]:
     ways = list(dict.fromkeys(way for _, way, _ in judged))
     kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
     total = len(judged) // len(ways)
-    yield f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; losses {', '.join(kinds[0])}; data {', '.join(kinds[1])}."
+    named = f"losses {', '.join(kinds[0])}; data {', '.join(kinds[1])}"
+    yield f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; {named}."
     yield ""
     yield "| ground truth | judged by | checkpoints | failed | passed | could not decide |"
     yield "| --- | --- | --- | --- | --- | --- |"

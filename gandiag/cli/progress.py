@@ -26,7 +26,7 @@ def progress_bars(*, quiet: bool, transient: bool = False) -> Progress:
 
 @contextmanager
 def sample_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """What is to be told a set's name, the samples read since, and their total; None where there are none to be seen."""
+    """What is to be told a set's name, the samples read since, and their total; None where no bar is seen."""
     with progress_bars(quiet=quiet, transient=True) as bars:
         tasks: dict[str, Any] = {}
 
