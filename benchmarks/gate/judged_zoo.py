@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import gandiag
@@ -23,13 +23,13 @@ def judge(saved: Sequence[Saved]) -> list[tuple[Saved, str, int]]:
     recipes = {recipe.name: recipe for recipe in RECIPES}
     found = []
     for one in saved:
-        recipe = replace(recipes[one.recipe])
+        recipe = recipes[one.recipe]
         data = recipe.data()
         real = data.samples[:REAL]
         ways = {"real samples": None, "with labels": "digits" if one.data == "digits" else data.truth}
         for way, modes in ways.items():
             result = gandiag.check(
-                one.path, generator=lambda recipe=recipe: _built(recipe), latent=f"normal:{recipe.latent}",
+                one.path, generator=partial(_built, recipe), latent=f"normal:{recipe.latent}",
                 reference=real, modes=modes, policy=gandiag.gate.Settings(),
             )  # fmt: skip
             found.append((one, way, result.exit_code))
@@ -45,8 +45,10 @@ def tables(judged: Sequence[tuple[Saved, str, int]]) -> Iterator[str]:
     ways = list(dict.fromkeys(way for _, way, _ in judged))
     kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
     total = len(judged) // len(ways)
-    named = f"losses {', '.join(kinds[0])}; data {', '.join(kinds[1])}"
-    yield f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; {named}."
+    yield (
+        f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; losses {', '.join(kinds[0])}; "
+        f"data {', '.join(kinds[1])}."
+    )
     yield ""
     yield "| ground truth | judged by | checkpoints | failed | passed | could not decide |"
     yield "| --- | --- | --- | --- | --- | --- |"

@@ -118,8 +118,7 @@ def _of_mixture(mixture: Mixture, defect: str, n: int, rng: np.random.Generator)
         sigmas[mode] *= TIGHTER
     labels = rng.choice(len(weights), size=n, p=_changed(weights, mode, defect))
     scales = sigmas[labels][:, None] if sigmas.ndim == 1 else sigmas[labels]
-    points: Rows = mixture.centres[labels] + scales * rng.standard_normal((n, mixture.centres.shape[1]))
-    return points
+    return np.asarray(mixture.centres[labels] + scales * rng.standard_normal((n, mixture.centres.shape[1])))
 
 
 def _changed(weights: Rows, mode: int, defect: str) -> Rows:
@@ -138,7 +137,7 @@ def _of_pool(rows: Rows, defect: str, n: int, rng: np.random.Generator) -> Rows:
         of_class = np.flatnonzero(labels == mode)
         gone = of_class if defect == "removed" else rng.permutation(of_class)[: len(of_class) // 2]
         keep[gone] = False
-    found = rows[rng.permutation(np.flatnonzero(keep))[:n]]
+    found: Rows = rows[rng.permutation(np.flatnonzero(keep))[:n]]
     if defect == "duplicates":
         count = round(COPIES * len(found))
         found[:count] = found[count : 2 * count]
@@ -158,8 +157,7 @@ def pool(name: str) -> tuple[Rows, NDArray[np.float64]]:
 
     drawn = load_digits().images[rng.integers(1797, size=POOL)]
     noisy = np.clip(drawn + rng.uniform(-0.5, 0.5, drawn.shape), 0, 16) * 255 / 16
-    images = torch.from_numpy(noisy.round().astype(np.uint8))[:, None]
-    found = DigitsExtractor()(images)
+    found = DigitsExtractor()(torch.from_numpy(noisy.round().astype(np.uint8))[:, None])
     assert found.logits is not None  # noqa: S101 - it classifies
     labelled = np.column_stack([found.features.numpy(), found.logits.argmax(dim=1).numpy()])
     return labelled, digits_classifier((0, 255)).prior

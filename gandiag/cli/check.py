@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from gandiag.gate.results import CheckResult
 
-RANGE = {"type": float, "nargs": 2, "metavar": "BLACK WHITE"}
-
 
 @click.command(epilog="Example: gandiag check ckpt.pt --generator model:build --reference data/test --modes mnist")
 @click.argument("targets", nargs=-1, metavar="TARGET...")
@@ -27,7 +25,10 @@ RANGE = {"type": float, "nargs": 2, "metavar": "BLACK WHITE"}
 @click.option("--key", help="Where its weights are in the checkpoint, as ema; found by itself where usual.")
 @click.option("--latent", metavar="LAW:SIZE", help="normal:128, normal:100,1,1, uniform:64.")
 @click.option("--labels", metavar="uniform:CLASSES", help="Classes to ask a conditional generator for.")
-@click.option("--n", type=click.IntRange(min=2), help="Samples: 10,000 of a checkpoint, all that are stored.")
+@click.option(
+    "--n", "--samples", "n", type=click.IntRange(min=2),
+    help="How many samples: 10,000 of a checkpoint, all that are stored. (torchrun takes --n for its own.)",
+)  # fmt: skip
 @click.option("--bound", "bounds", multiple=True, help='On a metric, as "fid < 30"; may be repeated.')
 @click.option("--baseline", type=click.Path(), help="Fail where a value is worse than in this file, beyond sampling.")
 @click.option("--write-baseline", type=click.Path(), help="Write that file.")
@@ -47,8 +48,8 @@ RANGE = {"type": float, "nargs": 2, "metavar": "BLACK WHITE"}
 @click.option("--false-alarms", type=float, help="Allowed in one check of a perfect generator.  [default: 0.001]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--device", help="cuda, cuda:1, cpu, mps; by default CUDA when there is one.")
-@click.option("--value-range", help="Of generated images that are no bytes.", **RANGE)
-@click.option("--reference-range", help="Of real ones.", **RANGE)
+@click.option("--value-range", type=float, nargs=2, help="Black and white of generated images that are no bytes.")
+@click.option("--reference-range", type=float, nargs=2, help="The same of real images.")
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
 @click.option("--seed", default=0, show_default=True, help="Of latents and of random subsets.")
 @click.option("--trust", is_flag=True, help="Read pickles that may run code.")
@@ -87,9 +88,9 @@ def check(targets: tuple[str, ...], *, show_policy: bool, as_json: bool, form: s
 
             print_check(found)
         if form == "github":
-            from gandiag.gate.github import annotations, write_summary
+            from gandiag.gate.github import workflow_commands, write_summary
 
-            for line in annotations(found):
+            for line in workflow_commands(found):
                 click.echo(line, err=as_json)
             write_summary(found)
     except ValueError as error:

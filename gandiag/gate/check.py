@@ -105,7 +105,7 @@ def check(  # noqa: PLR0913 - all but the first have defaults
     n
         Samples: 10,000 of a checkpoint, all that are stored.
     extractor, extractor_weights
-        What makes features. By default pixels, or the classifier that `modes` names, or points as they are.
+        What makes features. By default pixels, the classifier of MNIST for `modes="mnist"`, or points as they are.
     bounds
         On metrics: "fid < 30", "recall > 0.4".
     baseline, write_baseline
@@ -173,11 +173,12 @@ def _judged(
     results: dict[str, TargetResult] = {}
     runs = {}
     notes: tuple[str, ...] = ()
-    detectors = read_policy(policy if isinstance(policy, (str, Path)) else None)
-    for target in targets:
-        if target.kind == "run":
-            from gandiag.gate.runs import judged_run
+    recorded = [target for target in targets if target.kind == "run"]
+    if recorded:
+        from gandiag.gate.runs import judged_run
 
+        detectors = read_policy(policy if isinstance(policy, (str, Path)) else None)
+        for target in recorded:
             results[target.name], runs[target.name] = judged_run(str(target.what), settings, detectors, options.fail_on)
     others = [target for target in targets if target.kind != "run"]
     if others:

@@ -17,7 +17,7 @@ SIGNS = {"passed": "✅", "failed": "❌", "warned": "⚠️", "undecided": "❔
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-def annotations(found: CheckResult) -> Iterator[str]:
+def workflow_commands(found: CheckResult) -> Iterator[str]:
     """The workflow commands, line by line."""
     for target in found.targets:
         for row in target.rules:

@@ -54,8 +54,8 @@ class RealSplits:
         rng = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(features), generator=rng)[: 2 * size].to(features.device)
         self._pool = features[chosen].double()
-        self._distances = _distances(self._pool, self._pool)
-        self._distances.fill_diagonal_(torch.inf)
+        plain = _distances(self._pool, self._pool).fill_diagonal_(0)
+        self._distances = plain.clone().fill_diagonal_(torch.inf)
         found: dict[str, list[float]] = {name: [] for name in NAMES}
         means: dict[str, list[float]] = {name: [] for name in NAMES}
         self._halves: list[tuple[Tensor, Tensor]] = []  # of the first splits, with their radii
@@ -66,7 +66,7 @@ class RealSplits:
             radii = inner_b.topk(min(COVERAGE_K, size - 1), dim=1, largest=False).values[:, -1]
             if index < SPLITS // 5:
                 self._halves.append((b, radii))
-            one, other = _likeness(inner_a), _likeness(inner_b)
+            one, other = _likeness(inner_a, plain, a), _likeness(inner_b, plain, b)
             covered = float((self._distances[b][:, a].amin(dim=1) < radii).double().mean())
             for name in ("pairwise", "nearest"):
                 found[name].append(math.log(max(one[name], TINY) / max(other[name], TINY)))
@@ -80,9 +80,9 @@ class RealSplits:
     def compare(self, features: Tensor, level: float) -> dict[str, Ratio]:
         """Each measure of generated samples (N, D), of which `size` count, over that of real ones; by name."""
         rows = spread(features, self.size).double()
-        within = _distances(rows, rows)
-        within.fill_diagonal_(torch.inf)
-        seen = _likeness(within)
+        plain = _distances(rows, rows).fill_diagonal_(0)
+        everyone = torch.arange(len(rows), device=rows.device)
+        seen = _likeness(plain.clone().fill_diagonal_(torch.inf), plain, everyone)
         across = _distances(self._pool, rows).amin(dim=1)
         seen["coverage"] = float(np.mean([float((across[b] < radii).double().mean()) for b, radii in self._halves]))
         factor = student(level, SPLITS - 1) * math.sqrt(1 + 1 / SPLITS)
@@ -102,12 +102,16 @@ def size_for(generated: int, real: int) -> int:
     return min(MOST, generated, real // 2)
 
 
-def _likeness(distances: Tensor) -> dict[str, float]:
-    """Mean distance of all pairs, and to the nearest other sample; the diagonal is infinite."""
-    n = len(distances)
-    nearest = float(distances.amin(dim=1).mean())
-    pairs = float(distances.where(distances.isfinite(), 0.0).sum()) / (n * (n - 1))
-    return {"pairwise": pairs, "nearest": nearest}
+def _likeness(distances: Tensor, plain: Tensor, part: Tensor) -> dict[str, float]:
+    """Mean distance of all pairs of a part of the samples, and to the nearest other one.
+
+    `distances` (n, n) are those of the part with an infinite diagonal, `plain` those of all samples with zeros there.
+    """
+    n = len(part)
+    chosen = torch.zeros(len(plain), dtype=plain.dtype, device=plain.device)
+    chosen[part] = 1
+    pairs = float((plain @ chosen).double() @ chosen.double()) / (n * (n - 1))
+    return {"pairwise": pairs, "nearest": float(distances.amin(dim=1).double().mean())}
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:

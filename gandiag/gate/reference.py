@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.gate.cells import RealCells
+from gandiag.gate.labellers import classes_of, labeller_for
 from gandiag.gate.likeness import RealSplits
-from gandiag.modes import PRESETS, Classifier, Labeller, Mixture, preset
+from gandiag.modes import PRESETS, Mixture, preset
 from gandiag.quality.collect import FEATURES, Collected
 from gandiag.quality.extractors.registry import extractor as make_extractor
-from gandiag.quality.labels import labeller_of
 from gandiag.quality.metrics import GENERATOR, REFERENCE, Metric, chosen
 from gandiag.quality.plan import Plan, Reference
 from gandiag.quality.reference import holds_statistics
 from gandiag.quality.sources.arrays import ArraySource
-from gandiag.quality.sources.generators import named_function
 from gandiag.quality.sources.open import open_source
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from gandiag.modes import Labeller
     from gandiag.quality.plan import Tell
 
 MIXTURE_SAMPLES = 10_000  # drawn from a mixture, to be held against
@@ -34,18 +34,6 @@ RESERVED = {"fid": "frechet", "kid": "kernel_distance", "is": "classifier_score"
 """Names that are kept for Inception's features, and what the same is called with others."""
 
 KEEP = Metric(name="features", says="kept for the gate's own rules", compute=lambda _: (), keep=frozenset({FEATURES}))
-
-
-class Nearest:
-    """A mixture whose labeller gives every sample to its nearest mode: spread within modes is a rule of its own."""
-
-    def __init__(self, mixture: Mixture) -> None:
-        self.mixture, self.name, self.prior, self.n = mixture, mixture.name, mixture.prior, mixture.n
-
-    def label(self, samples: Any, /) -> NDArray[np.int64]:
-        """The nearest mode of each sample (B, d), -1 for one that is not finite."""
-        distances, nearest = self.mixture.distance(samples)
-        return np.where(np.isfinite(distances), nearest, -1)
 
 
 @dataclass(eq=False)
@@ -136,7 +124,7 @@ def known(given: Given, *, images: bool, latents: bool, tell: Tell | None = None
     mixture = reference if isinstance(reference, Mixture) else None
     if isinstance(reference, str) and reference in PRESETS:
         mixture = preset(reference)
-    labeller, prior = _labeller(given, mixture)
+    labeller, prior = labeller_for(given.modes, reference, mixture)
     there = {REFERENCE} if reference is not None else set()
     plan = _plan(given, labeller, images=images, there=frozenset(there | ({GENERATOR} if latents else set())))
     shape = SHAPES.get(given.modes) if isinstance(given.modes, str) else None
@@ -149,7 +137,7 @@ def known(given: Given, *, images: bool, latents: bool, tell: Tell | None = None
         found.real = _read(reference, plan, given, tell)
         found.shape = _shape_of(reference) or shape
     if labeller is not None and mixture is None:
-        _from_real(found, _classes(labeller))
+        _from_real(found, classes_of(labeller))
     return found
 
 
@@ -169,57 +157,6 @@ def _shape_of(reference: Any) -> tuple[int, ...] | None:
 
 def _named(reference: Any) -> str:
     return "" if reference is None else str(reference) if isinstance(reference, str) else type(reference).__name__
-
-
-def _labeller(given: Given, mixture: Mixture | None) -> tuple[Labeller | None, NDArray[np.float64] | None]:
-    """What tells modes apart, and the shares that are known without looking at real samples."""
-    modes = given.modes
-    if mixture is not None and modes is None:
-        return Nearest(mixture), mixture.prior
-    if modes is None:
-        return None, None
-    if isinstance(modes, str) and ":" in modes:
-        modes = named_function(modes, "--modes")
-    if callable(modes) and not isinstance(modes, Labeller):
-        if given.reference is None or holds_statistics(given.reference):
-            raise ValueError(
-                "--modes: a function tells classes but not how often each occurs; pass real samples as --reference, "
-                "or a gandiag.modes.Classifier with its prior"
-            )
-        return _Predicting(modes), None
-    made = labeller_of(modes)
-    return (Nearest(made) if isinstance(made, Mixture) else made), made.prior
-
-
-class _Predicting:
-    """A function of samples as a labeller whose classes are those that it finds among real samples."""
-
-    def __init__(self, predict: Any) -> None:
-        self._predict = predict
-        self.name = str(getattr(predict, "__name__", type(predict).__name__))
-        self.n = 1
-        self.prior = np.ones(1)
-        self.classes = 0
-
-    def label(self, samples: Any, /) -> NDArray[np.int64]:
-        """Labels (B,) of samples."""
-        try:
-            found = np.asarray(self._predict(samples))
-        except (Exception, SystemExit) as error:
-            raise ValueError(f"--modes {self.name}: calling it failed: {type(error).__name__}: {error}") from error
-        if found.ndim == 2 and len(found) == len(samples):
-            self.classes = max(self.classes, found.shape[1])
-            return Classifier(lambda _: found, np.ones(found.shape[1]), self.name).label(samples)
-        if found.shape != (len(samples),) or found.dtype.kind not in "iu":
-            raise ValueError(
-                f"--modes {self.name}: must return whole numbers ({len(samples)},) or scores ({len(samples)}, K), "
-                f"found {found.dtype} {found.shape}"
-            )
-        return found.astype(np.int64)
-
-
-def _classes(labeller: Labeller) -> int:
-    return labeller.classes if isinstance(labeller, _Predicting) else len(labeller.prior)
 
 
 def _from_real(found: Known, classes: int) -> None:
@@ -256,4 +193,4 @@ def _extractor(given: Given, *, images: bool, wanted: Sequence[str]) -> Any:
         return "identity"
     if any(name in RESERVED for name in wanted):
         return "inception-v3-compat"
-    return given.modes if given.modes in ("mnist", "digits") else "pixels"
+    return "mnist" if isinstance(given.modes, str) and given.modes == "mnist" else "pixels"

@@ -73,7 +73,7 @@ def as_run(result: TargetResult) -> Run:
         row.rule: f"{row.outcome}: {row.sentence}" + (f" (bound {row.bound:.4g})" if row.bound is not None else "")
         for row in result.rules
     }
-    samples = ()
+    samples: tuple[Sample, ...] = ()
     if result.grid:
         samples = (Sample(step, "image" if result.grid.endswith(".png") else "points", result.grid),)
     return Run(

@@ -117,7 +117,8 @@ def test_the_hook_names_a_command_that_there_is():
 def test_checkpoints_are_spread_over_the_ranks_of_torchrun(world):
     """Two processes, one output, the series in order; both exit alike."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gandiag"]
-    done = subprocess.run([*command, "check", "ckpt_*.pt", *BANK], cwd=world, capture_output=True, text=True,
+    arguments = ["--samples" if argument == "--n" else argument for argument in BANK]
+    done = subprocess.run([*command, "check", "ckpt_*.pt", *arguments], cwd=world, capture_output=True, text=True,
                           check=False, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("collapsed from step 300 on") == 1
