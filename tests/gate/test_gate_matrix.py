@@ -28,7 +28,7 @@ TARGETS = {
     "arrays": (["good.npz"], 0),
     "arrays of few": (["bad.npz"], 1),
 }
-ONCE = ("safetensors", "arrays")  # judged as weights and arrays of few are
+ONCE = ("safetensors", "program", "arrays")  # judged as weights and arrays of few are
 REFERENCES = {
     "real samples": ["--reference", "real.npz"],
     "classifier": ["--modes", "digits"],
