@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,9 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
             found = judge(list(targets), tell=tell, **options)
     except (ValueError, TypeError, OSError) as error:
         refuse(str(error))
+    except Exception:  # noqa: BLE001 - Python itself would exit with 1, which says that a checkpoint has collapsed
+        traceback.print_exc()
+        refuse("the check broke off by a fault of gandiag's own, see above; nothing is said of the targets")
     if found.exit_code == UNREADABLE:
         for target in found.targets:
             for reason in target.reasons if target.exit_code == UNREADABLE else ():

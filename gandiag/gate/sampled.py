@@ -16,12 +16,14 @@ from gandiag.gate.grid import with_grid
 from gandiag.gate.judge import judged, read_case, with_findings
 from gandiag.gate.look import LookedAt, Unusable
 from gandiag.gate.reference import Given, Known, known
+from gandiag.gate.results import FAILED
 from gandiag.quality import distributed
 from gandiag.quality.extractors.base import usable_device
 from gandiag.quality.sources.open import open_source
 
 if TYPE_CHECKING:
     from gandiag.gate.bounds import Kept
+    from gandiag.gate.case import Case
     from gandiag.gate.check import Options, Tell
     from gandiag.gate.results import TargetResult
     from gandiag.gate.settings import Settings
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 10_000
 BASELINE_METRIC = "frechet"
+BASELINE_TESTS = 10  # by which the false alarms are shared in a baseline's intervals: about as many rules are asked
 
 
 def judged_samples(
@@ -85,13 +88,20 @@ class _Check:
         except (ValueError, TypeError, OSError) as error:
             return unreadable(target, error)
         if self._options.write_baseline is not None:
-            level = self._settings.false_alarms / 10
-            write_baseline(Path(self._options.write_baseline), target.name, values_of(case, level))
+            notes = [*notes, self._written(target, case, failed=result.exit_code == FAILED)]
         result = with_findings(replace(
             result, step=target.step, series=target.series, notes=(*notes, *result.notes),
             seconds=time.monotonic() - started,
         ))  # fmt: skip
         return with_grid(result, source, Path(self._options.report)) if self._options.report is not None else result
+
+    def _written(self, target: Target, case: Case, *, failed: bool) -> str:
+        """Write the baseline, unless there is nothing to keep up with; what was done, in words."""
+        path = Path(str(self._options.write_baseline))
+        if failed:
+            return f"{path} was not written: what fails is no baseline"
+        write_baseline(path, target.name, values_of(case, self._settings.false_alarms / BASELINE_TESTS))
+        return f"baseline: {path}"
 
     def _source(self, target: Target) -> tuple[Source, list[str]]:
         options = self._options

@@ -57,7 +57,7 @@ def _rule(row: RuleResult) -> dict[str, Any]:
     return {
         "id": row.rule,
         "shortDescription": {"text": row.says or row.rule},
-        "help": {"text": f"gandiag explain {row.code}"},
+        "help": {"text": f"{row.says or row.rule}; the failure is {row.code}"},
         "properties": {"failure": row.code},
     }
 

@@ -50,6 +50,15 @@ def broken():
     raise RuntimeError("no such file: config.yaml")
 
 
+class Crashing(Bank):
+    def forward(self, z, y=None):
+        raise KeyError("no such layer")
+
+
+def crashing():
+    return Crashing()
+
+
 def leaving():
     raise SystemExit(1)
 

@@ -158,6 +158,8 @@ def test_a_baseline_is_not_fallen_behind(tmp_path):
     path = tmp_path / "gan.baseline.json"
     gandiag.check(other, reference=real, write_baseline=path, policy=NONE)
     same = gandiag.check(third, reference=real, baseline=path, policy=NONE)
+    gandiag.check(torch.zeros(900, 2) + torch.arange(900)[:, None] % 2, reference=real, write_baseline=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
     assert {o for rule, o in outcomes(same).items() if rule.startswith("baseline ")} == {"passed"}
     worse = gandiag.check(third + 1, reference=real, baseline=path, policy=NONE)
     assert outcomes(worse)["baseline frechet"] == "failed"

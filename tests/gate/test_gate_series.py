@@ -43,6 +43,21 @@ def test_runs_samples_and_checkpoints_in_one_check(gate, world):
     assert gate("broken.pt", "ckpt_000400.pt", *BANK).exit_code == 1
 
 
+def test_no_exception_passes_for_a_collapse(gate, monkeypatch):
+    """Of the generator, and of gandiag's own code: both exit with 2, where Python itself would exit with 1."""
+    done = gate("healthy.pt", *(a.replace(":build", ":crashing") for a in BANK))
+    assert done.exit_code == 2
+    assert "cannot make samples: KeyError" in done.stderr
+
+    def broken(*_, **__):
+        raise KeyError("ours")
+
+    monkeypatch.setattr("gandiag.gate.sampled.judged", broken)
+    done = gate("healthy.pt", *BANK)
+    assert done.exit_code == 2
+    assert "a fault of gandiag's own" in done.stderr
+
+
 def test_the_pytest_fixture_prints_the_finding(pytester, world):
     """A passing checkpoint passes and gives the result back; a collapsed one fails with evidence and mechanism."""
     for name in ("bank_model.py", "ckpt_000100.pt", "ckpt_000400.pt", "real.npz"):
