@@ -13,7 +13,7 @@ from benchmarks.gate.samplers import DEFECTS, FAMILIES, Family
 from gandiag.gate.judge import judged, read_case
 from gandiag.gate.results import FAILED, UNDECIDED
 from gandiag.gate.settings import Settings
-from gandiag.modes.statistics import wilson
+from gandiag.modes.mode_statistics import wilson
 from gandiag.quality.sources.arrays import ArraySource
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.corpus.failing import _hurt
-from benchmarks.corpus.labels import ALIKE, COLLAPSED, FEW, LEARNED
+from benchmarks.corpus.labelling import ALIKE, COLLAPSED, FEW, LEARNED
 from gandiag.nets.frozen import forked_rng, frozen_copy
 from gandiag.zoo import losses
 from gandiag.zoo.events import DropClasses, LearningRates

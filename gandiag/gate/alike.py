@@ -126,9 +126,9 @@ def _real_copies(case: Case, n: int) -> tuple[float, int]:
     """Distance within which two samples are copies, and how many of n real samples repeat another by it."""
     key = f"copies {n}"
     if key not in case.known.memo:
-        distinct = Distinct.of(spread(case.real, n))
-        distances = kth_neighbours(distinct, (1,))[0].sqrt()
-        few = distances[distinct.inverse].sort().values
+        rows = spread(case.real, n)
+        distinct, nearest_of_all = Distinct.of(rows), kth_neighbours(rows, (1,))[0].sqrt()
+        distances, few = _of_distinct(distinct, nearest_of_all), nearest_of_all.sort().values
         threshold = min(NEAR * float(few.median()), float(few[int(1e-3 * (n - 1))]))
         case.known.memo[key] = threshold, _copies(distinct, distances, threshold)
     found: tuple[float, int] = case.known.memo[key]
@@ -139,7 +139,12 @@ def _near(rows: Tensor, threshold: float) -> int:
     distinct = Distinct.of(rows)
     if len(distinct.rows) < 2:
         return len(rows) - 1
-    return _copies(distinct, kth_neighbours(distinct, (1,))[0].sqrt(), threshold)
+    return _copies(distinct, _of_distinct(distinct, kth_neighbours(rows, (1,))[0].sqrt()), threshold)
+
+
+def _of_distinct(distinct: Distinct, values: Tensor) -> Tensor:
+    """One value for each distinct row (U,) of those of all rows (N,), which are equal where rows are."""
+    return values.new_empty(len(distinct.rows)).scatter_(0, distinct.inverse, values)
 
 
 def _copies(distinct: Distinct, distances: Tensor, threshold: float) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from gandiag.gate.statistics import as_few
-from gandiag.modes.statistics import total_variation
+from gandiag.modes.mode_statistics import total_variation
 from gandiag.nets.frozen import forked_rng
 from gandiag.quality.measures.nearest import nearest
 

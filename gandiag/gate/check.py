@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.gate.policy import read_settings, settings_shown
-from gandiag.gate.results import UNREADABLE, CheckResult, TargetResult, found_series
+from gandiag.gate.results import CheckResult, TargetResult, found_series
 from gandiag.gate.targets import Target, targets_of
 from gandiag.judge.policy import read_policy
 
@@ -192,10 +192,3 @@ def _judged(
 
         ordered = write_reports(ordered, runs, Path(options.report))
     return tuple(ordered), notes
-
-
-def unreadable(target: Target, error: BaseException) -> TargetResult:
-    """The result of a target that cannot be read."""
-    said = str(error) or type(error).__name__
-    return TargetResult(target=target.name, kind=target.kind, exit_code=UNREADABLE, step=target.step,
-                        series=target.series, reasons=(said,))  # fmt: skip

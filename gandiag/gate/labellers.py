@@ -8,7 +8,7 @@ import numpy as np
 
 from gandiag.modes import Classifier, Labeller, Mixture
 from gandiag.quality.labels import labeller_of
-from gandiag.quality.reference import holds_statistics
+from gandiag.quality.reference_files import holds_statistics
 from gandiag.quality.sources.generators import named_function
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ class Nearest:
 
 
 def labeller_for(
-    modes: Any, reference: Any, mixture: Mixture | None
+    modes: Any, reference: Any, mixture: Mixture | None, *, images: bool
 ) -> tuple[Labeller | None, NDArray[np.float64] | None]:
     """What tells modes apart, and the shares that are known without looking at real samples.
+
+    `images` says whether the samples are images, which are read as bytes.
 
     Raises ValueError for a name that cannot be imported, and for a function without real samples.
     """
@@ -47,7 +49,7 @@ def labeller_for(
                 "or a gandiag.modes.Classifier with its prior"
             )
         return Predicting(modes), None
-    made = labeller_of(modes)
+    made = labeller_of(modes, in_bytes=images or isinstance(modes, str))
     return (Nearest(made) if isinstance(made, Mixture) else made), made.prior
 
 

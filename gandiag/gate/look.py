@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gandiag.quality.extractors.preprocessing import TOLERANCE, Preprocessing
+from gandiag.modes.value_range import TOLERANCE
+from gandiag.quality.extractors.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ import numpy as np
 from gandiag.gate.cells import RealCells
 from gandiag.gate.labellers import classes_of, labeller_for
 from gandiag.gate.likeness import RealSplits
-from gandiag.modes import PRESETS, Mixture, preset
+from gandiag.modes import PRESETS, ImageLabeller, Mixture, preset
 from gandiag.quality.collect import FEATURES, Collected
 from gandiag.quality.extractors.registry import extractor as make_extractor
 from gandiag.quality.metrics import GENERATOR, REFERENCE, Metric, chosen
-from gandiag.quality.plan import Plan, Reference
-from gandiag.quality.reference import holds_statistics
+from gandiag.quality.plan import Plan, ReferenceSet
+from gandiag.quality.reference_files import holds_statistics
 from gandiag.quality.sources.arrays import ArraySource
 from gandiag.quality.sources.open import open_source
 
@@ -124,7 +124,7 @@ def known(given: Given, *, images: bool, latents: bool, tell: Tell | None = None
     mixture = reference if isinstance(reference, Mixture) else None
     if isinstance(reference, str) and reference in PRESETS:
         mixture = preset(reference)
-    labeller, prior = labeller_for(given.modes, reference, mixture)
+    labeller, prior = labeller_for(given.modes, reference, mixture, images=images)
     there = {REFERENCE} if reference is not None else set()
     plan = _plan(given, labeller, images=images, there=frozenset(there | ({GENERATOR} if latents else set())))
     shape = SHAPES.get(given.modes) if isinstance(given.modes, str) else None
@@ -144,7 +144,7 @@ def known(given: Given, *, images: bool, latents: bool, tell: Tell | None = None
 def _read(reference: Any, plan: Plan, given: Given, tell: Tell | None) -> Collected:
     if holds_statistics(reference):
         plan = replace(plan, metrics=tuple(m for m in plan.metrics if m is not KEEP), labeller=None)
-    return Reference(reference, plan, tell, skip_corrupt=given.skip_corrupt).collected()
+    return ReferenceSet(reference, plan, tell, skip_corrupt=given.skip_corrupt).collected()
 
 
 def _shape_of(reference: Any) -> tuple[int, ...] | None:
@@ -182,6 +182,7 @@ def _plan(given: Given, labeller: Labeller | None, *, images: bool, there: froze
     return Plan(
         extractor=made, metrics=(KEEP, *metrics), device=given.device, batch_size=given.batch_size, seed=given.seed,
         reference_range=given.reference_range, labeller=labeller, together=False,
+        labels_bytes=images and made.takes == "vectors" and isinstance(labeller, ImageLabeller),
     )  # fmt: skip
 
 

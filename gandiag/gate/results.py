@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gandiag.findings import Diagnosis, Finding
     from gandiag.gate.measured import Outcome, Side
+    from gandiag.gate.targets import Target
 
 SCHEMA = "gandiag-check/1"
 PASSED, FAILED, UNREADABLE, UNDECIDED = 0, 1, 2, 3
@@ -220,3 +221,10 @@ def found_series(targets: tuple[TargetResult, ...]) -> tuple[Series, ...]:
             last_healthy=healthy[-1] if healthy else None,
         ))  # fmt: skip
     return tuple(found)
+
+
+def unreadable(target: Target, error: BaseException) -> TargetResult:
+    """The result of a target that cannot be read."""
+    said = str(error) or type(error).__name__
+    return TargetResult(target=target.name, kind=target.kind, exit_code=UNREADABLE, step=target.step,
+                        series=target.series, reasons=(said,))  # fmt: skip

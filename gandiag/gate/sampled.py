@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gandiag.gate.bounds import read_baseline, values_of, write_baseline
-from gandiag.gate.check import unreadable
 from gandiag.gate.checkpoints import Drawing, generator_source
 from gandiag.gate.grid import with_grid
 from gandiag.gate.judge import judged, read_case, with_findings
 from gandiag.gate.look import LookedAt, Unusable
 from gandiag.gate.reference import Given, Known, known
-from gandiag.gate.results import FAILED
+from gandiag.gate.results import FAILED, unreadable
 from gandiag.quality import distributed
 from gandiag.quality.extractors.base import usable_device
 from gandiag.quality.sources.open import open_source
