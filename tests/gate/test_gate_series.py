@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from test_cli import store
 
@@ -138,3 +141,27 @@ def test_checkpoints_are_spread_over_the_ranks_of_torchrun(world):
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("collapsed from step 300 on") == 1
     assert done.stdout.index("ckpt_000100.pt") < done.stdout.index("ckpt_000400.pt")
+
+
+def test_a_conditional_checkpoint_is_judged_class_by_class(gate, world):
+    """Classes are asked for in turn; one that stopped varying, and two that are swapped, are named."""
+    with np.load(world / "real.npz") as data:
+        images, labels = torch.from_numpy(data["images"]).float() / 127.5 - 1, data["labels"]
+    bank = torch.stack([images[labels == digit][:174] for digit in range(10)], dim=1)  # (174, 10, 1, 8, 8)
+    tight, swapped = bank.clone(), bank[:, [0, 1, 2, 3, 4, 5, 6, 8, 7, 9]]
+    tight[:, 4] = bank[0, 4]
+    conditional = ["--generator", "bank_model:conditional", "--latent", "normal:65", "--labels", "uniform:10"]
+    by = ["--n", "3000", "--reference", "real.npz", "--modes", "digits", "--json"]
+    for name, content, rule, detail in (
+        ("good", bank, None, None),
+        ("tight", tight, "tight-classes", ("collapsed", [4])),
+        ("swapped", swapped, "ignored-classes", ("ignored", [7, 8])),
+    ):
+        torch.save({"bank": content.reshape(1740, 1, 8, 8), "gain": torch.tensor(0.05)}, world / f"class-{name}.pt")
+        found = json.loads(gate(f"class-{name}.pt", *conditional, *by).output)
+        rows = {row["rule"]: row for row in found["targets"][0]["rules"]}
+        assert {"tight-classes", "ignored-classes"} <= set(rows)
+        failed = {r for r in ("tight-classes", "ignored-classes") if rows[r]["outcome"] == "failed"}
+        assert failed == ({rule} if rule else set())
+        if detail:
+            assert rows[rule]["details"][detail[0]] == detail[1]
