@@ -116,10 +116,9 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
     except Exception:  # noqa: BLE001 - Python itself would exit with 1, which says that a checkpoint has collapsed
         traceback.print_exc()
         refuse("the check broke off by a fault of gandiag's own, see above; nothing is said of the targets")
-    if found.exit_code == UNREADABLE:
-        for target in found.targets:
-            for reason in target.reasons if target.exit_code == UNREADABLE else ():
-                click.echo(f"gandiag: {reason}", err=True)
+    for target in found.targets:
+        for reason in target.reasons if target.exit_code == UNREADABLE else ():
+            click.echo(f"gandiag: {reason}", err=True)
     return found
 
 

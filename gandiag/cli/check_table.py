@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gandiag.gate.results import UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -40,7 +42,7 @@ def _print_short(target: TargetResult) -> None:
     for row in target.rules:
         if row.outcome == "failed":
             click.echo(f"  {row.rule} ({row.code}): {row.sentence}")
-    for line in (*target.reasons, *(note for note in target.notes if note.startswith("report: "))):
+    for line in (*_reasons(target), *(note for note in target.notes if note.startswith("report: "))):
         click.echo(f"  {line}")
 
 
@@ -57,7 +59,7 @@ def print_target(target: TargetResult) -> None:
                 click.echo(f"  {row.rule} {row.outcome} ({row.code}): {row.sentence}")
         for code, change in _advice(target).items():
             click.echo(f"  try: {change} (gandiag explain {code})")
-    for reason in target.reasons:
+    for reason in _reasons(target):
         click.echo(f"  {reason}")
     for note in target.notes:
         click.echo(f"  note: {note}")
@@ -71,6 +73,11 @@ def _advice(target: TargetResult) -> dict[str, str]:
         if finding.severity == "failure" and finding.code not in found and changes:
             found[finding.code] = changes[0]
     return found
+
+
+def _reasons(target: TargetResult) -> tuple[str, ...]:
+    """Why it could not be decided; why it could not be read stands on stderr."""
+    return () if target.exit_code == UNREADABLE else target.reasons
 
 
 def _about(target: TargetResult) -> str:

@@ -185,8 +185,8 @@ def _how_to_convert(path: Path, error: Exception) -> str:
     what = f"Python objects ({named.group(1)})" if named else "Python objects"
     return (
         f"{path}: holds {what} beside tensors, and reading them may run code; where you trust the file, keep its "
-        f'weights alone: torch.save(torch.load("{path.name}", weights_only=False)["g_ema"].state_dict(), "g.pt"), '
-        f"with your key for g_ema; {_TRUST}"
+        f'weights alone: torch.save(torch.load("{path.name}", weights_only=False)["g_ema"], "g.pt"), '
+        f"with your key for g_ema, and .state_dict() behind it where that is a module; {_TRUST}"
     )
 
 
