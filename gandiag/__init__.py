@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gandiag.judge.policy import Policy as Policy
     from gandiag.judge.stopping import StopPolicy as StopPolicy
     from gandiag.probes.attach import attach as attach
+    from gandiag.probes.watching import watch_modules as watch_modules
     from gandiag.quality.schedule import Quality as Quality
     from gandiag.record.callback import Callback as Callback
     from gandiag.rundir.run import Run as Run
@@ -36,6 +37,7 @@ _HOMES = {
     "Run": "gandiag.rundir.run",
     "RunError": "gandiag.rundir.run",
     "StopPolicy": "gandiag.judge.stopping",
+    "watch_modules": "gandiag.probes.watching",
 }
 _SUBMODULES = ("detectors", "dynamics", "gate", "modes", "quality", "reports", "synthetic", "testing")
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "attach",
     "check",
     "diagnose",
+    "watch_modules",
 ]
 
 

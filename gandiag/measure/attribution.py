@@ -114,14 +114,13 @@ class Attribution:
                 found[own] = "open"
         return found
 
-    def resolve(self, rows: list[int], raw: Raw, decision: float = 0.0) -> list[tuple[list[int], Raw]]:
+    def resolve(self, rows: list[int], raw: Raw) -> list[tuple[list[int], Raw]]:
         """Groups of rows in which the records of D's calls have become `d/real`, `points/fake` and the like.
 
         Parameters
         ----------
         rows : positions of the rows
         raw : records of k rows, see `gandiag.measure.calls`
-        decision : the output above which D calls a sample real, about which outputs are turned round
         """
         calls = read(raw)
         groups = [(np.arange(len(rows)), {key: values for key, values in raw.items() if not is_call(key)})]
@@ -129,15 +128,15 @@ class Attribution:
             with np.errstate(all="ignore"):  # outputs and pulls may be infinite
                 found = self._resolve(own, [call for call in calls if call.own == own], len(rows))
             groups = _crossed(groups, found)
-        return [([rows[i] for i in here], self._turned(known, decision)) for here, known in groups]
+        return [([rows[i] for i in here], self._turned(known)) for here, known in groups]
 
-    def _turned(self, raw: dict[str, np.ndarray], decision: float) -> dict[str, np.ndarray]:
+    def _turned(self, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """D's outputs with high for more real, whichever way the loop has it."""
         turned = dict(raw)
         for own in self.games:
             if self.sign(own) < 0:
                 heads = (f"d{own}/", f"held_out{own}/")
-                turned |= {key: 2 * decision - v for key, v in raw.items() if key.startswith(heads)}
+                turned |= {key: -v for key, v in raw.items() if key.startswith(heads)}
         return turned
 
     def _resolve(self, own: str, calls: Sequence[Calls], k: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:

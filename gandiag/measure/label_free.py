@@ -13,7 +13,7 @@ import numpy as np
 from gandiag.signal_names import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BINS = 25
 """Cells: as many as the largest mixture of the literature has modes."""
@@ -108,7 +108,7 @@ class BinTracker:
 
 
 def track(
-    tracker: BinTracker, steps: np.ndarray, arrays: list[tuple[list[int], Mapping[str, np.ndarray]]]
+    tracker: BinTracker, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
 ) -> dict[str, np.ndarray]:
     """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}

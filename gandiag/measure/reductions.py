@@ -41,8 +41,9 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
     ----------
     raw : mapping of raw keys to arrays of shape (k, ...)
         `grad/<net>` (k, P) norms per parameter, `update/<net>` (k, 2) norms of update and weights, `skipped/<net>`
-        (k,) whether a GradScaler left the update out, `d/real` and `d/fake` (k, B) outputs of D, `feedback` (k, B)
-        norms per sample, `points/real` and `points/fake` (k, B, p) projected samples, `labels/real` and `labels/fake`
+        (k,) whether a GradScaler left the update out, `d/real` and `d/fake` (k, B) outputs of D, `d/auc` (k,) where it
+        is known already, see `gandiag.measure.pooling`, `feedback` (k, B) norms per sample, `points/real` and
+        `points/fake` (k, B, p) projected samples, `labels/real` and `labels/fake`
         (k, B) their classes, `latent/...` as in `latent_signals`, `range/real` and `range/fake` (k, 3) as in `RANGE`,
         `penalty` (k, B) norms of D's gradient on interpolates, `held_out/...` as in `held_out_signals`, `bound/<net>`
         and `gram/<net>/<name>` as in `gandiag.measure.spectra`, `scalar/<name>` (k,).
@@ -87,7 +88,9 @@ def _network_signals(raw: Raw, decision: float) -> Signals:
             signals |= output_signals(kind, raw[f"d/{kind}"], decision)
         if f"range/{kind}" in raw:
             signals |= {f"range/{kind}/{name}": raw[f"range/{kind}"][:, i] for i, name in enumerate(RANGE)}
-    if "d/real" in raw and "d/fake" in raw:
+    if "d/auc" in raw:
+        signals["d/auc"] = raw["d/auc"]
+    elif "d/real" in raw and "d/fake" in raw:
         signals["d/auc"] = auc(raw["d/real"], raw["d/fake"])
     if "penalty" in raw:
         signals["penalty/norm"] = raw["penalty"].mean(axis=1)

@@ -82,19 +82,31 @@ def attach(
     --------
     >>> callback = gandiag.attach(G, D, run_dir="runs/dcgan")  # doctest: +SKIP
     """
-    if score is not None and not callable(score):
-        raise TypeError(f"score must be a function of D's output and input, got {type(score).__name__}")
+    checked_score(score)
     networks = watched_networks(generator, discriminator)
     callback = Callback(run_dir, **options)
-    recording = recording_of(callback)
     try:
-        probe = _quality_probe(quality, networks, recording)
-        watcher = Watcher(networks, recording, score, probe, _held_out_probe(held_out, recording, score))
+        watch(callback, networks, score, quality, held_out)
     except Exception as error:
         callback.close("crashed", f"attaching failed: {error}")
         raise
-    recording.on_close(watcher.detach)
     return callback
+
+
+def checked_score(score: Any) -> None:
+    """Raise a TypeError where the user's score is no function."""
+    if score is not None and not callable(score):
+        raise TypeError(f"score must be a function of D's output and input, got {type(score).__name__}")
+
+
+def watch(
+    callback: Callback, networks: list[Network], score: Score | None, quality: Quality | None, held_out: Any
+) -> None:
+    """Have `callback` record what networks do; further arguments and errors are those of `attach`."""
+    recording = recording_of(callback)
+    probe = _quality_probe(quality, networks, recording)
+    watcher = Watcher(networks, recording, score, probe, _held_out_probe(held_out, recording, score))
+    recording.on_close(watcher.detach)
 
 
 class Watcher:

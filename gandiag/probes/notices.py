@@ -12,16 +12,22 @@ RECONSTRUCTION = (
 )
 UNSEEN = (
     "D was trained for {steps} steps and none of its forward passes was seen; if torch.compile came after attaching, "
-    "attach to the compiled modules; if the loop calls parts of D, attach to these: "
-    "discriminator={{'name': part, ...}}; else pass D's outputs: callback.observe(real=d_out_real, fake=d_out_fake)"
+    "attach to the compiled modules; call D(x) itself, not D.forward(x); if the loop calls parts of D, attach to "
+    "these: discriminator={{'name': part, ...}}; else pass D's outputs: "
+    "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 NEVER_CALLED = (
     "G was trained for {steps} steps and none of its forward passes was seen, so D's outputs are not attributed; if "
-    "torch.compile came after attaching, attach to the compiled modules; if the loop calls parts of G, attach to "
-    "these: generator={{'name': part, ...}}; else pass D's outputs: "
+    "torch.compile came after attaching, attach to the compiled modules; call G(z) itself, not G.forward(z); if the "
+    "loop calls parts of G, attach to these: generator={{'name': part, ...}}; else pass D's outputs: "
     "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 NO_UPDATE = (
     "no optimizer step on the generator's parameters was seen; without torch optimizers call callback.step() after "
     "each generator update"
 )
+NOT_MET = (
+    "no module that is the {roles} was called, so nothing was recorded of it; the first modules that were called "
+    "are of the classes: {classes}"
+)
+MAX_CLASSES = 12  # classes that are named

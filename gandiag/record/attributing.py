@@ -8,9 +8,12 @@ import numpy as np
 
 from gandiag.measure.attribution import Attribution
 from gandiag.measure.calls import ASKED, read
+from gandiag.measure.pooling import POOLED_STEPS, Pool
 from gandiag.record.notices import NO_DIRECTION, OPEN, PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gandiag.measure.blocks import Block
     from gandiag.measure.calls import Raw
     from gandiag.record.faults import Faults
@@ -26,11 +29,12 @@ class Attributor:
     def __init__(self, settings: Settings, faults: Faults) -> None:
         self._settings, self._faults = settings, faults
         self._attribution = Attribution()
+        self._pool = Pool()
         self._asked: dict[str, float] = {"rows": 0, "real": 0, "generated": 0}
         self._penalties: dict[str, float] = {}
         self._told: set[str] = set()
 
-    def known(self, block: Block) -> list[tuple[list[int], Raw]]:
+    def known(self, block: Block) -> Sequence[tuple[list[int], Raw]]:
         """The rows of a block in groups, with D's outputs and samples by kind."""
         self._attribution.upright = self._settings.upright
         groups: list[tuple[list[int], Raw]] = []
@@ -38,11 +42,11 @@ class Attributor:
             self._count(raw, len(rows))
             kept = {key: values for key, values in raw.items() if not key.startswith(PENALTIES)}
             observed = any(key.startswith("d/") for key in kept)
-            found = self._attribution.resolve(rows, kept, self._settings.decision)
+            found = self._attribution.resolve(rows, kept)
             groups += [(here, self._weighed(of)) for here, of in found]
             if not observed:
                 self._tell(block.steps[-1])
-        return groups
+        return self._pool.add(groups)
 
     def sign(self) -> float:
         """Which way is up for the first D: -1 where a low output means real."""
@@ -65,8 +69,12 @@ class Attributor:
         for own in self._attribution.games:
             if self._attribution.sign(own) < 0:
                 rows[f"discriminator{own}"] = (
-                    "a low output means real: its outputs are turned round before they are used"
+                    "a low output means real: its outputs change their signs before they are used"
                 )
+        for own in self._pool.used:
+            rows[f"P(D{own}(real) > D{own}(generated))"] = (
+                f"over the last {POOLED_STEPS} recorded steps, as D gives one output for each batch"
+            )
         return rows
 
     def _count(self, raw: dict[str, np.ndarray], k: int) -> None:

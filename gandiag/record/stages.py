@@ -14,6 +14,8 @@ from gandiag.record.notices import UNKNOWN_RANGE
 from gandiag.signals import matching
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gandiag.measure.blocks import Block
     from gandiag.measure.reductions import Raw
     from gandiag.modes.tracker import ModeTracker
@@ -39,7 +41,7 @@ class Signals:
 
     steps: np.ndarray
     times: np.ndarray
-    raw: list[tuple[list[int], Raw]]
+    raw: Sequence[tuple[list[int], Raw]]
     columns: dict[str, np.ndarray]
 
 
@@ -53,7 +55,8 @@ class Reduction:
         """Signals of a block, batches of D told apart."""
         settings = self._settings
         known = self._attributor.known(block)
-        reduced = [(rows, reduce_block(raw, settings.layers, settings.decision)) for rows, raw in known]
+        decision = settings.decision * self._attributor.sign()
+        reduced = [(rows, reduce_block(raw, settings.layers, decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(len(steps), reduced)
         _thin_layers(steps, columns, settings.layer_every)

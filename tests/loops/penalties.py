@@ -180,3 +180,35 @@ def clipped(attach: Attach) -> Steps:
         moved = length(p - b for p, b in zip(game.generator.parameters(), before, strict=True))
         ratio = moved / length(game.generator.parameters())
         yield values | {"grad/generator/norm": used, "update/generator/ratio": ratio}
+
+
+@loop(GROUP, "R1 at every fourth step, in a call of its own that is tied in with + 0 * output")
+def lazy_r1(attach: Attach) -> Steps:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    step = 0
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d(loss_of_d(on_real, on_fake))
+        values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
+        if step % 4 == 3:
+            real = reals().requires_grad_()
+            again = game.discriminator(real)
+            game.step_d(10 * _slope(real, again).square().mean() + 0 * again[0].sum())
+        step += 1
+        yield values | game.update_g()
+
+
+@loop(GROUP, "R1 at every fourth step, at the reals as they are judged")
+def r1_at_times(attach: Attach) -> Steps:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    step = 0
+    while True:
+        real = reals().requires_grad_(step % 4 == 3)
+        on_real, on_fake = game.discriminator(real), game.discriminator(game.generator(noise()).detach())
+        loss = loss_of_d(on_real, on_fake)
+        game.step_d(loss + 5 * _slope(real, on_real).square().mean() if real.requires_grad else loss)
+        step += 1
+        values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
+        yield values | game.update_g()
