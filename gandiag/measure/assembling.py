@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     Kinds = dict[int, dict[int, np.ndarray]]
     """By id of a call and by output, the kind (k, b) of each sample."""
 
-REAL, FAKE, OPEN = 0, 1, -1
+REAL, FAKE, OPEN, PAST = 0, 1, -1, -2
+"""Kinds of samples: OPEN cannot be told, PAST does not count as a later update of the step holds its kind."""
 NAMES = {REAL: "real", FAKE: "fake"}
 
 
@@ -30,7 +31,7 @@ class Values:
 
 
 def assembled(
-    own: str, calls: Sequence[Calls], kinds: Kinds, k: int, *, outputs: bool
+    own: str, calls: Sequence[Calls], kinds: Kinds, told: np.ndarray
 ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Groups of rows, each with `d/real`, `d/fake`, `points/...`, `labels/...` and `range/...` as far as known.
 
@@ -39,11 +40,10 @@ def assembled(
     own : the suffix that names the D in all keys
     calls : the calls that are shown
     kinds : of each of their samples
-    k : number of rows
-    outputs : whether D's outputs are wanted; they are not where nobody knows which way is up
+    told : rows (k,) of which D's outputs are wanted: it is known which way is up, and of every sample what it is
     """
     wanted = {
-        f"d{own}": (list(_answers(calls, kinds)) if outputs else [], MAX_OUTPUTS),
+        f"d{own}": (list(_answers(calls, kinds, told)), MAX_OUTPUTS),
         f"points{own}": (list(_views("points", calls, kinds)), MAX_POINTS),
         f"labels{own}": (list(_views("labels", calls, kinds)), MAX_POINTS),
         f"range{own}": (list(_ranges(calls, kinds)), 1),
@@ -53,7 +53,7 @@ def assembled(
         for head, (parts, limit) in wanted.items()
         for kind, name in NAMES.items()
     }
-    counts = np.stack([np.zeros(k), *(mask.sum(axis=1) for mask, _ in chosen.values() if mask.size)], axis=1)
+    counts = np.stack([np.zeros(len(told)), *(mask.sum(axis=1) for mask, _ in chosen.values() if mask.size)], axis=1)
     groups = []
     for of in np.unique(counts, axis=0):
         here = np.flatnonzero((counts == of).all(axis=1))
@@ -79,14 +79,16 @@ def _chosen(parts: Sequence[Values], kind: int, limit: int) -> tuple[np.ndarray,
     return mask & (np.cumsum(mask, axis=1) <= limit), np.concatenate([part.values for part in alike], axis=1)
 
 
-def _answers(calls: Sequence[Calls], kinds: Kinds) -> Iterator[Values]:
-    """D's outputs by call; outputs on the same samples (of several scales, say) as their mean."""
+def _answers(calls: Sequence[Calls], kinds: Kinds, told: np.ndarray) -> Iterator[Values]:
+    """D's outputs by call, of rows that are told; outputs on the same samples (of several scales, say) as their mean."""
     for call in calls:
         left = dict(kinds[id(call)])
         while left:
             kind = left[min(left)]
             same = [output for output, other in left.items() if np.array_equal(kind, other)]
-            yield Values(kind, np.mean([call.answers[output].outputs for output in same], axis=0))
+            yield Values(
+                np.where(told[:, None], kind, OPEN), np.mean([call.answers[output].outputs for output in same], axis=0)
+            )
             left = {output: other for output, other in left.items() if output not in same}
 
 

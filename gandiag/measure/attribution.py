@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.measure.assembling import FAKE, OPEN, REAL, assembled
+from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL, assembled
 from gandiag.measure.calls import ASKED, SEEN, is_call, read
+from gandiag.measure.directions import directions
 from gandiag.measure.pulls import Evidence, consistency
+from gandiag.measure.sites import CLEAR, ROWS, SHARP, STRAYING, Site
 from gandiag.measure.targets import straightened
 
 if TYPE_CHECKING:
@@ -25,47 +27,33 @@ if TYPE_CHECKING:
     from gandiag.measure.assembling import Kinds
     from gandiag.measure.calls import Answer, Calls, Raw
 
+    Groups = list[tuple[np.ndarray, dict[str, np.ndarray]]]
+
 SCALAR = "scalar/"
-SHARP = 0.999  # consistency of a pull that is the same on all samples of a batch
 STEADY = 0.99  # share of rows in which the loss pulls as sharply as that, so that one call alone can be told
-CLEAR = 0.3  # mean consistency from which on a direction counts: noise around 0 stays below after ten rows
-LEAST, MOST = 0.1, 0.9  # shares of a batch's positions: of each kind, and of both, where it holds both kinds
-STRAYING = 0.15  # share of the pull against the majority: least squares overshoot by less, mixed kinds differ by more
-ROWS = 5  # rows from which on a majority counts
 PATIENCE = 20  # rows after which what is still open is said
-"""The numbers above are our choice; docs/loops.md and a property test over random games show what they tell apart."""
 
 
 @dataclass
-class Site:
-    """What is known of one output of one call at its place in the game."""
+class Look:
+    """The calls of one D in k rows in which the same was recorded."""
 
-    pulled: Evidence = field(default_factory=Evidence)  # consistency, 1 as on generated samples, -1 as on real ones
-    against: Evidence = field(default_factory=Evidence)  # sizes of pulls on samples as on real ones
-    size: Evidence = field(default_factory=Evidence)
-    positions: Evidence = field(default_factory=Evidence)  # pulls by position in the batch, over their mean size
-    sizes: Evidence = field(default_factory=Evidence)  # their sizes
+    calls: Sequence[Calls]
+    k: int
 
-    @property
-    def mixed(self) -> bool:
-        """Whether some rows are pulled one way and some the other, by more than overshooting."""
-        share = float(self.against.total) / max(float(self.size.total), 1e-30)
-        return min(share, 1 - share) > STRAYING
-
-    @property
-    def by_position(self) -> np.ndarray:
-        """Consistency (b,) of the pull at each position in the batch."""
-        value: np.ndarray = self.positions.total / np.maximum(self.sizes.total, 1e-30)
-        return value
+    def __post_init__(self) -> None:
+        self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
+        self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
+        self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
+        answers = [[answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked)]
+        for of, pulls in zip(answers, straightened(*answers), strict=True):
+            for answer, pull in zip(of, pulls, strict=True):
+                answer.pull = pull  # those of least squares say what they pull towards
 
     @property
-    def both_kinds(self) -> bool:
-        """Whether the batch holds both kinds, each at its own positions."""
-        found = self.by_position
-        if found.ndim != 1 or float(np.max(self.positions.rows)) < 1:
-            return False
-        shares = (found >= CLEAR).mean(), (found <= -CLEAR).mean()
-        return bool(min(shares) >= LEAST and sum(shares) >= MOST)
+    def alone(self) -> bool:
+        """Whether there is one call that is not known to be G's, beside some that are."""
+        return sum(not c.generated for c in self.seen) == 1 and len(self.seen) > 1
 
 
 @dataclass
@@ -91,6 +79,94 @@ class Game:
         """Whether D's loss pulls on some samples the other way than on others."""
         return float(self.apart.rows) < ROWS or float(self.apart.mean) >= CLEAR
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether one call alone can be told."""
+        return float(self.steady.rows) > 0 and float(self.steady.mean) >= STEADY
+
+    def site(self, look: Look, call: Calls, output: int) -> Site:
+        """The place of an output of a call."""
+        place = call.number, output, call.origin, call.answers[output].outputs.shape[1], len(look.seen)
+        return self.sites.setdefault(place, Site())
+
+    def ways(self, look: Look) -> np.ndarray:
+        """The sign (k,) of D's pull on generated samples: as G's own calls have it in a row, else as so far, or NaN."""
+        ways = np.full(look.k, self.sign or np.nan)
+        for call in look.seen:
+            for answer in call.answers.values():
+                if certain(call, answer).all():
+                    found = consistency(answer.pull)
+                    ways = np.where(np.abs(found) >= SHARP, np.sign(found), ways)
+        return ways
+
+    def learn(self, look: Look) -> None:
+        """Which way is up, and whether one call alone shows its kind."""
+        for call in look.asked:
+            if call.generated:
+                for answer in call.answers.values():
+                    self.up_by_generator.add(-consistency(answer.pull))
+        known = [(a, certain(c, a)) for c in look.seen for a in c.answers.values()]
+        if not known:
+            return
+        fakes = _pull_on_certain(known)
+        self.up.add(fakes)
+        shown = [consistency(a.pull, m) for a, m in known if m.any()] or [consistency(a.pull) for a, _ in known]
+        for found in shown:
+            same = np.abs(found) >= SHARP
+            if np.isfinite(fakes).any() and float(self.up.rows) > 0:
+                same &= np.sign(found) == np.sign(float(self.up.mean))
+            self.steady.add(np.where(np.isfinite(found), same.astype(float), np.nan))
+
+    def remember(self, look: Look) -> None:
+        """What is pulled at each place, and whether D's loss pulls on some samples as on real ones."""
+        ways = self.ways(look)
+        as_real, pulled = np.zeros(look.k, dtype=bool), np.zeros(look.k, dtype=bool)
+        for call in look.seen:
+            for output, answer in call.answers.items():
+                sure = certain(call, answer)
+                if sure.all():
+                    continue
+                pull = np.where(sure, 0.0, answer.pull)
+                self.site(look, call, output).remember(pull, consistency(answer.pull, ~sure) * ways, ways)
+                signed = np.nan_to_num(pull) * np.nan_to_num(ways)[:, None]
+                pulled |= signed.any(axis=1)
+                as_real |= np.where(signed < 0, -signed, 0.0).sum(axis=1) > STRAYING * np.abs(signed).sum(axis=1)
+        if any(not certain(c, a).all() for c in look.seen for a in c.answers.values()):
+            self.apart.add(np.where(pulled, as_real.astype(float), np.nan))
+
+    def kinds(self, look: Look) -> Kinds:
+        """Of each sample of each call in D's updates: REAL, FAKE, OPEN, or PAST."""
+        ways = self.ways(look)
+        found = {id(c): {o: self._kind(look, c, o, ways) for o in c.answers} for c in look.seen}
+        return _latest(look, found)
+
+    def _kind(self, look: Look, call: Calls, output: int, ways: np.ndarray) -> np.ndarray:
+        answer = call.answers[output]
+        sure = certain(call, answer)
+        if sure.all():
+            return np.full(answer.outputs.shape, FAKE)
+        site = self.site(look, call, output)
+        if call.origin == "mixed" or site.both_kinds:
+            kind = site.by_sample(answer, ways, steady=self.is_steady)
+        else:
+            if self.has_direction:
+                pulled = consistency(answer.pull, ~sure) * ways
+                kinds = site.by_call(pulled, steady=self.is_steady, sole=look.alone)
+            else:
+                kinds = np.full(look.k, REAL if look.alone else OPEN)
+            kind = np.repeat(kinds[:, None], answer.outputs.shape[1], axis=1)
+        return np.where(sure, FAKE, kind)
+
+    def count(self, look: Look, kinds: Kinds) -> None:
+        """Calls by kind, for people."""
+        if not look.seen:
+            return
+        self.counts["rows"] += look.k
+        for call in look.seen:
+            masks = np.concatenate(list(kinds[id(call)].values()), axis=1)
+            for name, kind in (("real", REAL), ("generated", FAKE), ("open", OPEN)):
+                self.counts[name] += int((masks == kind).any(axis=1).sum())
+
 
 class Attribution:
     """Turns the records of D's calls into D's outputs and samples by kind.
@@ -114,21 +190,36 @@ class Attribution:
                 found[own] = "open"
         return found
 
-    def resolve(self, rows: list[int], raw: Raw) -> list[tuple[list[int], Raw]]:
+    def sign(self, own: str) -> float:
+        """1 where a high output of a D means real, -1 where a low one does, 0 where that is not known."""
+        game = self.games.get(own)
+        if self.upright or game is None or max(float(game.up.rows), float(game.up_by_generator.rows)) < 1:
+            return 1.0  # nothing was pulled yet: as most loops have it
+        return game.sign
+
+    def resolve(self, groups: Sequence[tuple[list[int], Raw]]) -> list[tuple[list[int], Raw]]:
         """Groups of rows in which the records of D's calls have become `d/real`, `points/fake` and the like.
+
+        All of them are learned from before any is told apart.
 
         Parameters
         ----------
-        rows : positions of the rows
-        raw : records of k rows, see `gandiag.measure.calls`
+        groups : positions of rows, and their records, see `gandiag.measure.calls`
         """
-        calls = read(raw)
-        groups = [(np.arange(len(rows)), {key: values for key, values in raw.items() if not is_call(key)})]
-        for own in dict.fromkeys(call.own for call in calls):
-            with np.errstate(all="ignore"):  # outputs and pulls may be infinite
-                found = self._resolve(own, [call for call in calls if call.own == own], len(rows))
-            groups = _crossed(groups, found)
-        return [([rows[i] for i in here], self._turned(known)) for here, known in groups]
+        with np.errstate(all="ignore"):  # outputs and pulls may be infinite
+            looks = [_looks(raw, len(rows)) for rows, raw in groups]
+            for learn in (Game.learn, Game.remember):
+                for of in looks:
+                    for own, look in of.items():
+                        learn(self.games.setdefault(own, Game()), look)
+            return [part for group, of in zip(groups, looks, strict=True) for part in self._told_apart(*group, of)]
+
+    def _told_apart(self, rows: list[int], raw: Raw, looks: dict[str, Look]) -> list[tuple[list[int], Raw]]:
+        """One group of rows in parts that have equally many samples of each kind."""
+        parts: Groups = [(np.arange(len(rows)), {key: values for key, values in raw.items() if not is_call(key)})]
+        for own, look in looks.items():
+            parts = _crossed(parts, self._resolve(own, look))
+        return [([rows[i] for i in here], self._turned(known)) for here, known in parts]
 
     def _turned(self, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """D's outputs with high for more real, whichever way the loop has it."""
@@ -139,94 +230,56 @@ class Attribution:
                 turned |= {key: -v for key, v in raw.items() if key.startswith(heads)}
         return turned
 
-    def _resolve(self, own: str, calls: Sequence[Calls], k: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        game = self.games.setdefault(own, Game())
-        seen = [c for c in calls if c.role == SEEN and c.origin != "watched" and c.answers]
-        asked = [c for c in calls if c.role == ASKED and c.answers]
-        _straighten(seen, asked)
-        self._learn(game, seen, asked)
-        kinds: Kinds = {id(c): {o: self._kind(game, seen, c, o) for o in c.answers} for c in seen}
-        if seen:
-            _count(game, seen, kinds, k)
-        shown = list(seen)
-        if (
-            not seen and game.counts["real"]
-        ):  # D is not trained in this step: its look at reals is recorded all the same
-            shown += _all_of(REAL, [c for c in calls if c.origin == "watched"], kinds)
+    def _resolve(self, own: str, look: Look) -> Groups:
+        game = self.games[own]
+        kinds = game.kinds(look)
+        game.count(look, kinds)
+        told = ~_any_open(look, kinds) if self.sign(own) else np.zeros(look.k, dtype=bool)
+        found = {f"pull{own}/{name}": v for name, v in directions(look.seen, look.asked, kinds).items()}
+        shown = list(look.seen)
+        if not look.seen and game.counts["real"]:  # D is not trained in this step: its look at reals is recorded
+            shown += _all_of(REAL, look.watched, kinds)
         if not any((mask == FAKE).any() for by in kinds.values() for mask in by.values()):
-            shown += _all_of(FAKE, [c for c in asked if c.generated], kinds)
-        directions = {f"{SCALAR}pull{own}/{name}": v for name, v in _directions(seen, asked, kinds).items()}
-        groups = assembled(own, shown, kinds, k, outputs=self.sign(own) != 0)
-        return [(here, found | {key: v[here] for key, v in directions.items()}) for here, found in groups]
-
-    def sign(self, own: str) -> float:
-        """1 where a high output of a D means real, -1 where a low one does, 0 where that is not known."""
-        game = self.games.get(own)
-        if self.upright or game is None or max(float(game.up.rows), float(game.up_by_generator.rows)) < 1:
-            return 1.0  # nothing was pulled yet: as most loops have it
-        return game.sign
-
-    def _learn(self, game: Game, seen: Sequence[Calls], asked: Sequence[Calls]) -> None:
-        """Which way is up, and whether one call alone shows its kind."""
-        for call in asked:
-            if call.generated:
-                for answer in call.answers.values():
-                    game.up_by_generator.add(-consistency(answer.pull))
-        known = [(a, _certain(c, a)) for c in seen for a in c.answers.values()]
-        if not known:
-            return
-        pulls = [np.nan_to_num(np.where(m, a.pull, 0.0)) for a, m in known]
-        size = sum(np.abs(p).sum(axis=1) for p in pulls)
-        fakes = np.where(size > 0, sum(p.sum(axis=1) for p in pulls) / np.maximum(size, 1e-300), np.nan)
-        open_ones = [(a, m) for a, m in known if not m.all()]
-        if len(open_ones) == 1 and any(
-            m.any() for _, m in known
-        ):  # beside G's own, one more call: the real one, as a rule
-            other = np.nan_to_num(np.where(open_ones[0][1], 0.0, open_ones[0][0].pull))
-            both = size + np.abs(other).sum(axis=1)
-            apart = (sum(p.sum(axis=1) for p in pulls) - other.sum(axis=1)) / np.maximum(both, 1e-300)
-            fakes = np.where(np.abs(apart) >= CLEAR, apart, fakes)
-        game.up.add(fakes)
-        certain = [consistency(a.pull, m) for a, m in known if m.any()] or [consistency(a.pull) for a, _ in known]
-        for found in certain:
-            same = np.abs(found) >= SHARP
-            if np.isfinite(fakes).any() and float(game.up.rows) > 0:
-                same &= np.sign(found) == np.sign(float(game.up.mean))
-            game.steady.add(np.where(np.isfinite(found), same.astype(float), np.nan))
-
-    def _kind(self, game: Game, seen: Sequence[Calls], call: Calls, output: int) -> np.ndarray:
-        """Of each sample of one answer (k, b): REAL, FAKE or OPEN."""
-        answer = call.answers[output]
-        certain = _certain(call, answer)
-        if certain.all():
-            return np.full(answer.outputs.shape, FAKE)
-        ways = _ways(game, seen, len(answer.outputs))
-        site = game.sites.setdefault((call.number, output, call.origin, answer.outputs.shape[1], len(seen)), Site())
-        pulled = consistency(answer.pull, ~certain) * ways
-        _remember(site, np.where(certain, 0.0, answer.pull), pulled, ways)
-        steady = float(game.steady.rows) > 0 and float(game.steady.mean) >= STEADY
-        if call.origin == "mixed" or site.both_kinds:
-            kind = _by_position(site, answer, ways, steady=steady)
-        else:
-            sole = sum(not c.generated for c in seen) == 1 and len(seen) > 1
-            kinds = _by_call(site, pulled, steady=steady, sole=sole)
-            if not game.has_direction:
-                kinds = np.full(len(kinds), REAL if sole else OPEN)
-            kind = np.repeat(kinds[:, None], answer.outputs.shape[1], axis=1)
-        return np.where(certain, FAKE, kind)
+            shown += _all_of(FAKE, [c for c in look.asked if c.generated], kinds)
+        return [
+            (here, known | {f"{SCALAR}{key}": v[here] for key, v in found.items()})
+            for here, known in assembled(own, shown, kinds, told)
+        ]
 
 
-def _straighten(seen: Sequence[Calls], asked: Sequence[Calls]) -> None:
-    """Have the pulls of least squares say what they pull towards."""
-    answers = [[answer for call in calls for answer in call.answers.values()] for calls in (seen, asked)]
-    for of, pulls in zip(answers, straightened(*answers), strict=True):
-        for answer, pull in zip(of, pulls, strict=True):
-            answer.pull = pull
+def _looks(raw: Raw, k: int) -> dict[str, Look]:
+    """The calls in k rows by their D."""
+    calls = read(raw)
+    return {own: Look([c for c in calls if c.own == own], k) for own in dict.fromkeys(c.own for c in calls)}
 
 
-def _crossed(
-    groups: list[tuple[np.ndarray, dict[str, np.ndarray]]], others: list[tuple[np.ndarray, dict[str, np.ndarray]]]
-) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+def certain(call: Calls, answer: Answer) -> np.ndarray:
+    """Which samples (k, b) are known to be G's, by origin or by their values."""
+    if call.generated and len(call.answers) == 1:
+        return np.ones(answer.outputs.shape, dtype=bool)
+    if call.generated:  # several outputs of a call that holds G's batch: some may judge another argument
+        return np.full(answer.outputs.shape, "other_points" not in call.views)
+    return answer.made if answer.made is not None else np.zeros(answer.outputs.shape, dtype=bool)
+
+
+def _pull_on_certain(known: Sequence[tuple[Answer, np.ndarray]]) -> np.ndarray:
+    """Consistency (k,) of D's pull on samples that are known to be G's; NaN where there are none.
+
+    Beside G's own, one call more is the real one, as a rule: where the two differ clearly, both count.
+    """
+    pulls = [np.nan_to_num(np.where(m, a.pull, 0.0)) for a, m in known]
+    size = sum(np.abs(p).sum(axis=1) for p in pulls)
+    total = sum(p.sum(axis=1) for p in pulls)
+    fakes: np.ndarray = np.where(size > 0, total / np.maximum(size, 1e-300), np.nan)
+    others = [(a, m) for a, m in known if not m.all()]
+    if len(others) == 1 and any(m.any() for _, m in known):
+        other = np.nan_to_num(np.where(others[0][1], 0.0, others[0][0].pull))
+        apart = (total - other.sum(axis=1)) / np.maximum(size + np.abs(other).sum(axis=1), 1e-300)
+        fakes = np.where(np.abs(apart) >= CLEAR, apart, fakes)
+    return fakes
+
+
+def _crossed(groups: Groups, others: Groups) -> Groups:
     """Groups of the same rows, with what two splits of them hold."""
     crossed = []
     for here, known in groups:
@@ -246,108 +299,30 @@ def _all_of(kind: int, calls: Sequence[Calls], kinds: Kinds) -> Sequence[Calls]:
     return calls
 
 
-def _certain(call: Calls, answer: Answer) -> np.ndarray:
-    """Which samples (k, b) are known to be G's, by origin or by their values."""
-    if call.generated and len(call.answers) == 1:
-        return np.ones(answer.outputs.shape, dtype=bool)
-    if call.generated:  # several outputs of a call that holds G's batch: some may judge another argument
-        return np.full(answer.outputs.shape, "other_points" not in call.views)
-    return answer.made if answer.made is not None else np.zeros(answer.outputs.shape, dtype=bool)
+def _latest(look: Look, kinds: Kinds) -> Kinds:
+    """Kinds with PAST for samples of an update that a later one of the same step holds the kind of.
 
-
-def _ways(game: Game, seen: Sequence[Calls], k: int) -> np.ndarray:
-    """The sign (k,) of D's pull on generated samples: as G's own calls have it in a row, else as so far, else NaN."""
-    ways = np.full(k, game.sign or np.nan)
-    for call in seen:
-        for answer in call.answers.values():
-            if _certain(call, answer).all():
-                found = consistency(answer.pull)
-                ways = np.where(np.abs(found) >= SHARP, np.sign(found), ways)
-    return ways
-
-
-def _remember(site: Site, pull: np.ndarray, pulled: np.ndarray, ways: np.ndarray) -> None:
-    """Add k rows to what is known of a place in the game."""
-    sized = np.nan_to_num(np.abs(pull))
-    rows = sized.sum(axis=1)
-    site.pulled.add(pulled)
-    site.size.add(np.where(np.isnan(pulled), np.nan, rows))
-    site.against.add(np.where(pulled < 0, rows, 0.0))
-    mean = np.where(rows > 0, rows / pull.shape[1], np.nan)[:, None]
-    site.positions.add(pull / mean * ways[:, None])
-    site.sizes.add(np.where(np.isnan(ways)[:, None], np.nan, sized / mean))
-
-
-def _by_call(site: Site, pulled: np.ndarray, *, steady: bool, sole: bool) -> np.ndarray:
-    """Kinds (k,) of whole batches: by the majority at this place of the game, by the call alone where they differ."""
-    alone = np.where(np.abs(pulled) >= SHARP, np.where(pulled > 0, FAKE, REAL), OPEN)
-    mean, rows = float(site.pulled.mean), float(site.pulled.rows)
-    if rows >= ROWS and abs(mean) >= CLEAR and not site.mixed:
-        return np.full(len(pulled), FAKE if mean > 0 else REAL)
-    if steady:
-        return alone
-    if sole and (rows < ROWS or mean <= CLEAR):
-        return np.full(len(pulled), REAL)
-    return np.full(len(pulled), OPEN)
-
-
-def _by_position(site: Site, answer: Answer, ways: np.ndarray, *, steady: bool) -> np.ndarray:
-    """Kinds (k, b) of single samples: by their place in the batch, by the pull on each where places do not tell."""
-    if site.both_kinds:
-        found = site.by_position
-        kinds = np.where(found >= CLEAR, FAKE, np.where(found <= -CLEAR, REAL, OPEN))
-        return np.broadcast_to(kinds, answer.outputs.shape)
-    if steady:
-        signs = np.sign(answer.pull) * ways[:, None]
-        return np.where(signs > 0, FAKE, np.where(signs < 0, REAL, OPEN))
-    return np.full(answer.outputs.shape, OPEN)
-
-
-def _count(game: Game, seen: Sequence[Calls], kinds: Kinds, k: int) -> None:
-    """Calls by kind, for people; and whether D's loss pulls on some samples as on real ones."""
-    game.counts["rows"] += k
-    as_real = np.zeros(k, dtype=bool)
-    unknown = np.zeros(k, dtype=bool)
-    for call in seen:
-        masks = np.concatenate(list(kinds[id(call)].values()), axis=1)
-        for name, kind in (("real", REAL), ("generated", FAKE), ("open", OPEN)):
-            game.counts[name] += int((masks == kind).any(axis=1).sum())
-        unknown |= (masks == OPEN).any(axis=1)
-    game.counts["rows with open calls"] += int(unknown.sum())
-    ways = _ways(game, seen, k)
-    open_ones = [(c, a) for c in seen for a in c.answers.values() if not _certain(c, a).all()]
-    pulled = np.zeros(k, dtype=bool)
-    for call, answer in open_ones:
-        pulls = np.nan_to_num(np.where(_certain(call, answer), 0.0, answer.pull)) * np.nan_to_num(ways)[:, None]
-        pulled |= pulls.any(axis=1)
-        as_real |= np.where(pulls < 0, -pulls, 0.0).sum(axis=1) > STRAYING * np.abs(pulls).sum(axis=1)
-    if open_ones:
-        game.apart.add(np.where(pulled, as_real.astype(float), np.nan))
-
-
-def _directions(seen: Sequence[Calls], asked: Sequence[Calls], kinds: Kinds) -> dict[str, np.ndarray]:
-    """Signals (k,): `apart`, 1 where D pulls real and generated samples apart, 0 where it pulls them the same way;
-    `agreement`, -1 where G pulls generated samples against D, 1 where both pull the same way.
+    What is open in the latest update of a step may be of either kind: nothing is taken from earlier ones then.
     """
-    generated = _pull_on(FAKE, seen, kinds)
-    real, back = _pull_on(REAL, seen, kinds), _pull_on(FAKE, asked, {})
-    found = {}
-    if generated is not None and real is not None:
-        found["apart"] = np.abs(generated - real) / 2
-    if generated is not None and back is not None:
-        found["agreement"] = generated * back
+    there = {kind: np.zeros(look.k, dtype=bool) for kind in (REAL, FAKE)}
+    found: Kinds = {}
+    for slot in sorted({call.slot for call in look.seen}, reverse=True):
+        calls = [call for call in look.seen if call.slot == slot]
+        has = {kind: np.zeros(look.k, dtype=bool) for kind in (REAL, FAKE, OPEN)}
+        for call in calls:
+            found[id(call)] = {}
+            for output, mask in kinds[id(call)].items():
+                gone = np.where(mask == REAL, there[REAL][:, None], there[FAKE][:, None])
+                gone |= (mask == OPEN) & (there[REAL] & there[FAKE])[:, None]
+                found[id(call)][output] = np.where(gone, PAST, mask)
+                for kind, rows in has.items():
+                    rows |= (mask == kind).any(axis=1)
+        for kind in (REAL, FAKE):
+            there[kind] = there[kind] | has[kind] | has[OPEN]
     return found
 
 
-def _pull_on(kind: int, calls: Sequence[Calls], kinds: Kinds) -> np.ndarray | None:
-    """Consistency (k,) of the pull on all samples of a kind; where kinds are not given, on calls that are all G's."""
-    chosen = []
-    for call in calls:
-        for output, answer in call.answers.items():
-            if id(call) in kinds:
-                chosen.append((answer.pull, kinds[id(call)][output] == kind))
-            elif call.generated:
-                chosen.append((answer.pull, np.ones(answer.pull.shape, dtype=bool)))
-    if not chosen:
-        return None
-    return consistency(*(np.concatenate(parts, axis=1) for parts in zip(*chosen, strict=True)))
+def _any_open(look: Look, kinds: Kinds) -> np.ndarray:
+    """Rows (k,) in which some sample cannot be told: what is known may be part of a kind only."""
+    masks = [mask for call in look.seen for mask in kinds[id(call)].values()]
+    return np.any([(mask == OPEN).any(axis=1) for mask in masks], axis=0) if masks else np.zeros(look.k, dtype=bool)

@@ -6,7 +6,8 @@ without saying what D had been given: `gandiag.measure.attribution` tells that f
     seen<.D>/<call>[.<output>]:<origin>/<part>     calls that D's own update used
     asked<.D>/<call>[.<output>]:<origin>/<part>    calls that G's update used
 
-with a number for each call, and for each output where D returns several. The origins:
+with a number for each call, and for each output where D returns several. Of several updates of D in one step the
+calls of the first kept one are numbered from 0 on, those of the next from SLOTS on. The origins:
 
     direct, derived    what G made, by its memory or by autograd
     mixed              holds samples of G among others
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SEEN, ASKED = "seen", "asked"
 GENERATED = ("direct", "derived")
 """Origins that are known to be G's."""
+SLOTS = 100
+"""Calls of one update of D have numbers of their own, from a multiple of this on."""
 MAX_OUTPUTS = 256
 """Outputs of D per call and step."""
 MAX_POINTS = 32
@@ -58,6 +61,11 @@ class Calls:
     origin: str
     answers: dict[int, Answer] = field(default_factory=dict)
     views: dict[str, np.ndarray] = field(default_factory=dict)  # points, labels, range, and other_... of the argument
+
+    @property
+    def slot(self) -> int:
+        """Which of the step's updates of D it belongs to, in their order."""
+        return self.number // SLOTS
 
     @property
     def generated(self) -> bool:
@@ -90,6 +98,17 @@ def read(raw: Raw) -> list[Calls]:
 def is_call(key: str) -> bool:
     """Whether a raw key belongs to a call of D."""
     return _KEY.fullmatch(key) is not None
+
+
+def renumbered(key: str, slot: int) -> str:
+    """The key of a call with its number in another slot.
+
+    >>> renumbered("seen/101:plain/outputs", 0)
+    'seen/1:plain/outputs'
+    """
+    head, _, tail = key.partition("/")
+    number = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+    return f"{head}/{slot * SLOTS + int(number) % SLOTS}{tail.removeprefix(number)}"
 
 
 def kept(size: int, limit: int) -> np.ndarray:

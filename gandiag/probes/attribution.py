@@ -69,6 +69,11 @@ class Call:
         """Whether a loss used it as it is."""
         return any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
 
+    @property
+    def may_be_of_generator(self) -> bool:
+        """Whether G's loss may have used it: a gradient can flow back to G, and no penalty took one."""
+        return self.connected and not self.probed and bool({"direct", "derived"} & {*self.origins})
+
     def position(self) -> int | None:
         """Which argument holds G's samples, None where none is known to."""
         traced = [i for i, origin in enumerate(self.origins) if origin in ("direct", "derived", "mixed")]
@@ -105,8 +110,8 @@ class CallLog:
         """
         fresh = [c for c in self._calls if c.step >= step - 1]
         taken = [c for c in fresh if c.answered and c.network is network]
-        own = [c for c in taken if not (c.connected and "direct" in c.origins)]
-        if not generator and any({"direct", "derived"} & {*c.origins} for c in split_penalties(own)[0]):
+        own = [c for c in taken if not c.may_be_of_generator]
+        if not generator and any({"direct", "derived"} & {*c.origins} and not c.connected for c in own):
             taken = own
         gone = set(map(id, taken))
         self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)

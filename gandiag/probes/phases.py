@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gandiag.measure.calls import ASKED, MAX_OUTPUTS, MAX_POINTS, SEEN
+from gandiag.measure.calls import ASKED, MAX_OUTPUTS, MAX_POINTS, SEEN, SLOTS
 from gandiag.nets.tensors import detached
 from gandiag.probes import notices
 from gandiag.probes.attribution import Judged, other_batch, split_penalties
 from gandiag.probes.batches import ends, pulls, sample_outputs
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
+from gandiag.probes.slots import Slots
 from gandiag.record.batches import TensorProjection, value_range
 from gandiag.record.notices import PATIENCE
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 RANGE_EVERY = 10  # steps between two records of the range of values that D is given, and of what G makes of latents
 MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
-SLOTS = 100  # calls of one update of D have numbers of their own, from a multiple of this on
 
 
 class PhaseProbe:
@@ -44,7 +44,7 @@ class PhaseProbe:
         self._contents = Contents()
         self._generated: torch.Tensor | None = None
         self._shown: str | None = None  # the generator whose samples are kept, where there are several
-        self._slots: dict[Network, dict[int, tuple[tuple[str, ...], list[str]]]] = {}  # of D's updates in this step
+        self._slots: dict[Network, Slots] = {}  # D's updates in this step
         self._shapes: dict[Network, torch.Size] = {}  # of one sample that D is trained on
         self._played: set[str] = set()  # roles that have been updated on calls of D
         self._aside = 0
@@ -106,44 +106,39 @@ class PhaseProbe:
                 self.judged.learn_position(network, call)
             self._family.see(GENERATOR, used, self.judged, scale)
             if used and self._due("outputs"):
-                self._forget(network, ASKED, 0)
+                self._forget_asked(network)
                 for number, call in enumerate(used):
                     self._record_call(ASKED, network, number, call, alone=True)
         if others:
             self._show()
 
     def _record_update(self, network: Network, calls: Sequence[Call]) -> None:
-        """The calls behind an update of D, in place of those of an earlier one in this step."""
+        """The calls behind an update of D; of several updates in this step as `Slots` has it."""
         if not calls or not self._due("outputs"):
             return
-        origins = tuple(call.origins[self.judged.batch(call)] for call in calls)
-        slots = self._slots.setdefault(network, {})
-        same = [slot for slot, (of, _) in slots.items() if of == origins]
-        if len(origins) == 1 and origins[0] == "plain" and len(same) < 2:  # reals or copies: the other may be next
-            same = []
-        slot = same[0] if same else len(slots)
-        if same and len(same) > 1:  # the older of two
-            slots[same[1]], slots[same[0]] = slots[same[0]], slots[same[1]]
-        for key in slots.pop(slot, ((), []))[1]:
-            self._recording.row.pop(key, None)
+        row = self._recording.row
+        positions = [self.judged.batch(call) for call in calls]
+        origins = tuple(call.origins[at] for call, at in zip(calls, positions, strict=True))
+        both = len(calls) == 1 and ("mixed" in origins or other_batch(calls[0], positions[0]) is not None)
+        slots = self._slots.setdefault(network, Slots())
+        slot = slots.open(row, origins, both=both)
         traced = bool({"direct", "derived", "mixed"} & {*origins})
         self._contents.wanted = self._contents.wanted and not traced
-        before = {*self._recording.row}
+        before = {*row}
         for number, call in enumerate(calls):
             self._record_call(SEEN, network, slot * SLOTS + number, call, alone=traced)
             if "plain" in call.origins:
-                self._shapes[network] = call.given[self.judged.batch(call)].shape[1:]
-        slots[slot] = origins, [key for key in self._recording.row if key not in before]
+                self._shapes[network] = call.given[positions[number]].shape[1:]
+        slots.close(key for key in row if key not in before)
         if "plain" in origins:  # the reals are among them
             self._recording.wants_range = False
 
-    def _forget(self, network: Network, role: str, slot: int) -> None:
-        """Drop what an earlier update of this step recorded."""
-        head = f"{role}{network.suffix}/"
+    def _forget_asked(self, network: Network) -> None:
+        """Drop what G's earlier update of this step recorded."""
+        head = f"{ASKED}{network.suffix}/"
         row = self._recording.row
         for key in [k for k in row if k.startswith(head)]:
-            if int(key.removeprefix(head).partition(":")[0].partition(".")[0]) // SLOTS == slot:
-                del row[key]
+            del row[key]
 
     def _record_call(self, role: str, network: Network, number: int, call: Call, *, alone: bool) -> None:
         """One call: outputs and their pull, points, labels, range. `alone`: its batch is of one kind, as a rule."""

@@ -37,15 +37,13 @@ class Attributor:
     def known(self, block: Block) -> Sequence[tuple[list[int], Raw]]:
         """The rows of a block in groups, with D's outputs and samples by kind."""
         self._attribution.upright = self._settings.upright
-        groups: list[tuple[list[int], Raw]] = []
-        for rows, raw in block.arrays():
+        arrays = block.arrays()
+        kept = [(rows, {k: v for k, v in raw.items() if not k.startswith(PENALTIES)}) for rows, raw in arrays]
+        for rows, raw in arrays:
             self._count(raw, len(rows))
-            kept = {key: values for key, values in raw.items() if not key.startswith(PENALTIES)}
-            observed = any(key.startswith("d/") for key in kept)
-            found = self._attribution.resolve(rows, kept)
-            groups += [(here, self._weighed(of)) for here, of in found]
-            if not observed:
-                self._tell(block.steps[-1])
+        groups = [(rows, self._weighed(raw)) for rows, raw in self._attribution.resolve(kept)]
+        if not any(key.startswith("d/") for _, raw in kept for key in raw):  # nothing was observed
+            self._tell(block.steps[-1])
         return self._pool.add(groups)
 
     def sign(self) -> float:
