@@ -99,3 +99,11 @@ def _length(tensors: list[torch.Tensor]) -> float:
 def tiny() -> Callable[..., TinyGAN]:
     """Makes tiny GANs."""
     return TinyGAN
+
+
+@pytest.fixture(autouse=True)
+def _full_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every round is recorded, whatever that costs; tests of the plan ask for less."""
+    from gandiag.record.callback import Callback
+
+    monkeypatch.setitem(Callback.__init__.__kwdefaults__, "max_overhead", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
-from gandiag.judge.missing import END, blind, what_is_missing
+from gandiag.judge.missing import END, blind, intervals, what_is_missing
 from gandiag.judge.policy import read_policy
 from gandiag.judge.story import tell
 from gandiag.remedy import offered
@@ -29,6 +30,10 @@ loss, not a gap in the record, so nothing that could be recorded would ever clos
 for ever. Whatever does apply must have been looked for: a group with one rule that does not apply and another whose
 signals are missing stays open. Where no group applies at all nothing essential was looked at, and nothing is decided.
 """
+
+LATEST = 8
+"""Intervals between values of a signal that tell how often it is recorded at the end."""
+_ATTACH = re.compile(r"^attach with gandiag\.attach(; |, or |, and |$)")
 
 
 def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> Diagnosis:
@@ -134,10 +139,19 @@ def _obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     missing = tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
     if missing:
         names = " and ".join(n.replace("|", " or ") for n in missing)
-        return NotAssessed(
-            code=detector.code, reason=f"{names} was not recorded", how_to=detector.how_to, missing=missing
-        )
+        reason = f"{names} was not recorded"
+        return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector), missing=missing)
     return None
+
+
+def _how_to(run: Run, detector: Detector, *, seldom: bool = False) -> str:
+    """How signals are to be had that a run lacks, or has too `seldom`: no use to tell to attach who did."""
+    found = detector.how_to
+    if run.meta.get("roles"):
+        found = _ATTACH.sub("", found)
+    if seldom and intervals(run.meta.get("plan")):
+        found = "pass max_overhead=None, for a record of every round of the game"
+    return found or "look at run.json for what was attributed"
 
 
 def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
@@ -145,24 +159,26 @@ def _doubt(run: Run, detector: Detector) -> NotAssessed | None:
     names = " and ".join(n.replace("|", " or ") for n in detector.needs)
     if detector.score(run).empty:
         reason = f"{names} was recorded too seldom, or never where it can be judged"
-        return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
+        return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector, seldom=True))
     ends = {names: max(_end(run, n) for n in names.split("|")) for names in detector.needs}
     for name, (good_for, last) in ends.items():
         if good_for < run.last_step:
             reason = f"{name.replace('|', ' or ')} was recorded up to step {last:,} of {run.last_step:,}"
-            return NotAssessed(code=detector.code, reason=reason, how_to=detector.how_to)
+            return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector))
     return None
 
 
 def _end(run: Run, name: str) -> tuple[float, int]:
     """How far a signal reaches: the step up to which its last value still counts, and the step of that value.
 
-    It is good for twice the usual interval between two values, and for a tenth of the run.
+    It is good for twice the interval of its latest values (the second longest of the last eight: one may be a gap),
+    and for a tenth of the run.
     """
     steps = run.series(name).index.to_numpy()
     if not len(steps):
         return 0.0, 0
-    interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
+    latest = np.sort(np.diff(steps[-LATEST - 1 :]))
+    interval = float(latest[max(len(latest) - 2, 0)]) if len(latest) else 0.0
     span = run.last_step - int(run.scalars.index[0])
     return steps[-1] + max(2 * interval, END * span), int(steps[-1])
 

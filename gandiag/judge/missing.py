@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.measure.detail import LEVELS
+from gandiag.measure.detail import PLANS, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     gaps = [e for e in run.events if e.get("kind") == "gap" and _placed(e)]
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
-    return tuple(dict.fromkeys([*_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("detail")), *faults]))
+    return tuple(dict.fromkeys([*_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]))
 
 
 def blind(run: Run) -> bool:
@@ -86,17 +86,18 @@ def _thinnings(events: list[Event]) -> Iterator[str]:
         yield f"{who}{what} of steps {first:,} to {last:,} are kept {detail}: {reason}"
 
 
-def _less_often(changes: Any) -> Iterator[str]:
-    """What `gandiag.record.budget` made rarer in the end, and since when."""
-    if not isinstance(changes, list) or not changes or not all(isinstance(c.get("every"), dict) for c in changes):
-        return
-    rarer = {kind: every for kind, every in changes[-1]["every"].items() if every > LEVELS[0].get(kind, every)}
-    if rarer:
-        kinds = ", ".join(f"{kind} every {every:,}" for kind, every in rarer.items())
-        yield (
-            f"since step {_number(changes[0].get('step'))} some signals were recorded less often, in the end {kinds} "
-            f"steps: recording had taken {100 * float(changes[0].get('share', 0)):.1f} % of the time (max_overhead)"
-        )
+def _less_often(plan: Any) -> Iterator[str]:
+    """What `gandiag.record.plan` decided, where that is less than every round."""
+    if intervals(plan):
+        yield str(plan.get("words", in_words(plan["rounds"])))
+
+
+def intervals(plan: Any) -> dict[str, int]:
+    """Rounds between two records of each kind, of kinds that are not recorded as often as they might be."""
+    rounds = plan.get("rounds") if isinstance(plan, dict) else None
+    if not isinstance(rounds, dict) or not all(isinstance(every, int) for every in rounds.values()):
+        return {}
+    return {kind: every for kind, every in rounds.items() if every > PLANS[0].get(kind, every)}
 
 
 def _grouped(events: list[Event]) -> dict[tuple[str, str, str], list[Event]]:

@@ -1,15 +1,40 @@
-"""How often each kind of record is made, at each level of detail."""
+"""How often each kind of record is made: in rounds of the game, from every round to every eighth."""
 
 from __future__ import annotations
 
-LEVELS: tuple[dict[str, int], ...] = (
-    {"layers": 10, "updates": 10, "points": 1, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 1, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 1, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 10, "outputs": 1},
-    {"layers": 100, "updates": 100, "points": 10, "gradients": 10, "outputs": 10},
+SELDOM = 8
+"""Rounds between two records of what changes slowly: sizes of updates, gradient norms by layer."""
+PLANS: tuple[dict[str, int], ...] = tuple(
+    {"outputs": often, "gradients": often, "points": points, "updates": SELDOM, "layers": SELDOM}
+    for often, points in ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8))
 )
-"""Steps between two records of each kind, from full detail to the least: what detectors need most goes last.
+"""Rounds between two records of each kind, from full detail to the least that detectors work with.
 
-More than ten steps apart, detectors could not follow a signal any more.
+D's outputs and gradients are read together. All intervals divide one another, so that what is rare falls on rounds
+in which the rest is recorded, too.
 """
+NAMES = {
+    "outputs": "D's outputs",
+    "gradients": "gradients",
+    "points": "samples",
+    "updates": "sizes of updates",
+    "layers": "norms by layer",
+}
+"""What people call the kinds."""
+
+
+def in_words(every: dict[str, int]) -> str:
+    """Which kind of record is made how often.
+
+    >>> in_words(PLANS[1])
+    "D's outputs and gradients every round, samples every 2 rounds, sizes of updates and norms by layer every 8 rounds"
+    """
+    kinds: dict[int, list[str]] = {}
+    for kind, rounds in every.items():
+        kinds.setdefault(rounds, []).append(NAMES.get(kind, kind))
+    often = {rounds: "round" if rounds == 1 else f"{rounds:,} rounds" for rounds in kinds}
+    return ", ".join(f"{_listed(names)} every {often[rounds]}" for rounds, names in sorted(kinds.items()))
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

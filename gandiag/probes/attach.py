@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,17 @@ from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
 from gandiag.probes.scalers import current_scale, watch_scalers
 from gandiag.probes.updates import UpdateProbe
-from gandiag.probes.weights import WeightProbe
+from gandiag.probes.weights import BOUND_EVERY, WeightProbe
 from gandiag.record.callback import Callback, recording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from os import PathLike
 
     from typing_extensions import Unpack
 
     from gandiag.probes.held_out import HeldOutProbe
-    from gandiag.probes.networks import Held, Networks
+    from gandiag.probes.attribution import Call
+    from gandiag.probes.networks import Holding, Networks
     from gandiag.probes.passes import Score
     from gandiag.probes.quality import QualityProbe
     from gandiag.quality.schedule import Quality
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from gandiag.record.recording import Recording
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
-SETTLE_EVERY = 20  # steps between two looks at the time that recording takes
 
 
 def attach(
@@ -120,7 +118,8 @@ class Watcher:
         quality: QualityProbe | None,
         held_out: HeldOutProbe | None,
     ) -> None:
-        self._recording = recording
+        self._recording, self._plan = recording, recording.plan
+        self._described = self._plan.round_steps, self._plan.measuring
         self._quality, self._held_out = quality, held_out
         self._attached_at = recording.completed_steps
         self._networks = networks
@@ -140,19 +139,23 @@ class Watcher:
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
+        self._show = self._guard.part("samples", self._phases.show)
         self._finish_phases = self._guard.part("discriminator probe", self._phases.finish)
         self._record_weights = self._guard.part("weight probe", WeightProbe(recording, networks).record)
-        self._evaluate = self._guard.part("quality", self._asked_for)
-        self._look_at_held_out = self._guard.part("held-out samples", self._asked_for)
+        self._look_at_held_out = self._guard.part("held-out samples", self._held_out_looks)
         if held_out is not None:
             self._passes.repeats = lambda: held_out.due
+        if quality is not None:
+            self._evaluate = self._guard.part("quality", quality.after_step)
         self._describe()
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
     def _hook_networks(self) -> list[Any]:
-        hooks = {GENERATOR: self._passes.on_generator, DISCRIMINATOR: self._passes.on_discriminator}
+        passes = self._passes
+        hooks = {GENERATOR: passes.on_generator, DISCRIMINATOR: passes.on_discriminator}
+        idle = {GENERATOR: passes.generator_idles, DISCRIMINATOR: passes.discriminator_idles}
         handles = [
-            hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)))
+            hook_forward(n.module, self._guard.hook(f"hook on the {n.name}", partial(hooks[n.role], n)), idle[n.role])
             for n in self._networks
         ]
         if (quality := self._quality) is not None:
@@ -185,13 +188,15 @@ class Watcher:
         self._recording.settings.weighed = self._recording.world_size > 1
         roles = {n.name: n.describe() for n in self._networks}
         self._recording.describe(versions={"torch": torch.__version__}, roles=roles)
+        self._recording.describe_plan()
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         held = self._holdings.of(optimizer)
         if not held:
             return
         self._stepped = optimizer
-        self._keep_weights(optimizer, held)
+        if self._plan.updates:
+            self._keep_weights(optimizer, held)
         if not _closure(arguments, kwargs):  # gradients are there now; of a closure only after the step
             self._use(optimizer, held)
 
@@ -205,26 +210,43 @@ class Watcher:
             self._aside.discard(id(optimizer))
             self._updates.forget(optimizer)
             return
-        self._measure_update(optimizer)
-        self._rounds.after(id(optimizer), _generator_parameters(held))
+        if self._updates.measures:
+            self._measure_update(optimizer)
+        self._plan.updated(id(optimizer), self._step)
+        self._rounds.after(id(optimizer), held.generator)
 
-    def _use(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
+    def _use(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Record the gradients that an update uses, and the calls of D behind them."""
-        roles = {h.network.role for h in held}
-        updated = [h.network for h in held if h.network.role == DISCRIMINATOR]
-        own = {d: self._passes.calls.take(d, self._step, generator=False) for d in updated}
-        asked = self._discriminators if GENERATOR in roles else []
-        others = {d: self._passes.calls.take(d, self._step, generator=True) for d in asked}
-        if self._phases.is_aside(roles, own, others):
+        generator = GENERATOR in held.roles
+        if self._plan.calls:
+            own = {d: self._passes.calls.take(d, self._step, generator=False) for d in held.discriminators}
+            asked = self._discriminators if generator else []
+            others = {d: self._passes.calls.take(d, self._step, generator=True) for d in asked}
+            calls = [c for found in (own, others) for of_one in found.values() for c in of_one]
+            called, penalty = bool(calls), bool(calls) and all("leaf" in c.origins for c in calls)
+            self._passes.forget(generator=generator)
+        else:
+            own, others, calls = {}, {}, []
+            called, penalty = self._passes.forget(generator=generator)
+        if self._phases.is_aside(held.roles, called=called, penalty=penalty):
             self._aside.add(id(optimizer))
             return
-        self._rounds.before(id(optimizer), _generator_parameters(held), discriminator=DISCRIMINATOR in roles)
+        self._rounds.before(id(optimizer), held.generator, discriminator=DISCRIMINATOR in held.roles)
+        self._plan.ahead = self._plan.ahead or any(c.step < self._step for c in calls)
+        if generator and self._recording.wants_batch:
+            self._show()
+        if not self._plan.outputs:
+            return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         if self._held_out is not None and self._held_out.due:
+            self._look_at_held_out(own)
+
+    def _held_out_looks(self, own: dict[Network, list[Call]]) -> None:
+        if self._held_out is not None:
             for network, used in own.items():
-                self._look_at_held_out(self._held_out.look, network, used)
+                self._held_out.look(network, used)
 
     def _before_scaler(self, scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
         self._scaling = optimizer, current_scale(scaler)
@@ -238,32 +260,27 @@ class Watcher:
             self._use(optimizer, held)
             self._updates.skip(held)
             self._aside.discard(id(optimizer))
-            self._rounds.after(id(optimizer), _generator_parameters(held))
+            self._rounds.after(id(optimizer), held.generator)
 
     @property
     def _step(self) -> int:
         return self._recording.completed_steps + 1
 
     def _end_step(self) -> None:
-        self._finish_phases(self._passes.calls)
-        self._record_weights(self._step)
+        if self._plan.outputs:
+            self._finish_phases(self._passes.calls)
+        if self._step % BOUND_EVERY == 0:
+            self._record_weights(self._step)
         self._recording.steps_are_seen = True
         self._recording.end_step()
+        if self._plan.round_steps != self._described[0] or self._plan.measuring != self._described[1]:
+            self._described = self._plan.round_steps, self._plan.measuring
+            self._recording.describe_plan()
         step = self._recording.completed_steps
         if step in INFER_AT:
             self._report()
         if self._quality is not None:
-            self._evaluate(self._quality.after_step, step)
-        if step % SETTLE_EVERY == 0 and (change := self._recording.budget.settle(step)):
-            self._recording.thin(change)
-
-    def _asked_for(self, evaluation: Callable[..., None], *arguments: Any) -> None:
-        """Run what was asked for, which is no overhead of recording."""
-        started = time.perf_counter()
-        try:
-            evaluation(*arguments)
-        finally:
-            self._recording.budget.spent -= time.perf_counter() - started
+            self._evaluate(step)
 
     def _report(self) -> None:
         """Have the loss family inferred, until one fits."""
@@ -296,7 +313,3 @@ def _held_out_probe(held_out: Any, recording: Recording, score: Score | None) ->
 def _closure(arguments: Any, kwargs: Any) -> bool:
     """Whether an optimizer is given a function that computes the loss anew."""
     return any(callable(a) for a in arguments) or callable(kwargs.get("closure"))
-
-
-def _generator_parameters(held: list[Held]) -> set[int]:
-    return {id(p) for h in held if h.network.role == GENERATOR for p in h.present}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,12 +22,14 @@ MAX_FAULTS = 3  # a hook that failed this often is not tried again
 class ModuleHook:
     """A forward hook whose copies do nothing: a module copied or saved while watched is not watched itself."""
 
-    def __init__(self, function: Callable[..., None]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., None], idle: Callable[..., bool] | None = None) -> None:
+        self._function, self._idle = function, idle
 
     def __call__(self, *arguments: Any) -> None:
         # a graph that torch.compile or torch.export builds must not hold us: no graph break, no recompilation
         if torch.compiler.is_compiling():
+            return
+        if self._idle is not None and self._idle(*arguments):
             return
         if not torch._C._get_tracing_state():  # noqa: SLF001 - is a trace being recorded? (torch.jit.is_tracing)
             self._function(*arguments)
@@ -39,32 +40,29 @@ class ModuleHook:
 
 
 class Guard:
-    """Wraps hooks: no exception leaves them, other processes skip them, and the time they take is counted."""
+    """Wraps hooks: no exception leaves them, and other processes skip them."""
 
     def __init__(self, recording: Recording) -> None:
-        self._recording, self._budget = recording, recording.budget
+        self._recording = recording
         self._failures: dict[str, int] = {}
         self._process = os.getpid()
 
     def hook(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
-        """A hook: nothing in a compiled graph or in another process, guarded and timed elsewhere."""
+        """A hook: nothing in a compiled graph or in another process, guarded elsewhere."""
         guarded = self.part(where, function)
 
         @functools.wraps(function)
-        def timed(*arguments: Any) -> None:
-            if torch.compiler.is_compiling() or os.getpid() != self._process:
-                return
-            started = time.perf_counter()
-            guarded(*arguments)
-            self._budget.spent += time.perf_counter() - started
+        def here(*arguments: Any) -> None:
+            if not torch.compiler.is_compiling() and os.getpid() == self._process:
+                guarded(*arguments)
 
-        return timed
+        return here
 
     def part(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
         """A part of a hook that may fail without the others, given up after three failures."""
 
         def guarded(*arguments: Any) -> None:
-            if self._failures.get(where, 0) >= MAX_FAULTS:
+            if self._failures and self._failures.get(where, 0) >= MAX_FAULTS:
                 return
             try:
                 function(*arguments)
@@ -82,9 +80,11 @@ class Handle:
         self.remove = undo
 
 
-def hook_forward(module: nn.Module, hook: Callable[..., None]) -> Handle:
-    """Have `hook(module, args, kwargs, output)` called after each forward pass."""
-    inert = ModuleHook(hook)
+def hook_forward(module: nn.Module, hook: Callable[..., None], idle: Callable[..., bool] | None = None) -> Handle:
+    """Have `hook(module, args, kwargs, output)` called after each forward pass, unless `idle`, which is asked first,
+    says that nothing is due; it must not fail.
+    """
+    inert = ModuleHook(hook, idle)
     handle = module.register_forward_hook(inert, with_kwargs=True)
     compiled = getattr(module, "_compiled_call_impl", None)
     if compiled is None:

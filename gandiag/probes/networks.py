@@ -14,6 +14,8 @@ from gandiag.probes.gradients import are_alike
 from gandiag.probes.hooks import ModuleHook
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     Networks = nn.Module | Mapping[str, nn.Module]
@@ -77,21 +79,44 @@ class Held:
         return len(self.present) < len(self.parameters)
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What one optimizer holds of all networks; false for an optimizer of something else."""
+
+    parts: tuple[Held, ...]
+    roles: frozenset[str]
+    discriminators: tuple[Network, ...]
+    generator: frozenset[int]  # ids of its parameters of the generators
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+
+def holding(parts: Sequence[Held]) -> Holding:
+    """All that one optimizer holds, from what it holds of each network."""
+    return Holding(
+        tuple(parts),
+        frozenset(h.network.role for h in parts),
+        tuple(h.network for h in parts if h.network.role == DISCRIMINATOR),
+        frozenset(id(p) for h in parts if h.network.role == GENERATOR for p in h.present),
+    )
+
+
 class Holdings:
     """Matches optimizers to networks by their parameters, so that optimizers need not be passed."""
 
     def __init__(self, networks: list[Network]) -> None:
         self.networks = networks
-        self._known: dict[int, tuple[Any, list[Held]]] = {}
+        self._known: dict[int, tuple[Any, Holding]] = {}
 
-    def of(self, optimizer: torch.optim.Optimizer) -> list[Held]:
+    def of(self, optimizer: torch.optim.Optimizer) -> Holding:
         """What an optimizer holds of each network; empty for an optimizer of something else."""
         groups = optimizer.param_groups
         signature = [(len(g["params"]), id(g["params"][0]) if g["params"] else 0) for g in groups]
         known = self._known.get(id(optimizer))
         if known is None or known[0] != signature:
             # an optimizer not met before, grown, or another one that took the id of a deleted one
-            held = self._match({id(p) for group in groups for p in group["params"]})
+            held = holding(self._match({id(p) for group in groups for p in group["params"]}))
             known = self._known[id(optimizer)] = signature, held
         return known[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,19 @@ MAX_CALLS = 64  # calls of D remembered until an optimizer step uses them
 MAX_TENSORS = 64  # outputs of one call that are watched
 
 
+@dataclass
+class Passed:
+    """What kinds of calls of D there have been since they were last asked for, in steps in which none is remembered.
+
+    `connected` to G's loss: a gradient can flow back through the batch; `leaf` batches require grad themselves, as a
+    penalty has it; `judged` are all others.
+    """
+
+    connected: bool = False
+    leaf: bool = False
+    judged: bool = False
+
+
 class PassProbe:
     """Forward hooks on G and D. Collects the calls of D in `calls` until an update uses them."""
 
@@ -37,6 +51,8 @@ class PassProbe:
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
         self._recording, self._guard, self._score = recording, guard, score
+        self._plan = recording.plan
+        self.passed = Passed()
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
@@ -44,9 +60,9 @@ class PassProbe:
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
+        self._phases.generator_calls += 1
         made = [t for t in tensors(output) if t.is_floating_point() and t.dim()]
         batch, given = first_tensor(output), first_tensor(arguments)
-        self._phases.generator_calls += 1
         if batch is None:
             return
         if self._early and given is not None and self._output_origins.of(given) == "direct":
@@ -54,15 +70,48 @@ class PassProbe:
         for tensor in made or [batch]:
             self._origins.add(tensor, mark=True)
         self._phases.keep_generated(network, batch, given)
-        if batch.grad_fn is not None:
+        if batch.grad_fn is not None and self._plan.calls:
             if network not in self._feedback_hooks:
                 hook = self._guard.hook("feedback probe", partial(self._on_feedback, network))
                 self._feedback_hooks[network] = hook
             batch.register_hook(self._feedback_hooks[network])
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
-        if self._updates.due("gradients"):  # the last one before G's update is G's own
-            self._updates.feedback[network.suffix] = sample_norms(gradient)
+        self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
+
+    def forget(self, *, generator: bool) -> tuple[bool, bool]:
+        """An update used the calls so far: whether there were any for it, and whether those were a penalty's alone."""
+        passed = self.passed
+        if generator:
+            called, passed.connected = passed.connected, False
+            return called, False
+        found = passed.judged or passed.leaf, passed.leaf and not passed.judged
+        passed.judged = passed.leaf = False
+        return found
+
+    def generator_idles(self, *_: Any) -> bool:
+        """Whether nothing of a forward pass of G is wanted."""
+        if self._plan.marks or self._recording.wants_batch:
+            return False
+        self._phases.generator_calls += 1
+        return True
+
+    def discriminator_idles(self, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> bool:
+        """Whether nothing of a forward pass of D is wanted but what kind of call it is."""
+        if self._plan.calls or self.repeats():
+            return False
+        passed = self.passed
+        if not isinstance(output, torch.Tensor) or not arguments:  # an unusual call counts as everything
+            passed.connected = passed.judged = True
+        elif output.requires_grad:
+            for batch in arguments:
+                if isinstance(batch, torch.Tensor) and batch.requires_grad:
+                    if batch.is_leaf:
+                        passed.leaf = True
+                        return True
+                    passed.connected = True
+            passed.judged = True
+        return True
 
     def on_discriminator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of D."""
@@ -97,7 +146,7 @@ class PassProbe:
         for i, answer in enumerate(answers):
             if answer.requires_grad:
                 answer.register_hook(partial(call.answer, i))
-        if self._updates.due("gradients"):
+        if self._plan.gradients:
             for tensor, origin in zip(given, call.origins, strict=True):
                 if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
                     call.watch_input(tensor)

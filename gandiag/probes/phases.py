@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Used = Mapping[Network, Sequence[Call]]
     """By D, its calls that an update used."""
 
-RANGE_EVERY = 10  # steps between two records of the range of values that D is given, and of what G makes of latents
 MAX_ASIDE = 100  # updates in a row that may be something else than the game before they count as it after all
 
 
@@ -37,7 +36,7 @@ class PhaseProbe:
     """Records D's outputs and samples of the batches it saw; what each was is told from many steps, later."""
 
     def __init__(self, recording: Recording, family: FamilyProbe) -> None:
-        self._recording, self._family = recording, family
+        self._recording, self._family, self._plan = recording, family, recording.plan
         self.judged = Judged()
         self.generator_calls = 0
         self._projection = TensorProjection()
@@ -61,24 +60,21 @@ class PhaseProbe:
         self._contents.note(batch)
         if batch.grad_fn is None:
             return
-        step = self._recording.completed_steps + 1
-        if step % RANGE_EVERY == 0 and self._recording.budget.due("points", step) and _belongs(given, batch):
+        if self._plan.updates and self._plan.points and _belongs(given, batch):
             row, key = self._recording.row, f"latent{network.suffix}"
             row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
         self._shown = self._shown or network.name
         if self._shown == network.name and (self._recording.wants_modes or self._recording.wants_samples):
             self._generated = detached(batch)
 
-    def is_aside(self, roles: set[str], *used: Used) -> bool:
+    def is_aside(self, roles: set[str], *, called: bool, penalty: bool) -> bool:
         """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
 
-        Examples are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction
+        `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone. Examples are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction
         phase of an adversarial autoencoder; only where the game itself has been seen before.
         """
-        calls = [c for found in used for of_one in found.values() for c in of_one]
-        penalty = bool(calls) and all("leaf" in c.origins for c in calls)
         if GENERATOR in roles:  # a second optimizer of G has no calls either, but G has not run since the first
-            aside = not calls and not 0 < self.generator_calls == self._used_calls
+            aside = not called and not 0 < self.generator_calls == self._used_calls
             self._used_calls = self.generator_calls
         else:
             aside = penalty
@@ -88,7 +84,7 @@ class PhaseProbe:
                 return True
             self._played -= roles
         self._aside = 0
-        if calls and not aside:
+        if called and not aside:
             self._played |= roles
         return False
 
@@ -105,16 +101,14 @@ class PhaseProbe:
             for call in used:
                 self.judged.learn_position(network, call)
             self._family.see(GENERATOR, used, self.judged, scale)
-            if used and self._due("outputs"):
+            if used:
                 self._forget_asked(network)
                 for number, call in enumerate(used):
                     self._record_call(ASKED, network, number, call, alone=True)
-        if others:
-            self._show()
 
     def _record_update(self, network: Network, calls: Sequence[Call]) -> None:
         """The calls behind an update of D; of several updates in this step as `Slots` has it."""
-        if not calls or not self._due("outputs"):
+        if not calls:
             return
         row = self._recording.row
         positions = [self.judged.batch(call) for call in calls]
@@ -165,8 +159,8 @@ class PhaseProbe:
             and (made := self._contents.holds(batch)) is not None
         ):
             row[f"{head}:{tail}/made"] = ends(made, MAX_OUTPUTS)
-        if self._due("points"):
-            limit = MAX_POINTS if alone and origin != "mixed" else 2 * MAX_POINTS
+        if self._plan.points:
+            limit = self._plan.limit if alone and origin != "mixed" else max(2 * MAX_POINTS, self._plan.limit)
             other = other_batch(call, position) if len(judged) > 1 else None
             self._record_batch(f"{head}:{tail}/", batch, call.labels, limit)
             if other is not None:
@@ -178,8 +172,7 @@ class PhaseProbe:
         row[f"{key}points"] = self._projection(ends(batch, limit), limit)
         if labels is not None and len(labels) == len(batch):
             row[f"{key}labels"] = ends(labels, limit)
-        due = (self._recording.completed_steps + 1) % RANGE_EVERY == 0 and len(batch) > 1
-        if due or self._recording.wants_range:
+        if (self._plan.updates and len(batch) > 1) or self._recording.wants_range:
             row[f"{key}range"] = value_range(batch)
 
     def _record_penalties(self, network: Network, penalties: Sequence[Call]) -> None:
@@ -187,7 +180,7 @@ class PhaseProbe:
         if penalties:
             row[f"penalties{suffix}"] = float(len(penalties))
         norms = [c.input_norms for c in penalties if c.input_norms is not None]
-        if norms and self._due("gradients"):
+        if norms:
             row[f"penalty{suffix}"] = norms[0]
 
     def _is_reconstruction(self, network: Network, call: Call, judged: list[int], batch: torch.Tensor) -> bool:
@@ -213,10 +206,8 @@ class PhaseProbe:
             self._told.add(message)
             self._recording.faults.add(where, message, self._recording.completed_steps)
 
-    def _due(self, kind: str) -> bool:
-        return self._recording.budget.due(kind, self._recording.completed_steps + 1)
-
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Keep of the batch that G was updated with what modes or a snapshot want."""
         batch, self._generated = self._generated, None
         if batch is None:
             return
@@ -227,8 +218,8 @@ class PhaseProbe:
 
     def finish(self, calls: CallLog) -> None:
         """Before a step ends: of a D that was not trained in it, what it was shown all the same."""
-        for network, shape in self._shapes.items():
-            if network in self._slots or not self._due("outputs"):
+        for network, shape in self._shapes.items() if self._plan.outputs else ():
+            if network in self._slots:
                 continue
             call = calls.unused(network, self._recording.completed_steps + 1)
             if call is not None and call.given[self.judged.batch(call)].shape[1:] == shape and "plain" in call.origins:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
 
 class Rounds:
@@ -22,7 +23,7 @@ class Rounds:
         self._updated: set[int] = set()  # ids of the parameters they updated, in this round or the last
         self._generator_first: bool | None = None
 
-    def before(self, optimizer: int, generator: set[int], *, discriminator: bool) -> None:
+    def before(self, optimizer: int, generator: AbstractSet[int], *, discriminator: bool) -> None:
         """An optimizer is about to update the parameters `generator` (ids), or only D's."""
         if self._generator_first is None:
             self._generator_first = bool(generator) and not discriminator
@@ -37,7 +38,7 @@ class Rounds:
             self._updated = set()
         self._updated |= generator
 
-    def _welcome(self, optimizer: int, generator: set[int]) -> None:
+    def _welcome(self, optimizer: int, generator: AbstractSet[int]) -> None:
         """Take in an optimizer met for the first time: into the round that just ended if it updates other weights."""
         if self._updated & generator:  # a replacement
             self._members.clear()
@@ -47,7 +48,7 @@ class Rounds:
             self._done = set(self._members)
         self._members.add(optimizer)
 
-    def after(self, optimizer: int, generator: set[int]) -> None:
+    def after(self, optimizer: int, generator: AbstractSet[int]) -> None:
         """The optimizer has stepped."""
         if not generator:
             return

@@ -10,7 +10,7 @@ from gandiag.probes.gradients import UpdateRatio, gradient_norms, merged
 from gandiag.probes.networks import GENERATOR
 
 if TYPE_CHECKING:
-    from gandiag.probes.networks import Held
+    from gandiag.probes.networks import Holding
     from gandiag.record.recording import Recording
 
 
@@ -18,18 +18,19 @@ class UpdateProbe:
     """Reads the gradients of watched networks at optimizer steps into the row of the step in progress."""
 
     def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+        self._recording, self._plan = recording, recording.plan
         self.feedback: dict[str, torch.Tensor] = {}  # per generator: (B,) norms from the last backward pass
         self._ratios: dict[int, dict[str, UpdateRatio]] = {}
 
-    def due(self, kind: str) -> bool:
-        """Whether the budget leaves room for a kind of record in this step."""
-        return self._recording.budget.due(kind, self._recording.completed_steps + 1)
+    @property
+    def measures(self) -> bool:
+        """Whether weights of before an update are kept."""
+        return bool(self._ratios)
 
-    def before(self, optimizer: torch.optim.Optimizer, held: list[Held]) -> None:
+    def before(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Keep the weights as they are, where the size of the update is to be measured."""
-        if self.due("updates"):
-            self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.present) for h in held}
+        if self._plan.updates:
+            self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.present) for h in held.parts}
 
     def forget(self, optimizer: torch.optim.Optimizer) -> None:
         """Drop what was kept of an update that is not part of the game."""
@@ -41,21 +42,22 @@ class UpdateProbe:
         for name, ratio in self._ratios.pop(id(optimizer), {}).items():
             self._recording.row[f"update/{name}"] = ratio.measure()
 
-    def record(self, optimizer: torch.optim.Optimizer, held: list[Held], scale: torch.Tensor | None) -> None:
+    def record(self, optimizer: torch.optim.Optimizer, held: Holding, scale: torch.Tensor | None) -> None:
         """Norms of the gradients that the optimizer is about to use, and the feedback that led to G's.
 
         `scale` is a GradScaler's factor: it is still in the feedback, and in gradients only for optimizers that
         unscale them themselves (fused ones).
         """
+        if not self._plan.gradients:
+            self.feedback = {}
+            return
         row = self._recording.row
-        if any(h.network.role == GENERATOR for h in held):
+        if GENERATOR in held.roles:
             for suffix, norms in self.feedback.items():
                 row[f"feedback{suffix}"] = norms if scale is None else norms / scale
             self.feedback = {}
-        if not self.due("gradients"):
-            return
         own_scale, skipped = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
-        for h in held:
+        for h in held.parts:
             key = f"grad/{h.network.name}"
             factor = own_scale if isinstance(own_scale, torch.Tensor) else None
             norms = gradient_norms(h.parameters, factor, alike=h.alike)
@@ -63,7 +65,7 @@ class UpdateProbe:
             if isinstance(skipped, torch.Tensor):
                 row[f"skipped/{h.network.name}"] = skipped.detach().reshape(()).clone()
 
-    def skip(self, held: list[Held]) -> None:
+    def skip(self, held: Holding) -> None:
         """Note that a GradScaler left this update out."""
-        for h in held:
+        for h in held.parts:
             self._recording.row[f"skipped/{h.network.name}"] = 1.0

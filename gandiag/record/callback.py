@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import sys
-import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,9 @@ from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
-from gandiag.record.budget import Budget
 from gandiag.record.given import Given, sample_outputs
 from gandiag.record.options import check_limits, check_options
+from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
 from gandiag.record.settings import Settings
 from gandiag.rundir.ranks import this_rank
@@ -63,8 +62,9 @@ class Callback:
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
     image_shape : shape of one generated image when G returns flat vectors
     flush_seconds : what is recorded reaches the disk after at most so long
-    max_overhead : the largest share of the training's time that `attach` may take on the training thread; signals
-        are recorded less often to stay below it, per-layer norms first. None for full detail at any cost
+    max_overhead : the share of a round's CPU time that recording may take, its background thread included; 50 us a
+        round are granted in any case. Once, after some 30 rounds of the game (its updates of D and G), `attach` decides
+        how often what is recorded: every round, or every 2nd, 4th or 8th. None for every round at any cost
     max_bytes : what is recorded takes at most so much room on disk; beyond, the oldest detail is thinned. None for
         no limit
 
@@ -118,7 +118,7 @@ class Callback:
         _put_down(recorder, hyperparameters, loss_family, tracker)
         judge = Judge(detectors, judge_every, in_force)
         settings = Settings(image_shape=image_shape, alerts=alerts, loss_family=loss_family)
-        self._recording = Recording(recorder, judge, tracker, settings, Budget(max_overhead), on_finding)
+        self._recording = Recording(recorder, judge, tracker, settings, Plan(max_overhead), on_finding)
         self._given = Given(self._recording)
         self._recording.start(Run.open(self.run_dir) if resume and rank == 0 else None)
         atexit.register(self._at_exit)
@@ -131,11 +131,11 @@ class Callback:
 
         >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
         """
-        started = time.perf_counter()
         for name, value in {**(values or {}), **scalars}.items():
-            with self._recording.faults.caught(f"log({name})", self.completed_steps):
+            try:
                 self._log(ALIASES.get(name, name), value)
-        self._recording.budget.spent += time.perf_counter() - started
+            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
+                self._recording.faults.add(f"log({name})", error, self.completed_steps)
 
     def _log(self, name: str, value: Any) -> None:
         if name in ("step", "time"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gandiag.judge.live import Judge
     from gandiag.judge.stopping import Stop
     from gandiag.modes.tracker import ModeTracker
-    from gandiag.record.budget import Budget
+    from gandiag.record.plan import Plan
     from gandiag.record.settings import Settings
     from gandiag.rundir.recorder import Recorder
     from gandiag.rundir.run import Run
@@ -41,7 +41,7 @@ class Recording:
     judge : judges the run as it grows
     tracker : labels generated batches, None where no modes are evaluated
     settings : what the background thread needs to know of the training
-    budget : the time that recording takes on the training thread, and the detail that it leaves room for
+    plan : what is recorded in which step
     on_finding : called with each new finding between two steps
 
     Attributes
@@ -50,6 +50,7 @@ class Recording:
     leads : whether this process, of those that train together, judges and evaluates
     world_size : how many processes train together
     steps_are_seen : True once hooks end the steps, not the loop
+    wants_batch : whether this step's generated batch is wanted, for modes or for a snapshot
     wants_range : whether the range of the next real batch is to be recorded: labels of modes wait for it
     """
 
@@ -59,11 +60,11 @@ class Recording:
         judge: Judge,
         tracker: ModeTracker | None,
         settings: Settings,
-        budget: Budget,
+        plan: Plan,
         on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
         self.faults = Faults(earlier=recorder.meta["faults"])
-        self.settings, self.budget = settings, budget
+        self.settings, self.plan = settings, plan
         self.leads = recorder.rank == 0
         self.world_size: int = recorder.segment["world_size"]
         self.steps_are_seen = False
@@ -74,8 +75,8 @@ class Recording:
         self._last_sample = completed
         self._modes_samples = tracker.n if tracker is not None else 0
         self._modes_stride = 1 if tracker is not None else 0
+        self._begin(completed + 1)
         self.wants_range = tracker is not None and tracker.waits
-        self._thinned: list[dict[str, Any]] = list(recorder.meta.get("detail", []))
         self._on_finding = on_finding
         self._closers: list[Callable[[], None]] = []
         self._process = os.getpid()
@@ -113,11 +114,21 @@ class Recording:
         with self.faults.caught("step", self.completed_steps + 1):
             self._rows.end()
             self._observed = False
-            self._tell()
+            self._begin(self.completed_steps + 1)
+            if self._on_finding is not None:
+                self._tell()
+
+    def _begin(self, step: int) -> None:
+        """See what is wanted of a step."""
+        self.plan.begin(step)
+        self.wants_batch = self.wants_modes or self.wants_samples
 
     def reopen(self) -> bool:
         """Make the last step the step in progress again; False when it is out of reach."""
-        return self._rows.reopen()
+        again = self._rows.reopen()
+        if again:
+            self._begin(self.completed_steps + 1)
+        return again
 
     # D's outputs
 
@@ -171,11 +182,10 @@ class Recording:
         """Set fields of run.json, in the background; dictionaries are merged into what is there."""
         self._worker.offer(self._worker.describe, fields)
 
-    def thin(self, change: dict[str, Any]) -> None:
-        """Put down that less, or more, is recorded from a step on."""
-        self.settings.layer_every = change["every"]["layers"]
-        self._thinned.append(change)
-        self.describe(detail=list(self._thinned))
+    def describe_plan(self) -> None:
+        """Put down what is recorded how often."""
+        self.settings.round_steps = self.plan.round_steps
+        self.describe(plan=self.plan.describe())
 
     def infer_family(self, evidence: dict[str, Any]) -> None:
         """Have the loss family inferred from `gandiag.families` evidence, in the background."""

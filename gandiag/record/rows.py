@@ -28,6 +28,8 @@ class Rows:
         """Complete the step in progress and hand over what is due."""
         self.completed += 1
         self.current.step = self.completed
+        if self._done and not self._done[-1].raw:  # nothing was due, nothing was logged
+            self._done.pop()
         self._done.append(self.current)
         self.current = Row()
         overdue = len(self._done) > 1 and time.monotonic() - self._handed_over > self._flush_seconds

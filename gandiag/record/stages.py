@@ -59,7 +59,7 @@ class Reduction:
         reduced = [(rows, reduce_block(raw, settings.layers, decision)) for rows, raw in known]
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(len(steps), reduced)
-        _thin_layers(steps, columns, settings.layer_every)
+        _thin_layers((steps - 1) // settings.round_steps, columns, settings.layer_every)
         return Signals(steps, np.array(block.times), known, columns)
 
 
@@ -107,9 +107,9 @@ class Modes:
         return True
 
 
-def _thin_layers(steps: np.ndarray, columns: dict[str, np.ndarray], every: int) -> None:
-    """Keep per-layer norms at every so many steps, and wherever something is not finite."""
-    drop = steps % every != 0
+def _thin_layers(rounds: np.ndarray, columns: dict[str, np.ndarray], every: int) -> None:
+    """Keep per-layer norms of every so many rounds, and wherever something is not finite."""
+    drop = rounds % every != every - 1
     if "nonfinite" in columns:
         drop &= ~(columns["nonfinite"] > 0)
     for name in matching("grad/<net>/layer/<layer>", list(columns)):
