@@ -14,23 +14,59 @@ if TYPE_CHECKING:
     Binned = Mapping[str, np.ndarray]
 
 BINS = 256  # of each window: periods from 6 to 64 bins can be seen
+FINENESS = (BINS, BINS // 2, BINS // 4)  # fewer bins where signals are recorded every second step, or every eighth
+LATEST = 16  # intervals between values that tell how often a signal is recorded
 
 
-def binned_windows(run: Run, names: Sequence[str], window: int) -> tuple[np.ndarray, Binned]:
-    """The last steps (m,) of windows a quarter apart that hold rows enough, and by signal their bin means (m, BINS)."""
-    width = window // BINS
-    count = run.last_step // width
-    steps = run.scalars.index.to_numpy()
-    places = (steps - 1) // width
-    apart = BINS // 4
-    rows = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=count)[:count])])
-    enough = (rows[BINS:] - rows[:-BINS])[::apart] >= BINS
-    ends = (window + apart * width * np.arange(len(enough)))[enough]
-    binned = {}
-    for name in (n for n in names if n in run.scalars):
-        means = bin_means(places, run.scalars[name].to_numpy(), count)
-        binned[name] = np.lib.stride_tricks.sliding_window_view(means, BINS)[::apart][enough]
-    return ends, binned
+def window_ends(run: Run, window: int) -> np.ndarray:
+    """The last steps (m,) of windows of so many steps, a quarter apart."""
+    return np.arange(window, run.last_step + 1, window // 4)
+
+
+def binned_windows(run: Run, names: Sequence[str], window: int, ends: np.ndarray, bins: int = BINS) -> Binned:
+    """By signal the bin means (m, bins) of the windows that end at (m,) steps; NaN in bins without a value."""
+    width = window // bins
+    return {name: _binned(run, name, window, ends, width) for name in names if name in run.scalars}
+
+
+def _binned(run: Run, name: str, window: int, ends: np.ndarray, width: int) -> np.ndarray:
+    bins, count = window // width, run.last_step // width
+    found = np.full((len(ends), bins), np.nan)
+    steps, values = recorded(run, name)
+    every = intervals(steps, ends)
+    for interval in np.unique(every):
+        kept = evenly(steps, int(interval))
+        means = bin_means((steps[kept] - 1) // width, values[kept], count)
+        here = every == interval
+        found[here] = np.lib.stride_tricks.sliding_window_view(means, bins)[(ends[here] - window) // width]
+    return found
+
+
+def recorded(run: Run, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The steps (n,) at which a signal has a value, and the values."""
+    values = run.scalars[name].to_numpy()
+    present = ~np.isnan(values)
+    return run.scalars.index.to_numpy()[present], values[present]
+
+
+def intervals(steps: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Steps (m,) between two values at the end of each window, a power of two, rounded down."""
+    rows = np.searchsorted(steps, ends, side="right")
+    apart = np.diff(steps)
+    recent = [np.median(apart[max(row - 1 - LATEST, 0) : row - 1]) if row > 1 else 1 for row in rows.tolist()]
+    exact: np.ndarray = 2 ** np.floor(np.log2(np.maximum(recent, 1))).astype(np.int64)
+    return exact
+
+
+def evenly(steps: np.ndarray, interval: int) -> np.ndarray:
+    """Which rows (n,) to keep for one in each stretch of so many steps.
+
+    What was recorded at every step at first and more rarely later would else be averages at first, and noise that
+    grows would look like swings that grow.
+    """
+    if interval == 1:
+        return np.ones(len(steps), dtype=bool)
+    return np.diff((steps - 1) // interval, append=-1) != 0
 
 
 def bin_means(places: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,18 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 
-from .binning import BINS, bin_means, binned_windows, epoch_steps, median
+from .binning import (
+    BINS,
+    FINENESS,
+    bin_means,
+    binned_windows,
+    epoch_steps,
+    evenly,
+    intervals,
+    median,
+    recorded,
+    window_ends,
+)
 from .periodicity import growing_swings_so_far, strongest_peaks
 from .specification import check_thresholds, finding, threshold
 from .swings import Swing, growing, in_units, swing_of, without_swings
@@ -110,28 +121,40 @@ class Oscillation:
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
         """One row for each window of so many steps in which something was recorded throughout."""
-        ends, binned = binned_windows(run, COLUMNS, window)
-        if not len(ends):
-            return []
+        ends = window_ends(run, window)
+        seen: dict[int, dict[str, Swing]] = {end: {} for end in ends.tolist()}  # by what was searched
+        for bins in FINENESS:  # as fine as the record allows
+            if not len(ends):
+                break
+            searches = self._searches(run, window, ends, bins)
+            for name, swings in searches.items():
+                for end, swing in zip(ends.tolist(), swings, strict=True):
+                    if swing is not None:
+                        seen[end].setdefault(name, _in_steps(swing, end - window, window / bins))
+            ends = np.array([end for end in ends.tolist() if len(seen[end]) < len(searches)], dtype=np.int64)
+        rows: list[dict[str, float]] = []
+        for end, found in seen.items():
+            if found:
+                widest = max(found.values(), key=lambda swing: (swing.size, swing.extent))
+                rows.append({"step": end, "window": window, **asdict(widest)})
+        return rows
+
+    def _searches(self, run: Run, window: int, ends: np.ndarray, bins: int) -> dict[str, Swings]:
+        """By what is searched the swing in each window, in bins; None where too little was recorded."""
+        binned = binned_windows(run, COLUMNS, window, ends, bins)
         known = {name: np.asarray(np.isfinite(values).all(axis=1)) for name, values in binned.items()}
         binned = {name: np.where(known[name][:, None], values, 0.0) for name, values in binned.items()}
-        scale = window / BINS
         units = np.zeros(len(ends))
         if "diversity/real" in binned:
             units = np.where(known["diversity/real"], self.swing * np.median(binned["diversity/real"], axis=1), 0.0)
-        searches: list[Swings] = []
+        searches: dict[str, Swings] = {}
         if all(name in binned for name in OUTPUTS):
-            searches.append(self._cycles_of_outputs(binned, known, epoch_steps(run) / scale))
+            searches["outputs"] = self._cycles_of_outputs(binned, known, epoch_steps(run) * bins / window)
         for name in (n for n in CENTRES if n in binned):
             quiet = without_swings(binned[name], known[name])
-            searches += [self._cycles_of_samples(binned[name], quiet, units), growing(binned[name], quiet, units)]
-        rows: list[dict[str, float]] = []
-        for end, *found in zip(ends, *searches, strict=True):
-            if swings := [swing for swing in found if swing is not None]:
-                widest = max(swings, key=lambda swing: (swing.size, swing.extent))
-                begins, period = end - window + widest.begins * scale, widest.period * scale
-                rows.append({"step": end, "window": window, **asdict(replace(widest, begins=begins, period=period))})
-        return rows
+            searches[name] = self._cycles_of_samples(binned[name], quiet, units)
+            searches[f"{name} growing"] = growing(binned[name], quiet, units)
+        return searches
 
     def _from_the_start(self, run: Run, window: int) -> list[dict[str, float]]:
         """One row, of window 0, for each end between `window` and four of it: swings that grew in all steps so far.
@@ -139,19 +162,32 @@ class Oscillation:
         The turns of a spiral that leaves the equilibrium take ever longer: no window holds five of them for long.
         """
         width = window // BINS
-        places = (run.scalars.index.to_numpy() - 1) // width
         count = min(run.last_step // width, 4 * BINS)
-        means = {n: bin_means(places, run.scalars[n].to_numpy(), count) for n in COLUMNS if n in run.scalars}
-        means = {name: np.where(np.isinf(values), np.nan, values) for name, values in means.items()}
-        ends = list(range(BINS, min(count + 1, 4 * BINS), BINS // 4))
-        spread = means.get("diversity/real", np.zeros(0))
-        units = [self.swing * median(spread[:end]) for end in ends]
-        searches = [self._growing_so_far(means[name], ends, units) for name in CENTRES if name in means]
+        ends = np.arange(BINS, min(count + 1, 4 * BINS), BINS // 4)
+        found: dict[int, list[Swing]] = {end: [] for end in ends.tolist()}
+        spread = self._means(run, "diversity/real", width, count, 1) if "diversity/real" in run.scalars else np.zeros(0)
+        for name in (n for n in CENTRES if n in run.scalars):
+            every = intervals(recorded(run, name)[0], ends * width)
+            for interval in np.unique(every):
+                here = ends[every == interval].tolist()
+                units = [self.swing * median(spread[:end]) for end in here]
+                means = self._means(run, name, width, count, int(interval))
+                for end, swing in zip(here, self._growing_so_far(means, here, units), strict=True):
+                    if np.isfinite(means[:end]).sum() >= BINS // 8:  # else nothing was looked at
+                        found[end].append(swing)
         rows: list[dict[str, float]] = []
-        for end, *found in zip(ends, *searches, strict=True):
-            widest = max((Swing(), *found), key=lambda swing: swing.size)
-            rows.append({"step": end * width, "window": 0, **asdict(replace(widest, begins=widest.begins * width))})
+        for end, swings in found.items():
+            if swings:
+                widest = max((Swing(), *swings), key=lambda swing: swing.size)
+                rows.append({"step": end * width, "window": 0, **asdict(replace(widest, begins=widest.begins * width))})
         return rows
+
+    def _means(self, run: Run, name: str, width: int, count: int, interval: int) -> np.ndarray:
+        """Bin means (count,) of a signal as if it had been recorded at such an interval from the start."""
+        steps, values = recorded(run, name)
+        kept = evenly(steps, interval)
+        means = bin_means((steps[kept] - 1) // width, values[kept], count)
+        return np.where(np.isinf(means), np.nan, means)
 
     def _cycles_of_outputs(self, binned: Binned, known: Binned, epoch: float) -> list[Swing | None]:
         """The cycle of D's outputs in each window; `epoch` in bins."""
@@ -242,3 +278,8 @@ class Oscillation:
         columns = ("centre/fake/1", "centre/fake/2", "d/real/mean", "d/fake/mean", "loss/generator")
         severe = spell.ongoing and (samples or grows)
         return finding(self, spell, "failure" if severe else "warning", summary, facts, columns)
+
+
+def _in_steps(swing: Swing, before: int, scale: float) -> Swing:
+    """A swing in bins of so many steps as one in steps, of a window after the step `before`."""
+    return replace(swing, begins=before + swing.begins * scale, period=swing.period * scale)

@@ -46,7 +46,7 @@ class Spell:
     ongoing: bool
 
 
-MAX_STRETCH = 2  # times its length that a window may have, to hold enough rows of what is recorded at every 10th step
+MAX_STRETCH = 4  # times its length that a window may have, to hold enough rows of what is recorded at every 16th step
 
 
 def rolling_median(series: pd.Series, window_steps: int, min_rows: int = 10) -> pd.Series:

@@ -45,7 +45,7 @@ def test_layers_are_recorded_by_name_and_add_up_to_the_total(tiny, tmp_path):
     gan = tiny()
     with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run"):
         gan.train(20)
-    scalars = Run.open(tmp_path / "run").scalars.loc[[8, 16]]
+    scalars = Run.open(tmp_path / "run").scalars.loc[[10, 20]]
     layers = scalars[["grad/generator/layer/0", "grad/generator/layer/3"]]
     assert (np.sqrt((layers**2).sum(axis=1)) <= scalars["grad/generator/norm"] * 1.0001).all()
     assert (layers > 0).all().all()

@@ -54,10 +54,41 @@ def test_a_point_mass_has_no_cells():
 
 
 def test_few_samples_a_step_make_fewer_histograms():
-    """Five samples a step: none at step 250, the first when a thousand have come together."""
+    """Five samples a step: the first histogram when 375 have come together."""
     tracker, rng = BinTracker(), np.random.default_rng(0)
-    said = [s for s in range(1, 801) if tracker.update(s, RING.sample(5, rng)[0], RING.sample(5, rng)[0])]
-    assert said == [400, 600, 800]
+    said = [s for s in range(1, 501) if tracker.update(s, RING.sample(5, rng)[0], RING.sample(5, rng)[0])]
+    assert said == [275, 350, 425, 500]
+
+
+def test_a_histogram_pools_a_hundred_steps_at_most():
+    """Three samples a step are too few in any hundred steps: then there is no histogram, and nobody is cleared."""
+    tracker, rng = BinTracker(), np.random.default_rng(0)
+    assert not any(tracker.update(s, RING.sample(3, rng)[0], RING.sample(3, rng)[0]) for s in range(1, 2001))
+
+
+@pytest.mark.parametrize("every", [1, 4, 8])
+@pytest.mark.parametrize("hop", [50, 60])
+def test_hopping_does_not_look_like_coverage_at_any_interval(every, hop):
+    """One mode of eight at a time, recorded as the plan has it: every histogram holds three modes at most."""
+    tracker, rng, batch = BinTracker(), np.random.default_rng(0), 32 if every == 1 else 64
+    found = [
+        tracker.update(s, RING.sample(batch, rng)[0], np.repeat(only(s // hop % 8)(s, rng), batch // 32, axis=0))
+        for s in range(every, 4001, every)
+    ]
+    seen = [each for each in found if each]
+    assert len(seen) > 50
+    assert max(each["bins/effective"] for each in seen) < 0.45
+    assert np.mean([each["bins/turnover"] for each in seen[1:]]) > 0.7
+
+
+def test_generated_samples_count_where_d_was_not_shown_real_ones():
+    """Two updates of G for one of D: in every second step there are generated samples only."""
+    tracker, rng = BinTracker(), np.random.default_rng(0)
+    found = [
+        tracker.update(s, RING.sample(64, rng)[0] if s % 16 == 0 else None, RING.sample(64, rng)[0])
+        for s in range(8, 1001, 8)
+    ]
+    assert [each["bins/lost"] for each in found if each][-1] == 0
 
 
 def test_another_dimension_starts_anew():
@@ -84,5 +115,5 @@ def test_a_block_gives_columns():
     groups = [list(range(0, 200, 2)), list(range(1, 200, 2))]
     arrays = [(g, {f"points/{k}": np.stack([points[i] for i in g]) for k in ("real", "fake")}) for g in groups]
     columns = track(tracker, steps, arrays)
-    assert np.flatnonzero(~np.isnan(columns["bins/lost"])).tolist() == [99, 149, 199]
+    assert np.flatnonzero(~np.isnan(columns["bins/lost"])).tolist() == [49, 99, 149, 199]
     assert columns["bins/effective"].shape == (200,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.measure.calls import MAX_OUTPUTS, MAX_POINTS, kept_points
+from gandiag.measure.calls import MAX_OUTPUTS, MORE_POINTS, kept_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,8 +44,8 @@ def assembled(
     """
     wanted = {
         f"d{own}": (list(_answers(calls, kinds, told)), MAX_OUTPUTS),
-        f"points{own}": (list(_views("points", calls, kinds)), MAX_POINTS),
-        f"labels{own}": (list(_views("labels", calls, kinds)), MAX_POINTS),
+        f"points{own}": (list(_views("points", calls, kinds)), MORE_POINTS),
+        f"labels{own}": (list(_views("labels", calls, kinds)), MORE_POINTS),
         f"range{own}": (list(_ranges(calls, kinds)), 1),
     }
     chosen = {
@@ -105,7 +105,7 @@ def _views(name: str, calls: Sequence[Calls], kinds: Kinds) -> Iterator[Values]:
         if other is not None:
             yield Values(np.full(own.shape[:2], FAKE), own)
             continue
-        kept = kept_points(masks[0].shape[1])[: own.shape[1]]
+        kept = kept_points(masks[0].shape[1], own.shape[1])
         if len(kept) == own.shape[1]:
             yield Values(masks[0][:, kept], own)
         else:  # samples are not judged one by one: packs of them, or a whole batch

@@ -37,6 +37,8 @@ MAX_OUTPUTS = 256
 """Outputs of D per call and step."""
 MAX_POINTS = 32
 """Samples per batch and step behind the diversity measures."""
+MORE_POINTS = 64
+"""Samples per batch where they are not recorded in every round: coverage is counted over all of them."""
 _KEY = re.compile(
     rf"(?P<role>{SEEN}|{ASKED})(?P<own>(\.\w+)?)/(?P<call>\d+)(\.(?P<output>\d+))?:(?P<origin>\w+)/(?P<part>\w+)"
 )
@@ -125,6 +127,6 @@ def kept(size: int, limit: int) -> np.ndarray:
     return np.concatenate([np.arange(limit - half), np.arange(size - half, size)])
 
 
-def kept_points(size: int) -> np.ndarray:
-    """Of the recorded outputs of a batch of `size`, those whose samples are recorded as points."""
-    return kept(min(size, MAX_OUTPUTS), 2 * MAX_POINTS)
+def kept_points(size: int, points: int) -> np.ndarray:
+    """Of the recorded outputs of a batch of `size`, those whose samples are recorded as so many points."""
+    return kept(min(size, MAX_OUTPUTS), points)

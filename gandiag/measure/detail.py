@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-SELDOM = 8
-"""Rounds between two records of what changes slowly: sizes of updates, gradient norms by layer."""
 PLANS: tuple[dict[str, int], ...] = tuple(
-    {"outputs": often, "gradients": often, "points": points, "updates": SELDOM, "layers": SELDOM}
-    for often, points in ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8))
+    {"outputs": often, "gradients": often, "points": points, "updates": seldom, "layers": seldom}
+    for often, points, seldom in ((1, 1, 10), (1, 2, 10), (2, 2, 8), (2, 4, 8), (4, 4, 8), (4, 8, 8), (8, 8, 8))
 )
 """Rounds between two records of each kind, from full detail to the least that detectors work with.
 
-D's outputs and gradients are read together. All intervals divide one another, so that what is rare falls on rounds
-in which the rest is recorded, too.
+D's outputs and gradients are read together. What changes slowly, sizes of updates and norms by layer, is rare in all
+of them. Rarer intervals are multiples of the others, so that they fall on rounds in which the rest is recorded, too.
 """
 NAMES = {
     "outputs": "D's outputs",
@@ -27,7 +25,7 @@ def in_words(every: dict[str, int]) -> str:
     """Which kind of record is made how often.
 
     >>> in_words(PLANS[1])
-    "D's outputs and gradients every round, samples every 2 rounds, sizes of updates and norms by layer every 8 rounds"
+    "D's outputs and gradients every round, samples every 2 rounds, sizes of updates and norms by layer every 10 rounds"
     """
     kinds: dict[int, list[str]] = {}
     for kind, rounds in every.items():

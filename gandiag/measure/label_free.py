@@ -21,16 +21,21 @@ FIT = 1000
 """Real samples that the cells are fitted to, 40 for each."""
 EVERY = 50
 """Steps between two histograms, as for labelled modes."""
-ENOUGH = 1000
-"""Generated samples in a histogram, at least: a cell of average size then has 40."""
+ENOUGH = 375
+"""Generated samples in a histogram, at least: a cell of average size then has 15."""
+LONGEST = 100
+"""Steps that one histogram pools at most; where they hold too few samples there is none.
+
+Over more steps a generator that hops from mode to mode would look as if it covered all of them.
+"""
 LOST = 0.1
 """A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
 TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
-REAL_POINTS = parse("points/real")
-"""The raw key of the real points, where there is one D."""
+FAKE_POINTS = parse("points/fake")
+"""The raw key of the generated points, where there is one D."""
 
 
 class BinTracker:
@@ -53,23 +58,31 @@ class BinTracker:
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
         self._real = self._now = self._before = np.zeros(0)
+        self._since = 0  # the step before the first of the histogram
 
-    def update(self, step: int, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+    def update(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
         """Count the points (B, p) and (C, p) of a step; the signals of a histogram that ends here, else nothing.
 
-        Points of another dimension than before (G has grown) start everything anew.
+        Without real ones generated ones are counted alone. Points of another dimension than before (G has grown)
+        start everything anew.
         """
-        if real.shape[1] != self._size:
+        if real is not None and real.shape[1] != self._size:
             self._reset(real.shape[1])
         if self._centres is None:
-            self._collect(real)
+            self._since = step
+            if real is not None:
+                self._collect(real)
             return {}
-        if len(self._centres) < 2:
+        if len(self._centres) < 2 or fake.shape[1] != self._size:
             return {}
-        self._real += self._counts(real)
+        if step - self._since > LONGEST:
+            self._now, self._since = np.zeros_like(self._now), step - 1
+        if real is not None:
+            self._real += self._counts(real)
         self._now += self._counts(fake)
-        if step % EVERY or self._now.sum() < ENOUGH:
+        if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
             return {}
+        self._since = step
         return self._evaluate()
 
     def _collect(self, real: np.ndarray) -> None:
@@ -111,12 +124,12 @@ def track(
     tracker: BinTracker, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
 ) -> dict[str, np.ndarray]:
     """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    found: dict[int, tuple[np.ndarray | None, np.ndarray]] = {}
     for rows, raw in arrays:
-        first = next((name for name in map(parse, raw) if name.base == REAL_POINTS), None)
-        if first is not None and str(first.sibling("fake")) in raw:
-            pairs = zip(raw[str(first)], raw[str(first.sibling("fake"))], strict=True)
-            found |= dict(zip(rows, pairs, strict=True))
+        first = next((name for name in map(parse, raw) if name.base == FAKE_POINTS), None)
+        if first is not None:
+            real = raw.get(str(first.sibling("real")), [None] * len(rows))
+            found |= dict(zip(rows, zip(real, raw[str(first)], strict=True), strict=True))
     columns: dict[str, np.ndarray] = {}
     for row in sorted(found):
         for name, value in tracker.update(int(steps[row]), *found[row]).items():

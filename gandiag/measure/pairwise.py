@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.measure.calls import MAX_POINTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,7 +27,7 @@ def sample_signals(raw: Raw) -> Signals:
     Distances are taken from the mean of the real batch, else of the own one, so that a tight batch far from the
     origin keeps its digits.
     """
-    points = {kind: raw[f"points/{kind}"] for kind in ("real", "fake") if f"points/{kind}" in raw}
+    points = {kind: raw[f"points/{kind}"][:, :MAX_POINTS] for kind in ("real", "fake") if f"points/{kind}" in raw}
     signals: Signals = {}
     if not points:
         return signals
@@ -135,7 +137,7 @@ def class_signals(raw: Raw, within: Mapping[str, np.ndarray]) -> Signals:
     """Diversity within each class, generated over real, where both batches hold two samples of it or more."""
     if len(within) < 2 or not all(f"labels/{kind}" in raw for kind in within):
         return {}
-    labels = {kind: raw[f"labels/{kind}"] for kind in within}
+    labels = {kind: raw[f"labels/{kind}"][:, :MAX_POINTS] for kind in within}
     if any(labels[kind].shape != within[kind].shape[:2] for kind in within):
         return {}
     present = np.unique(np.concatenate([values.ravel() for values in labels.values()]))

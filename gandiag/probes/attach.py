@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from gandiag.probes.held_out import HeldOutProbe
     from gandiag.probes.attribution import Call
+    from gandiag.probes.held_out import HeldOutProbe
     from gandiag.probes.networks import Holding, Networks
     from gandiag.probes.passes import Score
     from gandiag.probes.quality import QualityProbe

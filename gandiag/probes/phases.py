@@ -60,6 +60,7 @@ class PhaseProbe:
         self._contents.note(batch)
         if batch.grad_fn is None:
             return
+        self._plan.batch = len(batch) if batch.dim() else 1
         if self._plan.updates and self._plan.points and _belongs(given, batch):
             row, key = self._recording.row, f"latent{network.suffix}"
             row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
@@ -70,8 +71,9 @@ class PhaseProbe:
     def is_aside(self, roles: set[str], *, called: bool, penalty: bool) -> bool:
         """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
 
-        `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone. Examples are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction
-        phase of an adversarial autoencoder; only where the game itself has been seen before.
+        `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone. Examples
+        are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction phase of an
+        adversarial autoencoder; only where the game itself has been seen before.
         """
         if GENERATOR in roles:  # a second optimizer of G has no calls either, but G has not run since the first
             aside = not called and not 0 < self.generator_calls == self._used_calls

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from gandiag.measure.calls import MAX_OUTPUTS, MAX_POINTS
+from gandiag.measure.calls import MAX_POINTS, MORE_POINTS
 from gandiag.measure.detail import PLANS, in_words
+from gandiag.measure.label_free import ENOUGH, LONGEST
 
 WARM_ROUNDS = 8
 """Rounds at first that are recorded in full and not measured: caches fill, the optimizers are met."""
@@ -17,7 +18,7 @@ MEASURED_ROUNDS = 24
 LEAST_SECONDS = 50e-6
 """CPU time per round that recording may take in any case: 2 % of a round of 2.5 ms."""
 BACKGROUND = 0.5
-"""What the background thread takes of a record, beside what the training thread does: 0.3 to 0.5 in benchmarks.capture."""
+"""What the background thread takes of a record, over the training thread's part: 0.3 to 0.5 in benchmarks.capture."""
 LONGEST_ROUND = 16
 """Updates of G in one round; an optimizer that comes less often has stopped, or has a rhythm of its own."""
 FULL, NOTHING, WITHOUT_POINTS = range(3)
@@ -53,12 +54,14 @@ class Plan:
     ahead : whether calls have been used in a later step than they were made in
     every : rounds between two records of each kind
     round_steps : steps in a round
+    batch : samples that G makes at a time
     """
 
     share: float | None = None
     ahead: bool = False
     every: dict[str, int] = field(default_factory=lambda: dict(PLANS[0]))
     round_steps: int = 1
+    batch: int = MORE_POINTS
     decided_at: int | None = None
     costs: Costs | None = None
 
@@ -74,7 +77,7 @@ class Plan:
     @property
     def limit(self) -> int:
         """Samples of a batch that are recorded: the more, the rarer the records are."""
-        return min(MAX_OUTPUTS, MAX_POINTS * self.every["points"])
+        return min(MORE_POINTS, MAX_POINTS * self.every["points"])
 
     def begin(self, step: int) -> None:
         """A step begins: what is due in it?"""
@@ -117,7 +120,7 @@ class Plan:
         kind = block % 3 if block >= 0 else FULL
         self.outputs = self.gradients = kind != NOTHING
         self.points = kind == FULL
-        self.updates = block % self.every["updates"] == 0
+        self.updates = block % self.every["updates"] == self.every["updates"] - 1
         self.marks = True
         self.calls = self.outputs or self.ahead
 
@@ -129,8 +132,10 @@ class Plan:
         without = min(max(without, nothing), max(full, nothing))
         self.costs = Costs(nothing, without - nothing, max(full - without, 0.0))
         allowed = max((self.share or 0.0) * nothing, LEAST_SECONDS)
-        fitting = (every for every in PLANS if self.costs.per_round(every) <= allowed)
-        self.every = dict(next(fitting, PLANS[-1]))
+        rarest = LONGEST * min(self.batch, MORE_POINTS) // ENOUGH  # or there is no histogram of coverage
+        possible = [every for every in PLANS if every["points"] <= max(rarest, 1)]
+        fitting = (every for every in possible if self.costs.per_round(every) <= allowed)
+        self.every = dict(next(fitting, possible[-1]))
         self.begin(step)
 
     def describe(self) -> dict[str, Any]:
@@ -142,8 +147,8 @@ class Plan:
         loop, taken = 1e6 * self.costs.loop, 1e6 * self.costs.per_round(self.every)
         words = (
             f"since step {self.decided_at:,} {in_words(self.every)}: a round of the loop takes {loop:,.0f} us of CPU "
-            f"time, a full record {1e6 * record:,.0f} us, the plan {taken:,.0f} us a round (max_overhead={self.share:g}, "
-            f"or {1e6 * LEAST_SECONDS:.0f} us)"
+            f"time, a full record {1e6 * record:,.0f} us, the plan {taken:,.0f} us a round "
+            f"(max_overhead={self.share:g}, or {1e6 * LEAST_SECONDS:.0f} us)"
         )
         costs = {"loop_us": round(loop, 1), "record_us": round(1e6 * record, 1), "plan_us": round(taken, 1)}
         return known | {"from_step": self.decided_at, **costs, "words": words}

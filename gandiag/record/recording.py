@@ -184,7 +184,7 @@ class Recording:
 
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
-        self.settings.round_steps = self.plan.round_steps
+        self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
         self.describe(plan=self.plan.describe())
 
     def infer_family(self, evidence: dict[str, Any]) -> None:

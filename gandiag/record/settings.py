@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gandiag.measure.detail import SELDOM
+from gandiag.measure.detail import PLANS
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Settings:
     family_found: bool = False
     image_shape: tuple[int, ...] | None = None
     alerts: bool = True
-    layer_every: int = SELDOM  # rounds between two records of each layer's gradient norm
+    layer_every: int = PLANS[0]["layers"]  # rounds between two records of each layer's gradient norm
     round_steps: int = 1
     upright: bool = False  # D's outputs are the user's own score, higher for more real
     weighed: bool = False  # several processes train: the sizes of their batches count

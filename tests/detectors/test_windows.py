@@ -58,7 +58,7 @@ def test_windows_leave_out_what_was_not_recorded(rolling):
     series = pd.Series(np.arange(100.0), index=np.arange(1, 101))
     holed = series.where(series.index % 2 == 0)
     pd.testing.assert_series_equal(rolling(holed, 30), rolling(holed.dropna(), 30))
-    assert rolling(series, 4).empty  # ten records are asked for
+    assert rolling(series, 2).empty  # ten records are asked for
     assert rolling(series.iloc[:0], 30).empty
 
 
