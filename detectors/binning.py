@@ -66,7 +66,8 @@ def evenly(steps: np.ndarray, interval: int) -> np.ndarray:
     """
     if interval == 1:
         return np.ones(len(steps), dtype=bool)
-    return np.diff((steps - 1) // interval, append=-1) != 0
+    last: np.ndarray = np.diff((steps - 1) // interval, append=-1) != 0
+    return last
 
 
 def bin_means(places: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:

@@ -95,9 +95,12 @@ def test_an_optimizer_that_stays_away_stops_no_record(monkeypatch):
     assert [s for s in due if s > DECIDED] == list(range(40, 901, 8))
 
 
-@pytest.mark.parametrize(("batch", "rarest"), [(64, 8), (32, 8), (16, 4), (8, 2), (2, 1)])
+@pytest.mark.parametrize(("batch", "rarest"), [(64, 8), (32, 8), (16, 4), (8, 2), (4, 1), (2, 8)])
 def test_points_are_as_frequent_as_coverage_needs(monkeypatch, batch, rarest):
-    """A histogram pools a hundred steps at most: small batches are recorded more often, at any cost."""
+    """A histogram pools a hundred steps at most: small batches are recorded more often, at any cost.
+
+    Of two samples a step there would be none in full detail, either.
+    """
     plan = Plan(0.02)
     plan.batch = batch
     Clock(monkeypatch, 100, 1000).play(plan)

@@ -17,6 +17,7 @@ from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import TypeGuard
 
     import torch
@@ -68,7 +69,7 @@ class PhaseProbe:
         if self._shown == network.name and (self._recording.wants_modes or self._recording.wants_samples):
             self._generated = detached(batch)
 
-    def is_aside(self, roles: set[str], *, called: bool, penalty: bool) -> bool:
+    def is_aside(self, roles: AbstractSet[str], *, called: bool, penalty: bool) -> bool:
         """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
 
         `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone. Examples

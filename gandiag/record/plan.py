@@ -133,7 +133,7 @@ class Plan:
         self.costs = Costs(nothing, without - nothing, max(full - without, 0.0))
         allowed = max((self.share or 0.0) * nothing, LEAST_SECONDS)
         rarest = LONGEST * min(self.batch, MORE_POINTS) // ENOUGH  # or there is no histogram of coverage
-        possible = [every for every in PLANS if every["points"] <= max(rarest, 1)]
+        possible = [every for every in PLANS if every["points"] <= rarest] or PLANS  # not even in full detail
         fitting = (every for every in possible if self.costs.per_round(every) <= allowed)
         self.every = dict(next(fitting, possible[-1]))
         self.begin(step)
