@@ -35,7 +35,7 @@ RULES = st.builds(
     joined=st.sampled_from(["no", *JOINED]),
     penalty_first=st.booleans(),
     lr=st.sampled_from([1e-4, 1e-3, 1e-2]),
-    flushed_at=st.sampled_from([0, 0, 1, 7]),
+    flushed_at=st.sampled_from([0, 0, 0, 1, 7, 20]),
     seed=st.integers(0, 10**6),
 )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL, assembled
 from gandiag.measure.calls import ASKED, SEEN, is_call, read
-from gandiag.measure.directions import directions
+from gandiag.measure.directions import directions, up_by_outputs
 from gandiag.measure.pulls import Evidence, consistency
 from gandiag.measure.sites import CLEAR, ROWS, SHARP, STRAYING, Site
 from gandiag.measure.targets import straightened
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SCALAR = "scalar/"
 STEADY = 0.99  # share of rows in which the loss pulls as sharply as that, so that one call alone can be told
+CLEARER = 0.6  # as CLEAR, of outputs in place of pulls
 PATIENCE = 20  # rows after which what is still open is said
 
 
@@ -62,6 +63,7 @@ class Game:
 
     up: Evidence = field(default_factory=Evidence)  # 1 where a high output means real, -1 where a low one does
     up_by_generator: Evidence = field(default_factory=Evidence)
+    up_by_outputs: Evidence = field(default_factory=Evidence)
     steady: Evidence = field(default_factory=Evidence)
     apart: Evidence = field(default_factory=Evidence)  # share of D's updates that pull on some samples as on real ones
     sites: dict[tuple[Any, ...], Site] = field(default_factory=dict)
@@ -71,8 +73,15 @@ class Game:
     def sign(self) -> float:
         """1 where a high output means real, -1 where a low one does, 0 where that is not known."""
         own = self.up if float(self.up.rows) > 0 and self.has_direction else self.up_by_generator
-        mean = float(own.mean)
-        return float(np.sign(mean)) if abs(mean) >= CLEAR else 0.0
+        if float(own.rows) > 0:
+            return float(np.sign(own.mean)) if abs(own.mean) >= CLEAR else 0.0
+        mean, rows = float(self.up_by_outputs.mean), float(self.up_by_outputs.rows)
+        return float(np.sign(mean)) if rows >= ROWS and abs(mean) >= CLEARER else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything has shown which way is up, or failed to."""
+        return max(float(of.rows) for of in (self.up, self.up_by_generator, self.up_by_outputs)) > 0
 
     @property
     def has_direction(self) -> bool:
@@ -105,6 +114,7 @@ class Game:
             if call.generated:
                 for answer in call.answers.values():
                     self.up_by_generator.add(-consistency(answer.pull))
+        self.up_by_outputs.add(up_by_outputs(look.seen, look.asked, look.k))
         known = [(a, certain(c, a)) for c in look.seen for a in c.answers.values()]
         if not known:
             return
@@ -193,7 +203,7 @@ class Attribution:
     def sign(self, own: str) -> float:
         """1 where a high output of a D means real, -1 where a low one does, 0 where that is not known."""
         game = self.games.get(own)
-        if self.upright or game is None or max(float(game.up.rows), float(game.up_by_generator.rows)) < 1:
+        if self.upright or game is None or not game.is_known:
             return 1.0  # nothing was pulled yet: as most loops have it
         return game.sign
 

@@ -42,3 +42,29 @@ def _pull_on(kind: int, calls: Sequence[Calls], kinds: Kinds) -> np.ndarray | No
     if not chosen:
         return None
     return consistency(*(np.concatenate(parts, axis=1) for parts in zip(*chosen, strict=True)))
+
+
+def up_by_outputs(seen: Sequence[Calls], asked: Sequence[Calls], k: int) -> np.ndarray:
+    """Which way is up (k,) by D's outputs alone: 1 where those that D's loss lowers are like those on G's samples.
+
+    From -1 to 1; NaN where outputs that D's loss lowers and those that it raises are not apart by twice the standard
+    error. A last resort: G's loss says nothing where its target lies in the middle of D's (Mao et al. 2017, c = 0).
+    """
+    ours = [answer.outputs for call in asked if call.generated for answer in call.answers.values()]
+    answers = [answer for call in seen for answer in call.answers.values()]
+    if not ours or not answers:
+        return np.full(k, np.nan)
+    outputs, pull = (np.concatenate([getattr(a, part) for a in answers], axis=1) for part in ("outputs", "pull"))
+    sides = [_mean_and_error(np.where(chosen, outputs, np.nan)) for chosen in (pull > 0, pull < 0)]
+    (low, low_error), (high, high_error), (own, own_error) = *sides, _mean_and_error(np.concatenate(ours, axis=1))
+    clear = np.abs(high - low) > 2 * np.sqrt(low_error + high_error + own_error)
+    likeness = (np.square(own - high) - np.square(own - low)) / np.square(high - low)
+    return np.where(clear, np.clip(likeness, -1, 1), np.nan)
+
+
+def _mean_and_error(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (k,) and squared standard error of outputs (k, b), NaN left out; NaN where there are fewer than two."""
+    count = np.isfinite(outputs).sum(axis=1)
+    mean = np.where(count > 1, np.nansum(outputs, axis=1) / np.maximum(count, 1), np.nan)
+    squares = np.nansum(np.square(outputs - mean[:, None]), axis=1)
+    return mean, squares / np.maximum(count - 1, 1) / np.maximum(count, 1)

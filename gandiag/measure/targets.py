@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STRAIGHT = 1e-3  # share of the pull's variance that no line explains: rounding leaves 1e-6, a logistic curve much more
 NEAR = 1e-3  # relative difference of slopes that count as one
+LEAST = 4  # samples that make a line
 MAX_PAIRED = 48  # samples whose pairs are looked at
 APART = 0.05  # least distance of two targets, in spreads of the outputs
 
@@ -30,8 +31,8 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     own = [np.nan_to_num(a.pull) for a in seen], [np.nan_to_num(a.pull) for a in asked]
     if not found:
         return own
-    lines = [np.isfinite(t).all(axis=1) | ~p.any(axis=1) for t, p in zip(found, own[0], strict=True)]
-    usable = np.logical_and.reduce(lines)
+    whole = [np.isfinite(t).all(axis=1) | ~p.any(axis=1) for t, p in zip(found, own[0], strict=True)]
+    usable: np.ndarray = np.all(whole, axis=0)
     every = np.concatenate(found, axis=1)
     known = np.isfinite(every)
     low, high = np.where(known, every, np.inf).min(axis=1), np.where(known, every, -np.inf).max(axis=1)
@@ -41,11 +42,17 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     middle = np.zeros((len(usable), 1))
     middle[usable, 0] = (low[usable] + high[usable]) / 2
     straight = [np.where(usable[:, None], np.nan_to_num(middle - t), p) for t, p in zip(found, own[0], strict=True)]
-    back = []
-    for answer, pull in zip(asked, own[1], strict=True):
-        wanted = targets(answer.outputs, answer.pull)
-        back.append(np.where(usable[:, None] & np.isfinite(wanted), middle - wanted, pull))
+    back = [_of_generator(answer, pull, middle, usable) for answer, pull in zip(asked, own[1], strict=True)]
     return straight, back
+
+
+def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Pulls (k, b) of G's loss: in least squares nothing where D's targets are not known, or G's is in their middle."""
+    wanted = targets(answer.outputs, answer.pull)
+    away = middle - wanted
+    clear = np.abs(away) > APART * np.abs(wanted - answer.outputs).max(axis=1, keepdims=True)
+    known = np.where(clear, away, 0.0)
+    return np.where(np.isfinite(wanted), np.where(usable[:, None], known, 0.0), pull)
 
 
 def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
@@ -56,8 +63,8 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     (array([[1., 1., 1., 1.]]), array([[0., 0., 1., 1.]]))
     """
     f, p = outputs.astype(np.float64), np.nan_to_num(pull.astype(np.float64))
-    finite = np.logical_and.reduce(np.isfinite(f), axis=1)
-    if f.shape[1] < 4 or not finite.any():
+    finite = np.isfinite(f).all(axis=1)
+    if f.shape[1] < LEAST or not finite.any():
         return np.full(f.shape, np.nan)
     f = np.where(finite[:, None], f, 0.0)
     df, dp = f - f.mean(axis=1, keepdims=True), p - p.mean(axis=1, keepdims=True)
@@ -65,11 +72,41 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     slope = (df * dp).sum(axis=1) / np.maximum(np.square(df).sum(axis=1), 1e-300)
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
     straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
-    for row in np.flatnonzero(finite & ~straight & (power > 0)):
-        slope[row] = _common_slope(f[row], p[row])
-        straight[row] = slope[row] > 0
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
+    for row in np.flatnonzero(finite & ~straight & (power > 0)):
+        value[row] = _of_two_lines(f[row], p[row])
     return value
+
+
+def _of_two_lines(f: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Targets (b,) where the first samples lie on one line and the others on another, or all on two parallel ones."""
+    split = _best_split(f, p)
+    slopes = np.where(np.arange(len(f)) < split[0], *split[1:]) if split else np.full(len(f), _common_slope(f, p))
+    return np.where(slopes > 0, f - p / np.where(slopes > 0, slopes, 1.0), np.nan)
+
+
+def _best_split(f: np.ndarray, p: np.ndarray) -> tuple[int, float, float] | None:
+    """Where a batch falls into two parts that each lie on a rising line: the size of the first, and the slopes."""
+    sizes = np.arange(LEAST, len(f) - LEAST + 1)
+    if not len(sizes):
+        return None
+    fits = [_fits(*(v[::way] for v in (f, p))) for way in (1, -1)]
+    (slope, left, power), (slope_2, left_2, power_2) = (
+        [values[n - 1] for values in fit] for fit, n in zip(fits, (sizes, len(f) - sizes), strict=True)
+    )
+    worst = np.maximum(left / np.maximum(power, 1e-300), left_2 / np.maximum(power_2, 1e-300))
+    worst = np.where((slope > 0) & (slope_2 > 0), worst, np.inf)
+    best = int(np.argmin(worst))
+    return (int(sizes[best]), float(slope[best]), float(slope_2[best])) if worst[best] <= STRAIGHT else None
+
+
+def _fits(f: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the first 1, 2, ... samples the line through them: slope, squares that it leaves, squares of p."""
+    n = np.arange(1, len(f) + 1)
+    f, p = f - f.mean(), p - p.mean()
+    ff, fp, pp = (np.cumsum(a * b) - np.cumsum(a) * np.cumsum(b) / n for a, b in ((f, f), (f, p), (p, p)))
+    slope = fp / np.maximum(ff, 1e-300)
+    return slope, np.maximum(pp - slope * fp, 0.0), pp
 
 
 def _common_slope(f: np.ndarray, p: np.ndarray) -> float:

@@ -120,7 +120,7 @@ class PhaseProbe:
         slots = self._slots.setdefault(network, Slots())
         slot = slots.open(row, origins, both=both)
         traced = bool({"direct", "derived", "mixed"} & {*origins})
-        self._contents.wanted = self._contents.wanted and not traced
+        self._contents.wanted = self._contents.wanted and ("mixed" in origins or not traced)
         before = {*row}
         for number, call in enumerate(calls):
             self._record_call(SEEN, network, slot * SLOTS + number, call, alone=traced)
@@ -157,7 +157,7 @@ class PhaseProbe:
                     row[f"{key}/pull"] = pulls(pull)
         if (
             role == SEEN
-            and tail == "plain"
+            and tail in ("plain", "mixed")
             and self._contents.wanted
             and (made := self._contents.holds(batch)) is not None
         ):
