@@ -28,14 +28,16 @@ if TYPE_CHECKING:
     from benchmarks.gans import Tensors
 
 
-EVERY_STEP: dict[str, Any] = {"max_overhead": None}  # all signals at every step, however long that takes
+EVERY_STEP: dict[str, Any] = {"max_overhead": None}  # at every step, as the others do, however long that takes
 
 
 class Attached(Monitor):
-    """gandiag attached in one line, with all default signals, and both losses logged."""
+    """gandiag attached in one line, as by default, and both losses logged."""
+
+    options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, folder: Path) -> None:
-        self.callback = gandiag.attach(generator, discriminator, run_dir=folder / "run", alerts=False, **EVERY_STEP)
+        self.callback = gandiag.attach(generator, discriminator, run_dir=folder / "run", alerts=False, **self.options)
 
     def stepped(self, losses: Tensors) -> None:
         self.callback.log(losses)
@@ -45,6 +47,12 @@ class Attached(Monitor):
 
     def close(self) -> None:
         self.callback.close()
+
+
+class AttachedInFull(Attached):
+    """gandiag attached, with all default signals at every step."""
+
+    options: ClassVar[dict[str, Any]] = EVERY_STEP
 
 
 class Called(Monitor):

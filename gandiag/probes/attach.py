@@ -191,10 +191,12 @@ class Watcher:
         self._recording.describe_plan()
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        self._stepped = optimizer
+        if self._idle:  # nothing of it is recorded: that it came is noted afterwards
+            return
         held = self._holdings.of(optimizer)
         if not held:
             return
-        self._stepped = optimizer
         if self._plan.updates:
             self._keep_weights(optimizer, held)
         if not _closure(arguments, kwargs):  # gradients are there now; of a closure only after the step
@@ -204,7 +206,7 @@ class Watcher:
         held = self._holdings.of(optimizer)
         if not held:
             return
-        if _closure(arguments, kwargs):
+        if self._idle or _closure(arguments, kwargs):
             self._use(optimizer, held)
         if id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
@@ -261,6 +263,12 @@ class Watcher:
             self._updates.skip(held)
             self._aside.discard(id(optimizer))
             self._rounds.after(id(optimizer), held.generator)
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing of an update is recorded now, nor in a step that it may begin."""
+        plan = self._plan
+        return not (plan.calls or plan.updates or self._recording.wants_batch or self._held_out is not None)
 
     @property
     def _step(self) -> int:

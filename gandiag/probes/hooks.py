@@ -49,11 +49,12 @@ class Guard:
 
     def hook(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
         """A hook: nothing in a compiled graph or in another process, guarded elsewhere."""
-        guarded = self.part(where, function)
+        guarded, process, getpid = self.part(where, function), self._process, os.getpid
+        is_compiling = torch.compiler.is_compiling
 
         @functools.wraps(function)
         def here(*arguments: Any) -> None:
-            if not torch.compiler.is_compiling() and os.getpid() == self._process:
+            if not is_compiling() and getpid() == process:
                 guarded(*arguments)
 
         return here

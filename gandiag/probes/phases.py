@@ -47,6 +47,7 @@ class PhaseProbe:
         self._slots: dict[Network, Slots] = {}  # D's updates in this step
         self._shapes: dict[Network, torch.Size] = {}  # of one sample that D is trained on
         self._played: set[str] = set()  # roles that have been updated on calls of D
+        self._shown_fake: set[Network] = set()  # the D whose update has shown samples of G in this step
         self._aside = 0
         self._used_calls = 0
         self._untraced = 0  # updates of D without a batch that could be traced to G, in a row
@@ -107,7 +108,7 @@ class PhaseProbe:
             if used:
                 self._forget_asked(network)
                 for number, call in enumerate(used):
-                    self._record_call(ASKED, network, number, call, alone=True)
+                    self._record_call(ASKED, network, number, call, alone=True, points=network not in self._shown_fake)
 
     def _record_update(self, network: Network, calls: Sequence[Call]) -> None:
         """The calls behind an update of D; of several updates in this step as `Slots` has it."""
@@ -126,6 +127,8 @@ class PhaseProbe:
             self._record_call(SEEN, network, slot * SLOTS + number, call, alone=traced)
             if "plain" in call.origins:
                 self._shapes[network] = call.given[positions[number]].shape[1:]
+        if {"direct", "derived"} & {*origins}:
+            self._shown_fake.add(network)
         slots.close(key for key in row if key not in before)
         if "plain" in origins:  # the reals are among them
             self._recording.wants_range = False
@@ -137,7 +140,9 @@ class PhaseProbe:
         for key in [k for k in row if k.startswith(head)]:
             del row[key]
 
-    def _record_call(self, role: str, network: Network, number: int, call: Call, *, alone: bool) -> None:
+    def _record_call(
+        self, role: str, network: Network, number: int, call: Call, *, alone: bool, points: bool = True
+    ) -> None:
         """One call: outputs and their pull, points, labels, range. `alone`: its batch is of one kind, as a rule."""
         row, position = self._recording.row, self.judged.batch(call)
         batch, origin = call.given[position], call.origins[position]
@@ -162,7 +167,7 @@ class PhaseProbe:
             and (made := self._contents.holds(batch)) is not None
         ):
             row[f"{head}:{tail}/made"] = ends(made, MAX_OUTPUTS)
-        if self._plan.points:
+        if self._plan.points and points:
             limit = self._plan.limit if alone and origin != "mixed" else max(2 * MAX_POINTS, self._plan.limit)
             other = other_batch(call, position) if len(judged) > 1 else None
             self._record_batch(f"{head}:{tail}/", batch, call.labels, limit)
@@ -229,6 +234,7 @@ class PhaseProbe:
                 call.origins = ["watched"] * len(call.origins)
                 self._record_call(SEEN, network, 0, call, alone=True)
         self._slots.clear()
+        self._shown_fake.clear()
 
 
 def _belongs(given: torch.Tensor | None, batch: torch.Tensor) -> TypeGuard[torch.Tensor]:

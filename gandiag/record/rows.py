@@ -27,9 +27,13 @@ class Rows:
     def end(self) -> None:
         """Complete the step in progress and hand over what is due."""
         self.completed += 1
-        self.current.step = self.completed
         if self._done and not self._done[-1].raw:  # nothing was due, nothing was logged
+            if not self.current.raw:
+                last = self._done[-1]
+                last.step, last.time = self.completed, time.time()
+                return
             self._done.pop()
+        self.current.step = self.completed
         self._done.append(self.current)
         self.current = Row()
         overdue = len(self._done) > 1 and time.monotonic() - self._handed_over > self._flush_seconds
