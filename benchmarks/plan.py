@@ -34,7 +34,7 @@ SAME_VERDICT, SAME_CODES = 0.99, 0.97  # shares of runs: the targets
 
 @dataclass(frozen=True)
 class Compared:
-    """One run, recorded by default and in full detail: its diagnoses, and the plan, alone and beside other processes."""
+    """One run, recorded by default and in full detail: its diagnoses; the plan, alone and beside other processes."""
 
     name: str
     default: Diagnosis

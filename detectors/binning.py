@@ -18,6 +18,15 @@ FINENESS = (BINS, BINS // 2, BINS // 4)  # fewer bins where signals are recorded
 LATEST = 16  # intervals between values that tell how often a signal is recorded
 
 
+def shortest_period(bins: int) -> float:
+    """Bins of the shortest cycle that is looked for: six, half as many where a bin holds but one value.
+
+    >>> shortest_period(256), shortest_period(64)
+    (6.0, 3.0)
+    """
+    return max(6.0 * bins / BINS, 3.0)
+
+
 def window_ends(run: Run, window: int) -> np.ndarray:
     """The last steps (m,) of windows of so many steps, a quarter apart."""
     return np.arange(window, run.last_step + 1, window // 4)

@@ -20,6 +20,7 @@ from .binning import (
     intervals,
     median,
     recorded,
+    shortest_period,
     window_ends,
 )
 from .periodicity import growing_swings_so_far, strongest_peaks
@@ -59,7 +60,8 @@ class Oscillation:
         The two players' gradients form a rotation: without damping, steps lead around the equilibrium, not into
         it. Momentum, a high learning rate and a D that lags behind G make the circles wider.
     Misses:
-        Damped cycles, which are convergence. Fewer than four cycles. Periods of a few steps. Where the length of an
+        Damped cycles, which are convergence. Fewer than four cycles. Periods of a dozen steps, or of fewer than three
+        records. Where the length of an
         epoch is not told, a cycle of the data loader differs from one of the game only by its size.
     Try:
         - r1-penalty
@@ -117,6 +119,8 @@ class Oscillation:
         while window <= run.last_step:  # each scale sees four times slower cycles
             rows += self._scale(run, window) + self._from_the_start(run, window)
             window *= 4
+        looked = min((row["step"] for row in rows if row["window"]), default=run.last_step + 1)
+        rows = [row for row in rows if row["step"] >= looked or row["size"] >= 1]  # spirals alone are not all of it
         return pd.DataFrame(rows, columns=["step", "window", *asdict(Swing())], dtype="float64")
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
@@ -191,7 +195,8 @@ class Oscillation:
 
     def _cycles_of_outputs(self, binned: Binned, known: Binned, epoch: float) -> list[Swing | None]:
         """The cycle of D's outputs in each window; `epoch` in bins."""
-        fake, real = (strongest_peaks(binned[name]) for name in ("d/fake/mean", "d/real/mean"))
+        shortest = shortest_period(binned["d/fake/mean"].shape[1])
+        fake, real = (strongest_peaks(binned[n], min_period=shortest) for n in ("d/fake/mean", "d/real/mean"))
         likely = np.maximum(fake.p_value, real.p_value) <= self.p_value
         recorded = np.logical_and.reduce([known[name] for name in OUTPUTS])
         found: list[Swing | None] = [Swing() if there else None for there in recorded]
@@ -208,7 +213,7 @@ class Oscillation:
 
     def _cycles_of_samples(self, values: np.ndarray, quiet: Swings, units: np.ndarray) -> list[Swing | None]:
         """The cycle of the generated batch along one direction, (windows, BINS), in each window."""
-        peaks, found = strongest_peaks(values), list(quiet)
+        peaks, found = strongest_peaks(values, min_period=shortest_period(values.shape[1])), list(quiet)
         for place, still in enumerate(quiet):
             cycle = peaks.cycle(place) if still and peaks.p_value[place] <= self.p_value else None
             if still and cycle is not None and self._lasts(cycle):

@@ -327,3 +327,27 @@ def test_findings_refuse_what_cannot_be():
         finding(onset=20, last=10)
     with pytest.raises(ValueError, match="got 'fatal'"):
         finding(severity="fatal")
+
+
+def test_a_signal_ends_by_its_latest_interval():
+    """Recorded at every step at first and at every hundredth later: its last value counts to the end."""
+    run = synthetic.healthy(0, 1000)
+    rows = run.scalars.copy()
+    rows.loc[(rows.index > 100) & (rows.index % 150 != 0), "d/auc"] = np.nan
+    run = replace(run, scalars=rows)
+    stub = Stub()
+    assert not diagnose(run, [stub]).not_assessed
+
+
+def test_nobody_who_attached_is_told_to_attach():
+    """What remains of the advice, and max_overhead= where a plan made records too rare."""
+    run = synthetic.healthy(0, 1000)
+    plan = {"rounds": dict.fromkeys(("outputs", "gradients", "points"), 8), "round_steps": 1}
+    attached = replace(run, meta={**run.meta, "roles": {"generator": {}}, "plan": plan})
+    how_to = "attach with gandiag.attach, or log the losses"
+    (entry,) = diagnose(attached, [Stub(needs=("not/there",), how_to=how_to)]).not_assessed
+    assert entry.how_to == "log the losses"
+    (entry,) = diagnose(run, [Stub(needs=("not/there",), how_to=how_to)]).not_assessed
+    assert entry.how_to == how_to
+    (entry,) = diagnose(attached, [Stub(how_to=how_to, usable=False)]).not_assessed
+    assert entry.how_to == "pass max_overhead=None, for a record of every round of the game"

@@ -204,3 +204,39 @@ def test_a_cycle_of_the_data_loader_is_left_out_where_the_epoch_is_told(epoch, f
     run = synthetic.oscillation(at=1000, period=40)
     told = {} if epoch is None else {"steps_per_epoch": epoch}
     assert len(DETECT(replace(run, meta=run.meta | {"hyperparameters": told}))) == found
+
+
+def recorded_every(run, every, since=32):
+    """A run as a plan records it: every step at first, then one in so many."""
+    rows = run.scalars.copy()
+    rows.loc[(rows.index > since) & (rows.index % every != 0)] = np.nan
+    return replace(run, scalars=rows)
+
+
+@pytest.mark.parametrize("every", [2, 4, 8])
+@pytest.mark.parametrize("period", [32, 80, 200])
+def test_a_cycle_is_found_at_the_intervals_of_a_plan(every, period):
+    """With the same severity as at every step; the onset as exact as half a window that holds such cycles."""
+    run = circling(period=period)
+    (full,), (rarer,) = DETECT(run), DETECT(recorded_every(run, every))
+    assert rarer.severity == full.severity == "failure"
+    assert rarer.ongoing
+    assert abs(rarer.onset_step - full.onset_step) <= 1024
+
+
+@pytest.mark.parametrize("every", [2, 8, 10])
+def test_noise_that_is_recorded_more_rarely_later_does_not_grow(every):
+    """Means of many values at first, single ones later: no swings that grow. Sixty seeds."""
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        run = circling(size=0.0, seed=seed)
+        noise = {f"centre/fake/{i}": 0.3 * rng.normal(size=len(run.scalars)) for i in (1, 2)}
+        run = replace(run, scalars=run.scalars.assign(**noise, **{"diversity/real": 2.54}))
+        found += DETECT(recorded_every(run, every, since=600))
+    assert not found
+
+
+def test_a_record_too_rare_for_any_window_is_not_looked_at():
+    """One value in forty steps: no score at all, so that nobody is cleared."""
+    assert DETECT.score(recorded_every(circling(), 40, since=0).until(1500)).empty
