@@ -80,7 +80,7 @@ def _chosen(parts: Sequence[Values], kind: int, limit: int) -> tuple[np.ndarray,
 
 
 def _answers(calls: Sequence[Calls], kinds: Kinds, told: np.ndarray) -> Iterator[Values]:
-    """D's outputs by call, of rows that are told; outputs on the same samples (of several scales, say) as their mean."""
+    """D's outputs by call, of rows that are told; those on the same samples (of several scales, say) as their mean."""
     for call in calls:
         left = dict(kinds[id(call)])
         while left:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STRAIGHT = 1e-3  # share of the pull's variance that no line explains: rounding leaves 1e-6, a logistic curve much more
 NEAR = 1e-3  # relative difference of slopes that count as one
 LEAST = 4  # samples that make a line
+MAX_TRIED = 8  # rows that are looked at for two lines where none has had them
 MAX_PAIRED = 48  # samples whose pairs are looked at
 APART = 0.05  # least distance of two targets, in spreads of the outputs
 
@@ -39,20 +40,23 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     spread = np.mean([np.nan_to_num(a.outputs.astype(np.float64)).std(axis=1) for a in seen], axis=0)
     usable &= known.any(axis=1)
     usable[usable] &= high[usable] - low[usable] > APART * spread[usable]
-    middle = np.zeros((len(usable), 1))
+    middle, distance = np.zeros((2, len(usable), 1))
     middle[usable, 0] = (low[usable] + high[usable]) / 2
+    distance[usable, 0] = high[usable] - low[usable]  # 0 where D's targets are not known
     straight = [np.where(usable[:, None], np.nan_to_num(middle - t), p) for t, p in zip(found, own[0], strict=True)]
-    back = [_of_generator(answer, pull, middle, usable) for answer, pull in zip(asked, own[1], strict=True)]
+    back = [_of_generator(answer, pull, middle, distance) for answer, pull in zip(asked, own[1], strict=True)]
     return straight, back
 
 
-def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Pulls (k, b) of G's loss: in least squares nothing where D's targets are not known, or G's is in their middle."""
+def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Pulls (k, b) of G's loss: in least squares nothing where D's targets are not known, or G's is in their middle.
+
+    `middle` and `distance` (k, 1) are those of D's targets.
+    """
     wanted = targets(answer.outputs, answer.pull)
     away = middle - wanted
-    clear = np.abs(away) > APART * np.abs(wanted - answer.outputs).max(axis=1, keepdims=True)
-    known = np.where(clear, away, 0.0)
-    return np.where(np.isfinite(wanted), np.where(usable[:, None], known, 0.0), pull)
+    clear = (distance > 0) & (np.abs(away) > APART * distance)
+    return np.where(np.isfinite(wanted), np.where(clear, away, 0.0), pull)
 
 
 def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
@@ -73,7 +77,9 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
     straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
-    for row in np.flatnonzero(finite & ~straight & (power > 0)):
+    for tried, row in enumerate(np.flatnonzero(finite & ~straight & (power > 0))):
+        if tried == MAX_TRIED and np.isnan(value[~straight]).all():
+            break  # another loss: looking takes time
         value[row] = _of_two_lines(f[row], p[row])
     return value
 

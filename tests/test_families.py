@@ -1,0 +1,61 @@
+"""Loss families of closed form, in both conventions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gandiag.families import infer_family
+
+F = np.random.default_rng(0).normal(0, 1.5, size=(8, 32))
+LOGISTIC = 1 / (1 + np.exp(-F))
+OF_G = {
+    "minimax": -LOGISTIC,
+    "non-saturating": LOGISTIC - 1,
+    "lsgan": F - 1,
+    "hinge": -np.ones_like(F),
+    "wgan": -np.ones_like(F),
+}
+OF_D = {"hinge": np.where(F < 1, -1.0, 0.0), "wgan": -np.ones_like(F)}
+
+
+def _evidence(family, sign):
+    """As a loop with this family records it; a mirrored one has -f for f, and 1 - f where outputs have targets."""
+    outputs = F if sign > 0 else (1 - F if family == "lsgan" else -F)
+    evidence = {
+        "generated/outputs": outputs,
+        "generated/gradients": sign * OF_G[family] / 32,
+        "penalised": np.array(0.0),
+    }
+    if family in OF_D:
+        evidence |= {"real/outputs": sign * F, "real/gradients": sign * OF_D[family] / 32}
+    return evidence
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("family", OF_G)
+def test_a_family_is_told_in_both_conventions(family, sign):
+    """From exact gradients."""
+    assert infer_family(_evidence(family, sign), sign) == (family, False)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_probabilities_are_told_in_both_conventions(sign):
+    """D ends in a sigmoid: of low for real, G's loss is -log(1 - p)."""
+    p = LOGISTIC if sign > 0 else 1 - LOGISTIC
+    evidence = {"generated/outputs": p, "generated/gradients": sign * -1 / LOGISTIC / 32, "penalised": np.array(0.0)}
+    assert infer_family(evidence, sign) == ("non-saturating", True)
+
+
+def test_a_penalty_makes_a_critic_wgan_gp():
+    """With reals that are all pulled."""
+    assert infer_family(_evidence("wgan", -1.0) | {"penalised": np.array(1.0)}, -1.0) == ("wgan-gp", False)
+
+
+def test_older_batches_among_the_reals_do_not_count():
+    """D's loss pulls them as G's: a hinge's margin is looked for on reals alone."""
+    evidence = _evidence("hinge", 1.0)
+    old = np.where(F > -1, 1.0, 0.0) / 32
+    evidence["real/outputs"] = np.concatenate([evidence["real/outputs"], F])
+    evidence["real/gradients"] = np.concatenate([evidence["real/gradients"], old])
+    assert infer_family(evidence) == ("hinge", False)
