@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gandiag.measure.calls import Answer, Calls
 
 STEADY = 0.99  # share of rows in which the loss pulls as sharply as that, so that one call alone can be told
-CLEARER = 0.6  # as CLEAR, of outputs in place of pulls
+CLEARER = 0.5  # as CLEAR, of outputs in place of pulls
 
 
 @dataclass
@@ -127,7 +127,8 @@ class Game:
                 if sure.all():
                     continue
                 pull = np.where(sure, 0.0, answer.pull)
-                self.site(look, call, output).remember(pull, consistency(answer.pull, ~sure) * ways, ways)
+                as_placed = np.where(sure, np.abs(answer.pull), answer.pull * ways[:, None])
+                self.site(look, call, output).remember(pull, consistency(answer.pull, ~sure) * ways, as_placed)
                 signed = np.nan_to_num(pull) * np.nan_to_num(ways)[:, None]
                 pulled |= signed.any(axis=1)
                 as_real |= np.where(signed < 0, -signed, 0.0).sum(axis=1) > STRAYING * np.abs(signed).sum(axis=1)
@@ -190,7 +191,7 @@ def _pull_on_certain(known: Sequence[tuple[Answer, np.ndarray]]) -> np.ndarray:
     if len(others) == 1 and any(m.any() for _, m in known):
         other = np.nan_to_num(np.where(others[0][1], 0.0, others[0][0].pull))
         apart = (total - other.sum(axis=1)) / np.maximum(size + np.abs(other).sum(axis=1), 1e-300)
-        fakes = np.where(np.abs(apart) >= CLEAR, apart, fakes)
+        fakes = np.where((size > 0) & (np.abs(apart) >= CLEAR), apart, fakes)
     return fakes
 
 

@@ -31,16 +31,23 @@ class Site:
     positions: Evidence = field(default_factory=Evidence)  # pulls by position in the batch, over their mean size
     sizes: Evidence = field(default_factory=Evidence)  # their sizes
 
-    def remember(self, pull: np.ndarray, pulled: np.ndarray, ways: np.ndarray) -> None:
-        """Add k rows of pulls (k, b), their consistency (k,), and the sign (k,) of D's pull on generated samples."""
-        sized = np.nan_to_num(np.abs(pull))
-        rows = sized.sum(axis=1)
+    def remember(self, pull: np.ndarray, pulled: np.ndarray, placed: np.ndarray) -> None:
+        """Add k rows.
+
+        Parameters
+        ----------
+        pull : (k, b), zero on samples that are known to be G's
+        pulled : (k,) its consistency, 1 as on generated samples
+        placed : (k, b) the pull on all samples, positive as on generated ones; NaN where that is not known
+        """
+        rows = np.nan_to_num(np.abs(pull)).sum(axis=1)
         self.pulled.add(pulled)
         self.size.add(np.where(np.isnan(pulled), np.nan, rows))
         self.against.add(np.where(pulled < 0, rows, 0.0))
-        mean = np.where(rows > 0, rows / pull.shape[1], np.nan)[:, None]
-        self.positions.add(pull / mean * ways[:, None])
-        self.sizes.add(np.where(np.isnan(ways)[:, None], np.nan, sized / mean))
+        mean = np.nan_to_num(np.abs(placed)).mean(axis=1, keepdims=True)
+        placed = placed / np.where(mean > 0, mean, np.nan)
+        self.positions.add(placed)
+        self.sizes.add(np.abs(placed))
 
     @property
     def mixed(self) -> bool:

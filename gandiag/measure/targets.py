@@ -75,7 +75,9 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     power = np.square(dp).sum(axis=1)
     slope = (df * dp).sum(axis=1) / np.maximum(np.square(df).sum(axis=1), 1e-300)
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
-    straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
+    straight: np.ndarray = (
+        finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
+    )
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
     for tried, row in enumerate(np.flatnonzero(finite & ~straight & (power > 0))):
         if tried == MAX_TRIED and np.isnan(value[~straight]).all():
