@@ -191,7 +191,8 @@ def _pull_on_certain(known: Sequence[tuple[Answer, np.ndarray]]) -> np.ndarray:
     if len(others) == 1 and any(m.any() for _, m in known):
         other = np.nan_to_num(np.where(others[0][1], 0.0, others[0][0].pull))
         apart = (total - other.sum(axis=1)) / np.maximum(size + np.abs(other).sum(axis=1), 1e-300)
-        fakes = np.where((size > 0) & (np.abs(apart) >= CLEAR), apart, fakes)
+        both = np.any([m.any(axis=1) for _, m in known], axis=0)
+        fakes = np.where(both & (np.abs(apart) >= CLEAR), apart, fakes)
     return fakes
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gandiag.measure.calls import Answer
 
 STRAIGHT = 1e-3  # share of the pull's variance that no line explains: rounding leaves 1e-6, a logistic curve much more
+EXACT = 1e-6  # as STRAIGHT, of each of two parts of a batch: a curve in two short pieces comes close
 NEAR = 1e-3  # relative difference of slopes that count as one
 LEAST = 4  # samples that make a line
 MAX_TRIED = 8  # rows that are looked at for two lines where none has had them
@@ -67,7 +68,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     (array([[1., 1., 1., 1.]]), array([[0., 0., 1., 1.]]))
     """
     f, p = outputs.astype(np.float64), np.nan_to_num(pull.astype(np.float64))
-    finite = np.isfinite(f).all(axis=1)
+    finite: np.ndarray = np.isfinite(f).all(axis=1)
     if f.shape[1] < LEAST or not finite.any():
         return np.full(f.shape, np.nan)
     f = np.where(finite[:, None], f, 0.0)
@@ -75,9 +76,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     power = np.square(dp).sum(axis=1)
     slope = (df * dp).sum(axis=1) / np.maximum(np.square(df).sum(axis=1), 1e-300)
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
-    straight: np.ndarray = (
-        finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
-    )
+    straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
     for tried, row in enumerate(np.flatnonzero(finite & ~straight & (power > 0))):
         if tried == MAX_TRIED and np.isnan(value[~straight]).all():
@@ -105,7 +104,7 @@ def _best_split(f: np.ndarray, p: np.ndarray) -> tuple[int, float, float] | None
     worst = np.maximum(left / np.maximum(power, 1e-300), left_2 / np.maximum(power_2, 1e-300))
     worst = np.where((slope > 0) & (slope_2 > 0), worst, np.inf)
     best = int(np.argmin(worst))
-    return (int(sizes[best]), float(slope[best]), float(slope_2[best])) if worst[best] <= STRAIGHT else None
+    return (int(sizes[best]), float(slope[best]), float(slope_2[best])) if worst[best] <= EXACT else None
 
 
 def _fits(f: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
