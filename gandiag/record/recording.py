@@ -10,7 +10,7 @@ import numpy as np
 
 from gandiag.measure.blocks import Row, is_tensor, stack
 from gandiag.record.faults import Faults
-from gandiag.record.rows import Rows
+from gandiag.record.rows import BLOCK_ROWS, Rows
 from gandiag.record.stages import MODES_EVERY
 from gandiag.record.worker import Worker
 from gandiag.rundir.snapshots import MAX_SAMPLES, due
@@ -185,6 +185,7 @@ class Recording:
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
         self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
+        self._rows.block_rows = BLOCK_ROWS * self.plan.every["outputs"]
         self.describe(plan=self.plan.describe())
 
     def infer_family(self, evidence: dict[str, Any]) -> None:

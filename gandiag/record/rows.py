@@ -10,7 +10,8 @@ from gandiag.measure.blocks import Row, stack
 if TYPE_CHECKING:
     from gandiag.record.worker import Worker
 
-BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds
+BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them
+# where only every few rows hold more than a loop's own logs: a block takes much the same time however long it is
 
 
 class Rows:
@@ -20,6 +21,7 @@ class Rows:
         self.completed = completed
         self.current = Row()
         self._worker, self._flush_seconds = worker, flush_seconds
+        self.block_rows = BLOCK_ROWS
         self._done: list[Row] = []
         self._gap: list[int] = []
         self._handed_over = time.monotonic()
@@ -37,7 +39,7 @@ class Rows:
         self._done.append(self.current)
         self.current = Row()
         overdue = len(self._done) > 1 and time.monotonic() - self._handed_over > self._flush_seconds
-        if len(self._done) > BLOCK_ROWS or overdue:
+        if len(self._done) > self.block_rows or overdue:
             self._handed_over = time.monotonic()
             due, self._done = self._done[:-1], self._done[-1:]
             self._hand_over(due)
