@@ -42,7 +42,7 @@ class Attributor:
         for rows, raw in arrays:
             self._count(raw, len(rows))
         groups = [(rows, self._weighed(raw)) for rows, raw in self._attribution.resolve(kept)]
-        if not any(key.startswith("d/") for _, raw in kept for key in raw):  # nothing was observed
+        if not all(any(key.startswith("d/") for key in raw) for _, raw in kept):  # some rows were not observed
             self._tell(block.steps[-1])
         return self._pool.add(groups)
 
