@@ -109,8 +109,13 @@ def show_step_times(case: Case, bare: list[float], recorded: dict[str, list[floa
             line += f"  {judged(statistics.median(ratios), case.target)}"
         print(line, flush=True)
     ours, items = (recorded[name] for name in ("gandiag attached", "loop of .item()"))
-    share = statistics.median((a - b) / max(c - b, 1e-9) for a, b, c in zip(ours, bare, items, strict=True))
-    print(f"  gandiag attached adds {share:.2f}x of what a loop of .item() adds {judged(share, ITEMS_TARGET)}")
+    added, peers = (statistics.median(t - b for t, b in zip(times, bare, strict=True)) for times in (ours, items))
+    if peers > 0:
+        print(
+            f"  gandiag attached adds {added / peers:.2f}x of what .item() adds {judged(added / peers, ITEMS_TARGET)}"
+        )
+    else:
+        print("  a loop of .item() adds nothing that could be told from chance")
 
 
 def time_inside(loop: Loop) -> float:
