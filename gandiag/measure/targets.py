@@ -54,14 +54,16 @@ def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, distance
 
     `middle` and `distance` (k, 1) are those of D's targets.
     """
-    wanted = targets(answer.outputs, answer.pull)
+    wanted = targets(answer.outputs, answer.pull, EXACT)  # other losses are nearly straight where D is flat
     away = middle - wanted
     clear = (distance > 0) & (np.abs(away) > APART * distance)
     return np.where(np.isfinite(wanted), np.where(clear, away, 0.0), pull)
 
 
-def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
-    """Where the pull on each output would be 0, (k, b); NaN in rows in which it is no rising line, or two of one slope.
+def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT) -> np.ndarray:
+    """Where the pull on each output would be 0, (k, b); NaN in rows in which it is no rising line, nor two.
+
+    `bent` is the share of the pull's variance that a line may leave.
 
     >>> f = np.array([[0.0, 0.5, 2.0, 3.0]])
     >>> targets(f, 2 * (f - 1)), targets(f, 2 * (f - np.array([0, 0, 1, 1])))
@@ -76,7 +78,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray) -> np.ndarray:
     power = np.square(dp).sum(axis=1)
     slope = (df * dp).sum(axis=1) / np.maximum(np.square(df).sum(axis=1), 1e-300)
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
-    straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= STRAIGHT * power)
+    straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= bent * power)
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
     for tried, row in enumerate(np.flatnonzero(finite & ~straight & (power > 0))):
         if tried == MAX_TRIED and np.isnan(value[~straight]).all():
