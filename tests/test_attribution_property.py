@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from games import AUGMENTED, JOINED, OF_D, REACHING, REPLAYED, Play, Rules
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from random_games import AUGMENTED, JOINED, OF_D, REACHING, REPLAYED, Play, Rules
 
 import gandiag
 

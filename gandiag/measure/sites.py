@@ -79,8 +79,8 @@ class Site:
         mean, rows = float(self.pulled.mean), float(self.pulled.rows)
         if rows >= ROWS and abs(mean) >= CLEAR and not self.mixed:
             return np.full(len(pulled), FAKE if mean > 0 else REAL)
-        if steady:
-            return alone
+        if steady:  # a sole batch that its loss has done with, and does not pull at all, is what it was so far
+            return np.where(np.isnan(pulled) & (sole and mean <= CLEAR), REAL, alone)
         if sole and (rows < ROWS or mean <= CLEAR):
             return np.full(len(pulled), REAL)
         return np.full(len(pulled), OPEN)

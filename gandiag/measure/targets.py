@@ -70,7 +70,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT) -> np
     (array([[1., 1., 1., 1.]]), array([[0., 0., 1., 1.]]))
     """
     f, p = outputs.astype(np.float64), np.nan_to_num(pull.astype(np.float64))
-    finite: np.ndarray = np.isfinite(f).all(axis=1)
+    finite = np.logical_and.reduce(np.isfinite(f), axis=1)
     if f.shape[1] < LEAST or not finite.any():
         return np.full(f.shape, np.nan)
     f = np.where(finite[:, None], f, 0.0)

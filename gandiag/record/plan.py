@@ -18,7 +18,7 @@ MEASURED_ROUNDS = 24
 LEAST_SECONDS = 50e-6
 """CPU time per round that recording may take in any case: 2 % of a round of 2.5 ms."""
 BACKGROUND = 0.5
-"""What the background thread takes of a record, over the training thread's part: 0.3 to 0.5 in benchmarks.capture."""
+"""What the background thread takes of a record, over the training thread's part: 0.3 to 0.5 of it for MLPs."""
 LONGEST_ROUND = 16
 """Updates of G in one round; an optimizer that comes less often has stopped, or has a rhythm of its own."""
 FULL, NOTHING, WITHOUT_POINTS = range(3)

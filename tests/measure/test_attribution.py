@@ -152,5 +152,5 @@ def test_a_call_can_be_moved_to_another_slot(key):
 
 def test_points_are_kept_of_samples_whose_outputs_are():
     """The first and the last of a large batch, counted among the outputs that are kept of it."""
-    assert kept_points(10).tolist() == list(range(10))
-    assert kept_points(10 * MAX_OUTPUTS).max() == MAX_OUTPUTS - 1
+    assert kept_points(10, 64).tolist() == list(range(10))
+    assert kept_points(10 * MAX_OUTPUTS, 64).max() == MAX_OUTPUTS - 1
