@@ -60,7 +60,8 @@ def train(folder: Path, *, attach: str, dies_at: int = 0) -> list[dict[str, Any]
     reference = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
     quality = gandiag.Quality(reference=reference, every=STEPS, n=64, extractor="identity", metrics=["frechet"])
     evaluated = quality if attach in ("wrapped", "inner") else None
-    callback = contextlib.nullcontext() if quiet else gandiag.attach(*watched, run_dir=folder, quality=evaluated)
+    options = {"quality": evaluated, "max_overhead": None}
+    callback = contextlib.nullcontext() if quiet else gandiag.attach(*watched, run_dir=folder, **options)
     by_hand = []
     with callback as record:
         for step in range(1, STEPS + 1):

@@ -21,6 +21,7 @@ SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pt2", ".tar")
 def step_of(path: Path) -> tuple[int | None, str]:
     """The step that a checkpoint's name carries, and the name with # in its place; (None, "") where it carries none.
 
+    >>> from pathlib import Path
     >>> step_of(Path("runs/ckpt_004000.pt"))
     (4000, 'runs/ckpt_#.pt')
     >>> step_of(Path("g-epoch=3-step=1200.ckpt"))

@@ -45,10 +45,13 @@ class Attribution:
         """For each D (".patch", "" for an only one) what cannot be told of its calls, in a word: open or direction."""
         found = {}
         for own, game in self.games.items():
-            if game.counts["rows"] >= PATIENCE and not game.has_direction:
-                found[own] = "direction"
-            elif game.counts["rows"] >= PATIENCE and game.counts["open"] > game.counts["rows"] / 2:
+            counts = game.counts
+            if counts["rows"] < PATIENCE:
+                continue
+            if game.has_direction and counts["open"] > counts["rows"] / 2:
                 found[own] = "open"
+            elif not (game.has_direction and counts["real"] and counts["generated"]):  # or all seem to be of one kind
+                found[own] = "direction"
         return found
 
     def sign(self, own: str) -> float:

@@ -259,7 +259,7 @@ def test_hash_is_the_same_in_another_process() -> None:
 def test_unknown_names_and_things_are_refused() -> None:
     """A name with the list of those known."""
     with pytest.raises(
-        ValueError, match=r"'inception' is unknown, expected one of mnist, digits, identity, inception-v3"
+        ValueError, match=r"'inception' is unknown, expected one of mnist, digits, identity, pixels, inception-v3"
     ):
         extractor("inception")
     with pytest.raises(TypeError, match="found int"):
