@@ -50,7 +50,7 @@ class Attribution:
                 continue
             if game.has_direction and counts["open"] > counts["rows"] / 2:
                 found[own] = "open"
-            elif not (game.has_direction and counts["real"] and counts["generated"]):  # or all seem to be of one kind
+            elif not game.has_direction or (game.apart.rows > 0 and not (counts["real"] and counts["generated"])):
                 found[own] = "direction"
         return found
 
