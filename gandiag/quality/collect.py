@@ -12,7 +12,6 @@ from gandiag.quality import distributed
 from gandiag.quality.measures import jackknife
 from gandiag.quality.measures.frechet import ReferenceStatistics
 from gandiag.quality.measures.moments import Moments
-from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,9 +124,8 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
 
 def _notes(source: Source, preprocessing: Preprocessing | None) -> Iterator[str]:
     """What was left out or converted while reading."""
-    if skipped := getattr(source, "skipped", ()):
-        named = listed((path.name for path in skipped), 3)
-        yield f"{source.name}: {len(skipped):,} images cannot be decoded and were left out: {named}"
+    for note in getattr(source, "notes", ()):
+        yield f"{source.name}: {note}"
     found = preprocessing.describe() if preprocessing else {}
     for what in ("clipped_values", "opaque_alpha_dropped", "grey_rgb_reduced"):
         if found.get(what):

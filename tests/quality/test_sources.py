@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import json
 import os
 import struct
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch.utils.data import IterableDataset, TensorDataset
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from gandiag.quality.evaluate import evaluate
 from gandiag.quality.extractors.preprocessing import Preprocessing
-from gandiag.quality.sources.open import FolderSource, Source, SourceError, open_source
+from gandiag.quality.sources.open import ImageSource, Source, SourceError, open_source
 from gandiag.quality.sources.tiles import untiled
 from gandiag.rundir.snapshots import encode, grid
 
@@ -55,11 +63,42 @@ def idx_file(path: Path, array: np.ndarray, cut: int = 0) -> Path:
     return path
 
 
-@pytest.fixture(params=["folder", "npy", "npz", "array", "tensor", "dataset"])
+def packed(folder: Path, kind: str, labels: list[int] | None = None) -> Path:
+    """The images of a folder in one file beside it: a .zip, a .tar with classes as WebDataset has them, Parquet."""
+    path = folder.parent / f"packed.{kind}"
+    files = sorted(folder.iterdir())
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in files:
+                archive.write(file, f"inside/{file.name}")
+    elif kind == "tar":
+        with tarfile.open(path, "w") as archive:
+            for index, file in enumerate(files):
+                archive.add(file, file.name)
+                if labels:
+                    entry = tarfile.TarInfo(f"{file.stem}.cls")
+                    entry.size = len(content := str(labels[index]).encode())
+                    archive.addfile(entry, io.BytesIO(content))
+    else:
+        rows = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+        table = pa.table({"image": rows, **({"label": labels} if labels else {})})
+        pq.write_table(table, path, row_group_size=4)
+    return path
+
+
+@pytest.fixture(
+    params=[
+        "folder", "zip", "tar", "parquet", "npy", "npz", "pt", "safetensors", "array", "tensor", "dataset", "loader",
+        "hugging-face",
+    ]
+)  # fmt: skip
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     """The same images from each kind of place."""
-    if request.param == "folder":
-        return open_source(request.getfixturevalue("folder"))
+    if request.param in ("folder", "zip", "tar", "parquet"):
+        folder = request.getfixturevalue("folder")
+        return open_source(folder if request.param == "folder" else packed(folder, request.param))
+    torch.save(torch.from_numpy(IMAGES), tmp_path / "images.pt")
+    save_file({"images": torch.from_numpy(IMAGES), "extra": torch.zeros(1)}, tmp_path / "images.safetensors")
     np.save(tmp_path / "images.npy", IMAGES)
     np.savez(tmp_path / "images.npz", images=IMAGES)
     tensor = torch.from_numpy(IMAGES)
@@ -69,8 +108,29 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
         "array": IMAGES,
         "tensor": tensor,
         "dataset": TensorDataset(tensor),
+        "pt": tmp_path / "images.pt",
+        "safetensors": tmp_path / "images.safetensors",
+        "loader": DataLoader(TensorDataset(tensor), batch_size=3),
+        "hugging-face": Columns(IMAGES),
     }
     return open_source(places[request.param])
+
+
+class Columns:
+    """A dataset as the package `datasets` has them: rows are dictionaries, columns are read by their name."""
+
+    column_names = ("image", "label")
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, at: int | str) -> Any:
+        if isinstance(at, str):
+            return [index % 3 for index in range(len(self))]
+        return {"image": Image.fromarray(self.images[at].transpose(1, 2, 0)), "label": at % 3}
 
 
 @pytest.mark.parametrize(("size", "start", "stop"), [(4, 0, None), (1, 3, 7), (100, 0, 11), (3, 10, 11), (5, 11, None)])
@@ -176,7 +236,7 @@ def test_labels_are_found_where_they_are_kept(tmp_path: Path) -> None:
         assert found.labels is not None
         assert found.labels.tolist() == labels.tolist()
     classes = open_source(tmp_path / "classes")
-    assert isinstance(classes, FolderSource)
+    assert isinstance(classes, ImageSource)
     assert classes.classes == ("class 0", "class 1", "class 2")
     assert classes.labels is not None
     assert classes.labels.tolist() == sorted(labels.tolist())
@@ -226,11 +286,13 @@ def test_empty_and_missing_places_are_refused(tmp_path: Path) -> None:
     save(IMAGES[0], tmp_path / ".hidden" / "a.png")
     with pytest.raises(SourceError, match=r"holds no images .*, but other files: notes.txt$"):
         open_source(tmp_path)
-    with pytest.raises(SourceError, match=r"none of: a folder of images, \.npz"):
+    with pytest.raises(SourceError, match=r"none of: a folder of images, \.zip"):
         open_source(tmp_path / "notes.txt")
     with pytest.raises(SourceError, match="for images name their folder"):
         open_source(tmp_path / ".hidden" / "a.png")
-    with pytest.raises(TypeError, match=r"samples must be a path, an array.* found list"):
+    with pytest.raises(TypeError, match=r"samples must be a path, an array.* found int"):
+        open_source(3)
+    with pytest.raises(TypeError, match=r"batches of list must be tensors, .* found int in number 1"):
         open_source([1, 2])
 
 
@@ -244,7 +306,8 @@ def corrupt(folder: Path) -> None:
 def test_corrupt_images_are_counted_and_named(folder: Path) -> None:
     """When the folder is opened, where headers tell; all of them, with the way out."""
     corrupt(folder)
-    expected = r"2 of 11 images in .* are corrupt: 004.png, 007.png \(cannot identify .*\); .* skip_corrupt=True"
+    named = r"2 of 11 images in .* are corrupt: 004.png, 007.png"
+    expected = named + r" \(it is no image of a known format\); .* skip_corrupt=True"
     with pytest.raises(SourceError, match=expected):
         open_source(folder)
 
@@ -263,8 +326,8 @@ def test_corrupt_images_are_left_out_on_request(folder: Path) -> None:
     """And listed; a folder with nothing else is refused."""
     corrupt(folder)
     opened = open_source(folder, skip_corrupt=True)
-    assert isinstance(opened, FolderSource)
-    assert [file.name for file in opened.skipped] == ["004.png", "007.png"]
+    assert isinstance(opened, ImageSource)
+    assert list(opened.skipped) == ["004.png", "007.png"]
     assert len(opened) == 9
     assert torch.equal(read(opened), torch.from_numpy(np.delete(IMAGES, [4, 7], axis=0)))
     for file in folder.glob("*.png"):
@@ -293,10 +356,6 @@ def test_grey_colour_palette_and_alpha_share_a_folder(tmp_path: Path) -> None:
     assert torch.equal(images[0, :3], torch.from_numpy(IMAGES[0, :1]).expand(3, -1, -1))
     prepared = Preprocessing(channels=3)(images)
     assert torch.equal(prepared[[1, 3]], torch.from_numpy(IMAGES[[1, 3]]))
-    deep = tmp_path / "deep"
-    save(IMAGES[0, 0].astype(np.uint16) * 256, deep / "0.png")
-    with pytest.raises(SourceError, match="pixels of more than 8 bits"):
-        open_source(deep)
     only_grey = tmp_path / "grey"
     save(IMAGES[0, 0], only_grey / "0.tiff")
     assert read(open_source(only_grey)).shape == (1, 1, 6, 5)
@@ -371,11 +430,11 @@ class Endless(IterableDataset[torch.Tensor]):
 def test_datasets_give_tensors_arrays_or_images() -> None:
     """Alone or first in a tuple; anything else is named."""
     picture = Image.fromarray(IMAGES[0].transpose(1, 2, 0))
-    for item in (torch.from_numpy(IMAGES[0]), (IMAGES[0], 3), [picture]):
+    for item in (torch.from_numpy(IMAGES[0]), (IMAGES[0], 3), [picture], {"image": picture}):
         assert torch.equal(read(open_source(Items(item))), torch.from_numpy(IMAGES[:1]))
     assert read(open_source(Items(picture.convert("L")))).shape == (1, 1, 6, 5)
     with pytest.raises(SourceError, match="must be tensors, arrays or images, alone or first, found dict"):
-        read(open_source(Items({"image": picture})))
+        read(open_source(Items({"picture": picture})))
     with pytest.raises(SourceError, match=r"differ: 0 is \(2,\) torch.float32, 1 is \(3,\) torch.float32"):
         read(open_source(Items(torch.zeros(2), torch.zeros(3))))
     with pytest.raises(SourceError, match="Endless has no length"):
@@ -397,3 +456,134 @@ def test_reading_may_be_left_early(folder: Path) -> None:
     batches = open_source(folder).batches(2)
     assert len(next(iter(batches))) == 2
     batches.close()
+
+
+def test_archives_know_classes(folder: Path) -> None:
+    """WebDataset's .cls files, Parquet's column, a dataset's, a loader's second tensor; the content's hash is one."""
+    labels = [index % 3 for index in range(11)]
+    tensors = TensorDataset(torch.from_numpy(IMAGES), torch.tensor(labels))
+    dictionaries = [{"x": IMAGES[:5], "label": np.array(labels[:5])}, {"x": IMAGES[5:], "label": labels[5:]}]
+    places = [packed(folder, "tar", labels), packed(folder, "parquet", labels), Columns(IMAGES)]
+    for place in (*places, DataLoader(tensors, batch_size=4), dictionaries):
+        found = open_source(place).labels
+        assert found is not None
+        assert found.tolist() == labels
+    encoded = {open_source(place).content_hash() for place in (*places[:2], folder, packed(folder, "zip"))}
+    assert len(encoded) == 1
+
+
+def test_shards_below_a_folder_are_one_set(folder: Path, tmp_path: Path) -> None:
+    """In the order of their names; a folder that holds images has those alone, and says so."""
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for index in range(2):
+        packed(folder, "parquet").rename(shards / f"train-{index:05}.parquet")
+    (shards / "README.md").write_text("")
+    opened = open_source(shards)
+    assert torch.equal(read(opened), torch.from_numpy(np.concatenate([IMAGES, IMAGES])))
+    assert isinstance(opened, ImageSource)
+    assert opened.notes == ("1 files are not images and were left out: README.md",)
+
+
+def test_every_raster_format_is_read_and_the_rest_is_named(tmp_path: Path) -> None:
+    """Lossless formats give the same bytes, and no file is passed over in silence."""
+    suffixes = (".png", ".ppm", ".tiff", ".bmp", ".tga", ".jp2", ".webp")
+    for index, suffix in enumerate(suffixes):
+        options = {".webp": {"lossless": True}, ".jp2": {"irreversible": False}}.get(suffix, {})
+        save(IMAGES[index], tmp_path / f"{index}{suffix}", **options)
+    save(IMAGES[7], tmp_path / "7.jfif", format="JPEG")
+    frames = [Image.fromarray(image.transpose(1, 2, 0)) for image in IMAGES[8:10]]
+    frames[0].save(tmp_path / "8.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "labels.csv").write_text("")
+    opened = open_source(tmp_path)
+    assert torch.equal(read(opened)[:7, :3], torch.from_numpy(IMAGES[:7]))
+    assert len(opened) == 9
+    assert isinstance(opened, ImageSource)
+    assert opened.notes == (
+        "1 files are not images and were left out: labels.csv",
+        "1 files are animations, of which the first picture was taken",
+    )
+    found = evaluate(tmp_path, tmp_path, extractor="pixels", metrics="fid")
+    assert found is not None
+    assert any(note.endswith("left out: labels.csv") for note in found.notes)
+
+
+def test_grey_images_of_16_bits_become_8(tmp_path: Path) -> None:
+    """White stays white, and values are rounded; pixels of 32 bits have no white."""
+    values = np.array([[0, 128, 129, 65535], [257, 385, 386, 65406]], np.uint16)
+    save(values, tmp_path / "0.png")
+    opened = open_source(tmp_path)
+    assert read(opened).flatten().tolist() == [0, 0, 1, 255, 1, 1, 2, 254]
+    assert isinstance(opened, ImageSource)
+    assert opened.notes == ("1 grey images of 16 bits were reduced to 8",)
+    save(values.astype(np.float32), tmp_path / "deep" / "0.tiff")
+    with pytest.raises(SourceError, match="F pixels of 32 bits"):
+        open_source(tmp_path / "deep")
+
+
+def test_links_are_followed_once(folder: Path, tmp_path: Path) -> None:
+    """A folder that leads back to itself ends nowhere but once."""
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "a").symlink_to(folder)
+    (folder / "back").symlink_to(linked)
+    assert len(open_source(linked)) == 11
+
+
+def test_damaged_archives_are_refused(folder: Path, tmp_path: Path) -> None:
+    """With the file and what is wrong, at once or when the image is reached."""
+    for kind in ("zip", "tar", "parquet"):
+        whole = packed(folder, kind).read_bytes()
+        cut = tmp_path / f"cut.{kind}"
+        cut.write_bytes(whole[: len(whole) * 2 // 3])
+        with pytest.raises(SourceError, match=f"cut.{kind}"):
+            read(open_source(cut))
+    spoilt = bytearray(packed(folder, "zip").read_bytes())
+    spoilt[200] ^= 255
+    (tmp_path / "spoilt.zip").write_bytes(spoilt)
+    with pytest.raises(SourceError, match=r"1 of 11 images in .*spoilt.zip are corrupt: inside/000.png"):
+        read(open_source(tmp_path / "spoilt.zip"))
+    pq.write_table(pa.table({"text": ["a"], "n": [1]}), tmp_path / "text.parquet")
+    with pytest.raises(SourceError, match=r"text.parquet has no column of encoded images .*, found text \(string\), n"):
+        open_source(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"image": [{"bytes": None, "path": "a.png"}]}), tmp_path / "paths.parquet")
+    with pytest.raises(SourceError, match=r"row 0 .*holds no bytes, perhaps only the path of an image elsewhere"):
+        open_source(tmp_path / "paths.parquet")
+    (tmp_path / "a.tar.gz").write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"a.tar.gz is compressed as a whole .*: unpack it first"):
+        open_source(tmp_path / "a.tar.gz")
+
+
+def test_files_of_tensors_that_hold_something_else_are_refused(tmp_path: Path) -> None:
+    """Nothing is run to find out."""
+    torch.save({"images": IMAGES}, tmp_path / "arrays.pt")
+    with pytest.raises(SourceError, match=r"arrays.pt holds Python objects, .*: save the tensor of samples alone"):
+        open_source(tmp_path / "arrays.pt")
+    torch.save({"step": 3}, tmp_path / "step.pt")
+    with pytest.raises(SourceError, match=r"step.pt must hold a tensor or a dictionary of tensors, found dict"):
+        open_source(tmp_path / "step.pt")
+    torch.save({"a": torch.zeros(3, 2), "b": torch.zeros(3, 2)}, tmp_path / "two.pt")
+    with pytest.raises(SourceError, match="holds the arrays a, b: which one holds the samples is unclear, pass key"):
+        open_source(tmp_path / "two.pt")
+
+
+def test_a_loader_leaves_the_random_states_alone() -> None:
+    """Its order too: the training that also draws from it goes on as if nothing had been."""
+    own = torch.Generator().manual_seed(3)
+    loaders = [DataLoader(TensorDataset(torch.arange(8.0)[:, None]), 4, shuffle=True, generator=g) for g in (None, own)]
+    before = (torch.get_rng_state(), own.get_state())
+    for loader in loaders:
+        assert sorted(read(open_source(loader)).flatten().tolist()) == list(range(8))
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert torch.equal(own.get_state(), before[1])
+
+
+def test_batches_that_do_not_fit_or_never_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their number, and what memory allows."""
+    with pytest.raises(SourceError, match=r"differ: the first is \(B, 2\) torch.float32, number 2 is \(B, 3\)"):
+        open_source([torch.zeros(4, 2), torch.zeros(4, 3)])
+    with pytest.raises(SourceError, match="generator gave no batches"):
+        open_source(batch for batch in ())
+    monkeypatch.setattr("gandiag.quality.sources.streams.MAX_BYTES", 1000)
+    with pytest.raises(SourceError, match=r"repeat gave more than .* of samples"):
+        open_source(itertools.repeat(torch.zeros(4, 2)))

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 CHUNK = 256  # samples hashed at a time
 
+SAMPLE_KEYS = ("images", "image", "img", "pixel_values", "samples", "points", "x", "X", "data", "arr_0")
+"""Names under which samples are looked for: one of them may be there beside arrays of other names."""
+
+LABEL_KEYS = ("labels", "label", "y", "target", "targets")
+
 
 class ArraySource:
     """Samples of an array or a tensor, which stays where it is.
@@ -88,7 +93,7 @@ class DatasetSource:
         if not len(self):
             raise SourceError(f"dataset {self.name} holds no samples")
         tensors: Any = getattr(dataset, "tensors", ())
-        targets = getattr(dataset, "targets", tensors[1] if len(tensors) == 2 else None)
+        targets = getattr(dataset, "targets", tensors[1] if len(tensors) == 2 else _column(dataset))
         whole = None if targets is None else np.asarray(targets)
         is_whole = whole is not None and whole.shape == (len(self),) and np.issubdtype(whole.dtype, np.integer)
         self.labels = torch.from_numpy(whole.astype(np.int64)) if whole is not None and is_whole else None
@@ -122,17 +127,45 @@ class DatasetSource:
         return batch[:, None] if batch.ndim == 3 else batch
 
     def _sample(self, index: int) -> Tensor:
-        item = self._dataset[index]
-        sample = item[0] if isinstance(item, (tuple, list)) and item else item
-        if isinstance(sample, Tensor):
-            return sample.detach()
-        if isinstance(sample, np.ndarray):
-            return _tensor(sample)
-        if hasattr(sample, "getbands"):  # a PIL image
-            pixels = _tensor(np.asarray(sample))
-            return pixels.permute(2, 0, 1) if pixels.ndim == 3 else pixels
-        kind = type(sample).__name__
-        raise SourceError(f"samples of {self.name} must be tensors, arrays or images, alone or first, found {kind}")
+        item = sample_of(self._dataset[index])
+        sample = as_sample(item)
+        if sample is None:
+            kind = type(item).__name__
+            raise SourceError(f"samples of {self.name} must be tensors, arrays or images, alone or first, found {kind}")
+        return sample
+
+
+def _column(dataset: Any) -> Any:
+    """The column of labels of a dataset of the package `datasets`, None for any other."""
+    names = [name for name in LABEL_KEYS if name in (getattr(dataset, "column_names", None) or ())]
+    return dataset[names[0]] if names else None
+
+
+def sample_of(item: Any) -> Any:
+    """The sample of a dataset's item or of a loader's batch: alone, first in a tuple, or under its usual name."""
+    if isinstance(item, dict):
+        named = [name for name in SAMPLE_KEYS if name in item]
+        return item[named[0]] if named else item
+    return item[0] if isinstance(item, (tuple, list)) and item else item
+
+
+def label_of(item: Any) -> Any:
+    """The label that stands beside it, None where there is none."""
+    if isinstance(item, dict):
+        return next((item[name] for name in LABEL_KEYS if name in item), None)
+    return item[1] if isinstance(item, (tuple, list)) and len(item) > 1 else None
+
+
+def as_sample(sample: Any) -> Tensor | None:
+    """A tensor, an array or a PIL image as a tensor; None for anything else."""
+    if isinstance(sample, Tensor):
+        return sample.detach()
+    if isinstance(sample, np.ndarray):
+        return _tensor(sample)
+    if hasattr(sample, "getbands"):  # a PIL image
+        pixels = _tensor(np.asarray(sample))
+        return pixels.permute(2, 0, 1) if pixels.ndim == 3 else pixels
+    return None
 
 
 def _labels(labels: NDArray[Any] | Tensor, length: int, name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Folders of image files: scanned once, decoded in the background, nothing skipped in silence."""
+"""Sets of encoded images: scanned once, decoded in the background, nothing left out in silence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from gandiag.quality.sources.errors import SourceError, check_span
+from gandiag.quality.sources.members import members_of
+from gandiag.quality.sources.pictures import DecodeError, Member, Scan, decoded_scan, pixels, scan
 from gandiag.wording import listed
 
 if TYPE_CHECKING:
@@ -19,44 +21,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 THREADS = min(8, os.cpu_count() or 1)  # decoders release Python's lock, and disks like a few readers
 AHEAD = 2  # batches that are decoded while one is used
-ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
-class Scan(NamedTuple):
-    """What the header of an image file says."""
+class ImageSource:
+    """The images below a folder or in an archive, in the order of their names; of a .tar, in its own.
 
-    size: tuple[int, int]  # height, width
-    channels: int  # 1, 3 or 4
-    fault: str  # why the file cannot be read, or ""
-
-
-class FolderSource:
-    """The images below a folder, sorted by their relative path; files and folders whose name starts with "." are not.
-
-    All images are given as many channels as the richest has: a grey one among RGB ones is repeated, an RGB one among
-    RGBA ones gets an opaque alpha. Where every image lies in one of several subfolders, the first level of subfolders,
-    sorted by name, makes the labels.
+    Links are followed. Files and folders whose name starts with "." are not looked at; other files are named in
+    `notes`. All images are given as many channels as the richest has: a grey one among RGB ones is repeated, an RGB one
+    among RGBA ones gets an opaque alpha. Grey images of 16 bits become 8, of an animation the first picture is taken.
+    Where every image lies in one of several subfolders, the first level of subfolders, sorted by name, makes the
+    labels; a .tar may have `.cls` files for them (WebDataset), Parquet a column.
 
     Parameters
     ----------
-    folder
-        Where the images are.
+    place
+        A folder, a .zip, an uncompressed .tar, a Parquet file with a column of encoded images; a folder without images
+        may hold shards of the latter two.
     skip_corrupt
         Leave out images that cannot be decoded, list them in `skipped`; every image is decoded once to find them.
 
     Attributes
     ----------
-    files, skipped
-        Paths of the images that are used, and of those left out.
+    skipped
+        Names of the images left out.
     classes
         Names of the subfolders that make the labels, or ().
     labels
         (N,) int64 or None.
+    notes
+        What was left out or converted, a sentence each.
 
     Raises
     ------
@@ -64,26 +60,28 @@ class FolderSource:
         When there are no images, some are corrupt, or their sizes differ.
     """
 
-    def __init__(self, folder: Path, *, skip_corrupt: bool = False) -> None:
-        self.name = str(folder)
-        self.folder = folder
-        files = _image_files(folder)
+    def __init__(self, place: Path, *, skip_corrupt: bool = False) -> None:
+        self.name = str(place)
+        found = members_of(place)
         with ThreadPoolExecutor(THREADS) as pool:
-            scans = list(pool.map(_decoded_scan if skip_corrupt else _scan, files))
-        faults = [(file, scan.fault) for file, scan in zip(files, scans, strict=True) if scan.fault]
+            scans = list(pool.map(decoded_scan if skip_corrupt else scan, found.members))
+        pairs = list(zip(found.members, scans, strict=True))
+        faults = [(member, seen.fault) for member, seen in pairs if seen.fault]
         if faults and not skip_corrupt:
-            raise self._corrupt([file for file, _ in _decode_faults(files)] or [faults[0][0]], len(files), faults[0][1])
-        self.skipped = tuple(file for file, _ in faults)
-        good = [(file, scan) for file, scan in zip(files, scans, strict=True) if not scan.fault]
+            corrupt = [member for member, _ in _decode_faults(found.members)] or [faults[0][0]]
+            raise self._corrupt(corrupt, len(pairs), faults[0][1])
+        self.skipped = tuple(member.name for member, _ in faults)
+        good = [(member, seen) for member, seen in pairs if not seen.fault]
         if not good:
-            raise SourceError(f"{folder} has {len(files)} images, none of which can be decoded")
-        self.files = tuple(file for file, _ in good)
-        self._check_sizes([scan for _, scan in good])
-        self.channels = max(scan.channels for _, scan in good)
-        self.classes, self.labels = _classes(folder, self.files)
+            raise SourceError(f"{place} has {len(pairs)} images, none of which can be decoded")
+        self._members = tuple(member for member, _ in good)
+        self._check_sizes([seen for _, seen in good])
+        self.channels = max(seen.channels for _, seen in good)
+        self.classes, self.labels = _classes(self._members)
+        self.notes = tuple(_notes([seen for _, seen in good], self.skipped, found.others))
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self._members)
 
     def batches(self, batch_size: int, start: int = 0, stop: int | None = None) -> Iterator[torch.Tensor]:
         """Images [start, stop) in order as uint8 (B, C, H, W).
@@ -99,67 +97,55 @@ class FolderSource:
     def _read(self, spans: list[tuple[int, int]]) -> Iterator[torch.Tensor]:
         pool = ThreadPoolExecutor(THREADS)
         try:
-            ahead = deque((pool.map(self._pixels, self.files[a:b]) for a, b in spans[:AHEAD]), AHEAD + 1)
+            ahead = deque((pool.map(self._pixels, self._members[a:b]) for a, b in spans[:AHEAD]), AHEAD + 1)
             for index in range(len(spans)):
                 if index + AHEAD < len(spans):
                     a, b = spans[index + AHEAD]
-                    ahead.append(pool.map(self._pixels, self.files[a:b]))
+                    ahead.append(pool.map(self._pixels, self._members[a:b]))
                 try:
                     images = np.stack(list(ahead.popleft()))
-                except _DecodeError as error:
+                except DecodeError as error:
                     pool.shutdown(cancel_futures=True)
-                    faults = [file for file, _ in _decode_faults(self.files)]
-                    raise self._corrupt(faults or [error.file], len(self), str(error)) from error
+                    faults = [member for member, _ in _decode_faults(self._members)]
+                    raise self._corrupt(faults or [error.member], len(self), str(error)) from error
                 yield torch.from_numpy(images)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def content_hash(self) -> str:
-        """16 hex digits of the files' bytes in order."""
+        """16 hex digits of the images' encoded bytes in order, wherever they lie."""
         digest = hashlib.sha256(b"folder")
-        for file in self.files:
-            content = file.read_bytes()
+        for member in self._members:
+            with member.open() as file:
+                content = file.read()
             digest.update(f"|{len(content)}|".encode())
             digest.update(content)
         return digest.hexdigest()[:16]
 
-    def _pixels(self, file: Path) -> NDArray[np.uint8]:
-        return _decode(file, self.channels)
+    def _pixels(self, member: Member) -> NDArray[np.uint8]:
+        return pixels(member, self.channels)
 
-    def _corrupt(self, faults: Sequence[Path], total: int, why: str) -> SourceError:
-        named = listed((str(file.relative_to(self.folder)) for file in faults), 3)
+    def _corrupt(self, faults: Sequence[Member], total: int, why: str) -> SourceError:
+        named = listed((member.name for member in faults), 3)
         advice = "mend or remove them, or pass skip_corrupt=True to leave them out"
-        return SourceError(f"{len(faults)} of {total} images in {self.folder} are corrupt: {named} ({why}); {advice}")
+        return SourceError(f"{len(faults)} of {total} images in {self.name} are corrupt: {named} ({why}); {advice}")
 
     def _check_sizes(self, scans: Sequence[Scan]) -> None:
         first = scans[0].size
         others = [index for index, scan in enumerate(scans) if scan.size != first]
         if others:
-            one, other = (self.files[i].relative_to(self.folder) for i in (0, others[0]))
+            one, other = (self._members[i].name for i in (0, others[0]))
             height, width = scans[others[0]].size
             found = f"{one} is {first[0]}x{first[1]}, {other} is {height}x{width} (height x width)"
             count = f"{len(others)} of {len(scans)} differ from the first"
-            raise SourceError(f"images in {self.folder} have several sizes: {found}, {count}; resize them to one size")
+            raise SourceError(f"images in {self.name} have several sizes: {found}, {count}; resize them to one size")
 
 
-class _DecodeError(Exception):
-    def __init__(self, file: Path, reason: str) -> None:
-        super().__init__(reason)
-        self.file = file
-
-
-def _image_files(folder: Path) -> list[Path]:
-    found = [file for file in folder.rglob("*") if file.is_file()]
-    shown = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
-    images = [file for file in shown if file.suffix.lower() in SUFFIXES]
-    if not images:
-        others = f", but other files: {listed(sorted(file.name for file in shown), 3)}" if shown else ""
-        raise SourceError(f"{folder} holds no images ({', '.join(SUFFIXES)}){others}")
-    return sorted(images, key=lambda file: file.relative_to(folder).as_posix())
-
-
-def _classes(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], torch.Tensor | None]:
-    parts = [file.relative_to(folder).parts for file in files]
+def _classes(members: Sequence[Member]) -> tuple[tuple[str, ...], torch.Tensor | None]:
+    own = [member.label for member in members if member.label is not None]
+    if len(own) == len(members):
+        return (), torch.tensor(own)
+    parts = [member.name.split("/") for member in members]
     names = sorted({part[0] for part in parts if len(part) > 1})
     if len(names) < 2 or any(len(part) == 1 for part in parts):
         return (), None
@@ -167,55 +153,18 @@ def _classes(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], torc
     return tuple(names), torch.tensor([index[part[0]] for part in parts])
 
 
-def _open(file: Path) -> Image.Image:
-    from PIL import Image
-
-    try:
-        image = Image.open(file)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _DecodeError(file, str(error) or type(error).__name__) from error
-    if image.mode.startswith("I") or image.mode == "F":
-        image.close()
-        raise _DecodeError(file, f"{image.mode} pixels of more than 8 bits")
-    return image
+def _notes(scans: Sequence[Scan], skipped: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    if skipped:
+        yield f"{len(skipped):,} images cannot be decoded and were left out: {listed(skipped, 3)}"
+    if others:
+        yield f"{len(others):,} files are not images and were left out: {listed(others, 3)}"
+    if wide := sum(seen.wide for seen in scans):
+        yield f"{wide:,} grey images of 16 bits were reduced to 8"
+    if animated := sum(seen.animated for seen in scans):
+        yield f"{animated:,} files are animations, of which the first picture was taken"
 
 
-def _scan(file: Path) -> Scan:
-    try:
-        with _open(file) as image:
-            return Scan((image.height, image.width), _channels(image), "")
-    except _DecodeError as error:
-        return Scan((0, 0), 0, str(error))
-
-
-def _decoded_scan(file: Path) -> Scan:
-    scan = _scan(file)
-    if not scan.fault:
-        try:
-            _decode(file, scan.channels)
-        except _DecodeError as error:
-            return Scan((0, 0), 0, str(error))
-    return scan
-
-
-def _decode_faults(files: Sequence[Path]) -> list[tuple[Path, str]]:
+def _decode_faults(members: Sequence[Member]) -> list[tuple[Member, str]]:
     with ThreadPoolExecutor(THREADS) as pool:
-        scans = list(pool.map(_decoded_scan, files))
-    return [(file, scan.fault) for file, scan in zip(files, scans, strict=True) if scan.fault]
-
-
-def _channels(image: Image.Image) -> int:
-    if image.mode in ALPHA or "transparency" in image.info:
-        return 4
-    return 1 if image.mode in ("1", "L") else 3
-
-
-def _decode(file: Path, channels: int) -> NDArray[np.uint8]:
-    """Pixels (C, H, W)."""
-    try:
-        with _open(file) as image:
-            mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
-            pixels = np.asarray(image.convert(mode), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _DecodeError(file, str(error) or type(error).__name__) from error
-    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1))
+        scans = list(pool.map(decoded_scan, members))
+    return [(member, seen.fault) for member, seen in zip(members, scans, strict=True) if seen.fault]

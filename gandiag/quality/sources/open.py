@@ -1,4 +1,4 @@
-"""Where samples come from: arrays, tensors, files, folders, datasets and runs, read in order and in batches."""
+"""Where samples come from: memory, files, folders, archives, datasets and runs, read in order and in batches."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ import torch
 from torch import Tensor
 
 from gandiag.modes import idx
-from gandiag.nets.files import check_expansion
-from gandiag.quality.sources.arrays import ArraySource, DatasetSource
+from gandiag.nets.files import CodeError, check_expansion, read_weights
+from gandiag.quality.sources.arrays import LABEL_KEYS, SAMPLE_KEYS, ArraySource, DatasetSource
 from gandiag.quality.sources.errors import SourceError
-from gandiag.quality.sources.images import SUFFIXES, FolderSource
+from gandiag.quality.sources.images import ImageSource
+from gandiag.quality.sources.members import is_archive
+from gandiag.quality.sources.pictures import SUFFIXES
+from gandiag.quality.sources.streams import gathered
 from gandiag.quality.sources.tiles import is_run, run_samples
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from torch.utils.data import Dataset
 
-__all__ = ["ArraySource", "DatasetSource", "FolderSource", "Source", "SourceError", "open_source"]
+__all__ = ["ArraySource", "DatasetSource", "ImageSource", "Source", "SourceError", "open_source"]
 
-SAMPLE_KEYS = ("images", "samples", "points", "x", "X", "data", "arr_0")
-"""Names of an .npz file's array of samples, one of which may be there beside arrays of other names."""
+TENSORS = (".pt", ".pth", ".safetensors")
+
+FILES = "a folder of images, .zip, .tar, .parquet, .npz, .npy, .pt, .safetensors, IDX, a run directory"
+KINDS = "a path, an array, a tensor, a dataset, a DataLoader or another iterable of batches, or a Source"
 
 
 @runtime_checkable
@@ -56,7 +62,7 @@ class Source(Protocol):
 
 
 def open_source(
-    spec: str | Path | NDArray[Any] | Tensor | Dataset[Any] | Source,
+    spec: str | Path | NDArray[Any] | Tensor | Dataset[Any] | Iterable[Any] | Source,
     *,
     key: str | None = None,
     skip_corrupt: bool = False,
@@ -67,13 +73,15 @@ def open_source(
     Parameters
     ----------
     spec
-        A folder of images; an .npz, .npy or IDX file; a run directory, of which a snapshot is read; an array or a
-        tensor (N, C, H, W), (N, H, W, C), (N, H, W) of images or (N, D) of vectors; a torch dataset with a length,
-        whose samples are tensors, arrays or images, alone or first in a tuple.
+        A folder of images, a .zip, .tar or Parquet file of them (see `ImageSource`); an .npz, .npy, IDX file or
+        tensors in .pt or .safetensors; a run directory, of which a snapshot is read; an array or a tensor (N, C, H, W),
+        (N, H, W, C), (N, H, W) of images or (N, D) of vectors; a dataset with a length, torch's or of the same kind,
+        whose samples are tensors, arrays or images, alone, first in a tuple or under "image" in a dictionary; a
+        DataLoader or another iterable of batches, which is read into memory.
     key
-        The array of an .npz file that holds several. Labels are read from "labels", or "y" in place of "x".
+        The array of a file that holds several. Labels are read from "labels", or "y" in place of "x".
     skip_corrupt
-        Leave out images that cannot be decoded, see `FolderSource`.
+        Leave out images that cannot be decoded, see `ImageSource`.
     step
         The run's snapshot, by default the latest.
 
@@ -93,49 +101,75 @@ def open_source(
         return ArraySource(spec, "tensor" if isinstance(spec, Tensor) else "array")
     if isinstance(spec, Source):
         return spec
-    other: object = spec
-    if isinstance(other, torch.utils.data.Dataset):
+    other: Any = spec
+    if isinstance(other, torch.utils.data.Dataset) or _is_dataset(other):
         return DatasetSource(other)
-    kinds = "a path, an array, a tensor, a torch Dataset or a Source"
-    raise TypeError(f"samples must be {kinds}, found {type(other).__name__}")
+    if hasattr(other, "__iter__") and not isinstance(other, (dict, set)):
+        return gathered(other)
+    raise TypeError(f"samples must be {KINDS}, found {type(other).__name__}")
+
+
+def _is_dataset(given: Any) -> bool:
+    """Whether something can be indexed by position as datasets can, such as those of the package `datasets`."""
+    plain = isinstance(given, (list, tuple, dict, torch.utils.data.DataLoader))
+    return not plain and hasattr(given, "__getitem__") and hasattr(given, "__len__")
 
 
 def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | None) -> Source:
     if path.is_dir():
         if is_run(path):
             return ArraySource(run_samples(path, step), str(path))
-        return FolderSource(path, skip_corrupt=skip_corrupt)
+        return ImageSource(path, skip_corrupt=skip_corrupt)
     if not path.is_file():
         raise SourceError(f"there is no file or folder {path}")
+    if is_archive(path):
+        return ImageSource(path, skip_corrupt=skip_corrupt)
     try:
-        if path.suffix == ".npz":
-            return _open_npz(path, key)
-        if path.suffix == ".npy":
-            return ArraySource(np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+        return _open_arrays(path, key)
     except SourceError:
         raise
+    except CodeError as error:
+        advice = "save the tensor of samples alone, torch.save(samples, path)"
+        raise SourceError(f"{path} holds Python objects, and reading them may run code: {advice}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        told = str(error).removeprefix(f"{path}: ").removeprefix("cannot be read: ")
+        raise SourceError(f"{path} cannot be read: {told}") from error
+
+
+def _open_arrays(path: Path, key: str | None) -> ArraySource:
+    """The samples of a file of arrays."""
+    if path.suffix == ".npz":
+        check_expansion(path)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            return _from_mapping(path, data, key)
+    if path.suffix == ".npy":
+        return ArraySource(np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+    if path.suffix in TENSORS:
+        held = read_weights(path)
+        if isinstance(held, Tensor):
+            return ArraySource(held, str(path))
+        if not (isinstance(held, dict) and all(isinstance(v, Tensor) for v in held.values())):
+            raise SourceError(f"{path} must hold a tensor or a dictionary of tensors, found {type(held).__name__}")
+        return _from_mapping(path, held, key)
     if not idx.is_idx(path):
         hint = "; for images name their folder" if path.suffix.lower() in SUFFIXES else ""
-        raise SourceError(f"{path} is none of: a folder of images, .npz, .npy, IDX, a run directory{hint}")
+        raise SourceError(f"{path} is none of: {FILES}{hint}")
     beside = idx.labels_beside(path)
     return ArraySource(idx.read_idx(path), str(path), None if beside is None else idx.read_idx(beside))
 
 
-def _open_npz(path: Path, key: str | None) -> ArraySource:
-    check_expansion(path)
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-        keys = ", ".join(data.files)
-        samples = [name for name in data.files if name not in ("labels", "label", "y")]
-        if {"mu", "sigma"} <= set(data.files) and key is None:
-            raise SourceError(f"{path} holds statistics ({keys}), no samples")
-        preferred = [name for name in samples if name in SAMPLE_KEYS]
-        candidates = [key] if key is not None else samples if len(samples) == 1 else preferred
-        if len(candidates) != 1 or candidates[0] not in data.files:
-            wanted = "which one holds the samples is unclear, pass key" if key is None else f"found no {key!r}"
-            raise SourceError(f"{path} holds the arrays {keys or '(none)'}: {wanted}")
-        name = candidates[0]
-        beside = ("labels", "label", "y" + name[1:] if name[0] in "xX" else "y")
-        labels = next((data[other] for other in beside if other in data.files), None)
-        return ArraySource(data[name], str(path), labels)
+def _from_mapping(path: Path, data: Mapping[str, Any], key: str | None) -> ArraySource:
+    names = list(data)
+    keys = listed(names, 10) if names else "(none)"
+    samples = [name for name in names if name not in LABEL_KEYS]
+    preferred = [name for name in samples if name in SAMPLE_KEYS]
+    if {"mu", "sigma"} <= set(names) and key is None and len(preferred) != 1:
+        raise SourceError(f"{path} holds statistics ({keys}), no samples")
+    candidates = [key] if key is not None else samples if len(samples) == 1 else preferred
+    if len(candidates) != 1 or candidates[0] not in names:
+        wanted = "which one holds the samples is unclear, pass key" if key is None else f"found no {key!r}"
+        raise SourceError(f"{path} holds the arrays {keys}: {wanted}")
+    name = candidates[0]
+    beside = ("labels", "label", "y" + name[1:] if name[0] in "xX" else "y")
+    labels = next((data[other] for other in beside if other in names), None)
+    return ArraySource(data[name], str(path), labels)
