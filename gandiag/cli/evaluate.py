@@ -14,7 +14,7 @@ from gandiag.cli.progress import sample_bars
 from gandiag.quality import distributed
 from gandiag.quality.evaluate import Evaluation, evaluate
 from gandiag.quality.extractors.base import usable_device
-from gandiag.quality.sources.generators import GeneratorSource, load_generator
+from gandiag.quality.sources.generators import GeneratorSource, class_labels, load_generator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +28,16 @@ class SavedGenerator:
 
     factory: str
     weights: str | None
-    latent_size: int | None
+    latent_size: tuple[int, ...] | None
+    labels: str | None
 
     def source(self, n: int | None, device: torch.device, seed: int) -> GeneratorSource:
         """Its samples."""
         if n is None:
             raise ValueError("--generator needs --n, the number of samples to draw: 10,000 for instance")
         generator, draw = load_generator(self.factory, self.weights, device, self.latent_size)
-        return GeneratorSource(generator, draw, n, device, seed)
+        labels = class_labels(self.labels, n, seed) if self.labels else None
+        return GeneratorSource(generator, draw, n, device, seed, labels)
 
 
 def run_evaluate(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any, NoReturn
 
 import click
 
 EXIT_UNREADABLE = 2
+EXAMPLES = {"value_range": "-1 1", "reference_range": "-1 1"}  # of values that an option takes
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
@@ -21,5 +23,35 @@ def print_json(content: Any) -> None:
 
 def refuse(message: str) -> NoReturn:
     """End with one sentence on stderr and exit code 2."""
-    click.echo(f"gandiag: {message}", err=True)
+    click.echo(f"gandiag: {in_options(message)}", err=True)
     sys.exit(EXIT_UNREADABLE)
+
+
+def in_options(message: str) -> str:
+    """A message that names arguments of Python, with the options of the command at hand in their place."""
+    context = click.get_current_context(silent=True)
+    for option in context.command.params if context else ():
+        name, written = str(option.name), option.opts[0]
+        if written.startswith("--"):
+            message = message.replace(f"{name}=True", written)
+            message = re.sub(rf"\b{name}=\([^)]*\)", f"{written} {EXAMPLES.get(name, '...')}", message)
+            message = re.sub(rf"\b{name}=(?=\w)", f"{written} ", message)
+            message = re.sub(rf"\bpass {name}\b", f"pass {written}", message)
+    return message
+
+
+class _Shape(click.ParamType):
+    """One whole number or several separated by commas, all from 1."""
+
+    name = "SIZE[,SIZE...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        sizes = [int(part) for part in str(value).split(",") if part.isdecimal()]
+        if not sizes or len(sizes) != len(str(value).split(",")) or min(sizes) < 1:
+            self.fail(f"{value!r} is no whole number from 1, nor several as 64,1,1", param, ctx)
+        return tuple(sizes)
+
+
+SHAPE = _Shape()

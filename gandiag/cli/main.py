@@ -8,7 +8,7 @@ import click
 
 from gandiag import __version__
 from gandiag.cli.check import check
-from gandiag.cli.exits import JSON, print_json, refuse
+from gandiag.cli.exits import JSON, SHAPE, print_json, refuse
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
 
@@ -92,18 +92,22 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
 @click.option("--device", help="cuda, cuda:1, cpu, mps; by default CUDA when there is one.")
 @click.option("--value-range", type=float, nargs=2, help="Black and white of generated images that are no bytes.")
 @click.option("--reference-range", type=float, nargs=2, help="The same of real images.")
+@click.option("--key", help="The array of GENERATED that holds the samples, where there are several.")
+@click.option("--reference-key", help="The same of the reference.")
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
 @click.option("--generator", "factory", metavar="MODULE:FUNCTION", help="Makes the generator of a checkpoint.")
 @click.option("--weights", help="The checkpoint: a file of the generator's weights.")
-@click.option("--latent-size", type=click.IntRange(min=1), help="Length of its latents, where it does not say.")
+@click.option("--latent-size", type=SHAPE, help="Length of its latents, or a shape: 64,1,1; where it does not say.")
+@click.option("--labels", help="Classes to ask a conditional generator for: uniform:10, as many of each of ten.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the extractor with torch.compile first.")
 @click.option("--seed", default=0, show_default=True, help="Of latents and of random subsets.")
 @JSON
 def evaluate(as_json: bool, **options: Any) -> None:
     """Measure the quality of generated samples: FID, KID, precision, recall, coverage and more.
 
-    GENERATED and the reference are folders of images, .npz, .npy or IDX files, or a run directory. Under torchrun
-    each process takes a share of the samples, and one prints.
+    GENERATED and the reference are folders of images, .zip, .tar or Parquet files of them, .npz, .npy, .pt,
+    .safetensors or IDX files, or a run directory. Under torchrun each process takes a share of the samples, and one
+    prints.
 
     Metrics: fid, is, kid, precision, recall, density, coverage; vendi, ndb, support, ms_ssim, copying (needs
     --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
@@ -111,7 +115,7 @@ def evaluate(as_json: bool, **options: Any) -> None:
     from gandiag.cli.evaluate import SavedGenerator, print_evaluation, run_evaluate
 
     generated, device = options.pop("generated"), options.pop("device")
-    saved = {name: options.pop(name) for name in ("factory", "weights", "latent_size")}
+    saved = {name: options.pop(name) for name in ("factory", "weights", "latent_size", "labels")}
     generator = SavedGenerator(**saved) if saved["factory"] else None
     try:
         found = run_evaluate(generated, generator, device, options, quiet=as_json)

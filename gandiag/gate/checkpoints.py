@@ -11,7 +11,7 @@ import torch
 
 from gandiag.nets.files import kind_of, read_program, read_weights
 from gandiag.nets.states import found_state
-from gandiag.quality.sources.generators import NESTED, GeneratorSource, built, normal_latents
+from gandiag.quality.sources.generators import NESTED, GeneratorSource, built, class_labels, normal_latents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,12 +116,3 @@ def _normal(shape: tuple[int, ...], n: int) -> torch.Tensor:
 
 def _uniform(shape: tuple[int, ...], n: int) -> torch.Tensor:
     return torch.rand(n, *shape) * 2 - 1
-
-
-def class_labels(spec: str, n: int, seed: int) -> torch.Tensor:
-    """Classes (n,) to ask for: "uniform:10" is as many of each of ten, in random order; ValueError for others."""
-    found = re.fullmatch(r"uniform:(\d+)", spec)
-    if found is None or not 0 < int(found[1]) <= n:
-        raise ValueError(f"--labels: found {spec!r}, expected uniform:CLASSES, as uniform:10, no more than samples")
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    return (torch.arange(n) % int(found[1]))[order]

@@ -89,6 +89,8 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     checksum: str | None = None,
     seed: int = 0,
     compiled: bool = False,
+    key: str | None = None,
+    reference_key: str | None = None,
     skip_corrupt: bool = False,
     together: bool = True,
     tell: Tell | None = None,
@@ -128,6 +130,8 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         Of random subsets.
     compiled
         Compile the extractor first.
+    key, reference_key
+        The array that holds the samples, of files that hold several, in the generated and in the reference set.
     skip_corrupt
         Leave out images that cannot be read, and note how many.
     together
@@ -156,8 +160,9 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         reference_range=reference_range, compiled=compiled, modes=modes,
         together=together,
     )  # fmt: skip
-    source = open_source(generated, skip_corrupt=skip_corrupt)
-    known = None if reference is None else ReferenceSet(reference, plan, tell, skip_corrupt=skip_corrupt)
+    source = open_source(generated, key=key, skip_corrupt=skip_corrupt)
+    reading = {"key": reference_key, "skip_corrupt": skip_corrupt}
+    known = None if reference is None else ReferenceSet(reference, plan, tell, **reading)
     unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
     fake = plan.collect(source, n=n, tell=tell)
     real = known.collected() if known else None

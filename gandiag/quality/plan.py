@@ -129,28 +129,32 @@ class ReferenceSet:
         Whatever `open_source` takes, or a file of mean and covariance.
     plan
         What is measured.
-    tell, skip_corrupt
+    tell, key, skip_corrupt
         As for `Plan.collect` and `open_source`.
 
     Raises
     ------
     ValueError
-        When the reference cannot be read, or is a file of statistics and a metric needs features.
+        When the reference cannot be read, or is a file of statistics alone and a metric needs features.
     """
 
-    def __init__(self, spec: Any, plan: Plan, tell: Tell | None = None, *, skip_corrupt: bool = False) -> None:
+    def __init__(
+        self, spec: Any, plan: Plan, tell: Tell | None = None, *, key: str | None = None, skip_corrupt: bool = False
+    ) -> None:
         self._plan, self._tell = plan, tell
         self._spec = spec
         self._collected: Collected | None = None
         self._source: Source | None = None
-        if reference_files.holds_statistics(spec):
-            if needing := [m.name for m in plan.metrics if REFERENCE in m.needs and FEATURES in m.keep]:
-                raise ValueError(
-                    f"{spec}: a file of statistics serves a Fréchet distance alone; {', '.join(needing)} need samples"
-                )
-            self._collected = reference_files.from_statistics(spec, plan.device)
+        needing = [m.name for m in plan.metrics if REFERENCE in m.needs and FEATURES in m.keep]
+        held = reference_files.held_by(spec) if key is None else "samples"
+        if held == "statistics" and needing:
+            raise ValueError(
+                f"{spec}: a file of statistics serves a Fréchet distance alone; {', '.join(needing)} need samples"
+            )
+        if held == "samples" or needing:
+            self._source = open_source(spec, key=key, skip_corrupt=skip_corrupt)
         else:
-            self._source = open_source(spec, skip_corrupt=skip_corrupt)
+            self._collected = reference_files.from_statistics(spec, plan.device)
 
     def collected(self) -> Collected:
         """The reference set; read from disk where it was collected before in the same way."""

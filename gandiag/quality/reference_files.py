@@ -6,15 +6,15 @@ import hashlib
 import json
 import logging
 import os
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 
 from gandiag.quality.collect import Collected
 from gandiag.quality.measures.moments import Statistics
+from gandiag.quality.measures.statistics import names_in
+from gandiag.quality.sources.arrays import SAMPLE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,20 +75,20 @@ def save(name: str, collected: Collected) -> None:
         logger.warning("gandiag: %s: the features of the reference cannot be kept: %s", path, error)
 
 
-def holds_statistics(spec: Any) -> bool:
-    """Whether a path names a file of mean and covariance rather than of samples."""
+def held_by(spec: Any) -> Literal["samples", "statistics", "both"]:
+    """What a reference is: samples, a file of mean and covariance, or a file that holds both, as guided-diffusion's."""
     path = Path(spec) if isinstance(spec, (str, os.PathLike)) else None
-    if path is None or not path.is_file():
-        return False
-    if path.suffix == ".pt":
-        return True
-    if path.suffix != ".npz":
-        return False
-    try:
-        with np.load(path) as data:
-            return {"mu", "sigma"} <= set(data.files)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
+    if path is None or not path.is_file() or path.suffix not in (".pt", ".npz"):
+        return "samples"
+    names = names_in(path)
+    if not {"mu", "sigma"} <= names:
+        return "samples"
+    return "both" if names & set(SAMPLE_KEYS) else "statistics"
+
+
+def holds_statistics(spec: Any) -> bool:
+    """Whether a reference is a file of mean and covariance, without the samples."""
+    return held_by(spec) == "statistics"
 
 
 def from_statistics(path: str | os.PathLike[str], device: torch.device) -> Collected:
@@ -96,4 +96,6 @@ def from_statistics(path: str | os.PathLike[str], device: torch.device) -> Colle
     found = Statistics.load(Path(path))
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     statistics = Statistics(mean=found.mean.to(device), covariance=found.covariance.to(device), n=found.n)
-    return Collected(name=Path(path).name, n=found.n, statistics=statistics, content_hash=digest)
+    note = f"{Path(path).name}: mean and covariance as they were stored; a distance from them means something where "
+    note += "they were made with the same extractor and resizing"
+    return Collected(name=Path(path).name, n=found.n, statistics=statistics, content_hash=digest, notes=(note,))

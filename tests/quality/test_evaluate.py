@@ -260,3 +260,75 @@ def test_bad_input_gets_one_sentence(
     assert result.stderr.startswith("gandiag: ")
     assert len(result.stderr.strip().splitlines()) == 1
     assert said in result.stderr
+
+
+def test_a_file_of_samples_and_statistics_serves_every_metric(tmp_path: Path) -> None:
+    """As guided-diffusion keeps them: the samples where a metric needs them, else the moments, with whose they are."""
+    real = RNG.normal(size=(400, 3)).astype(np.float32)
+    np.savez(tmp_path / "both.npz", arr_0=real, mu=np.zeros(3), sigma=np.eye(3))
+    np.savez(tmp_path / "moments.npz", mu=np.zeros(3), sigma=np.eye(3))
+    np.save(tmp_path / "real.npy", real)
+    np.save(tmp_path / "fake.npy", real + 1)
+    asked = [tmp_path / "fake.npy", "--extractor", "identity", "--json"]
+    same = [values(run(*asked, "--reference", tmp_path / name, "--metrics", "fid,recall,kid"))
+            for name in ("both.npz", "real.npy")]  # fmt: skip
+    assert same[0] == same[1]
+    alone = run(*asked, "--reference", tmp_path / "both.npz", "--metrics", "fid")
+    stored = run(*asked, "--reference", tmp_path / "moments.npz", "--metrics", "fid")
+    assert values(alone) == values(stored)
+    assert "mean and covariance as they were stored" in json.loads(stored.stdout)["notes"][0]
+    refused = run(*asked, "--reference", tmp_path / "moments.npz", "--metrics", "fid,recall")
+    assert refused.exit_code == 2
+    assert "a file of statistics serves a Fréchet distance alone; recall need samples" in refused.stderr
+
+
+def test_the_array_of_a_file_is_chosen_by_its_key(tmp_path: Path) -> None:
+    """And messages name the command's options, not Python's arguments."""
+    real = RNG.normal(size=(100, 3)).astype(np.float32)
+    np.savez(tmp_path / "two.npz", real=real, fake=real + 1)
+    asked = [tmp_path / "two.npz", "--reference", tmp_path / "two.npz", "--extractor", "identity", "--metrics", "fid"]
+    found = values(run(*asked, "--key", "fake", "--reference-key", "real", "--json"))
+    assert found["frechet"] == pytest.approx(3, abs=1e-4)
+    refused = run(*asked)
+    assert refused.exit_code == 2
+    assert refused.stderr.strip().endswith("which one holds the samples is unclear, pass --key")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "0.png").write_text("no image")
+    refused = run(tmp_path / "images", "--extractor", "pixels", "--metrics", "vendi")
+    assert "pass --skip-corrupt to leave them out" in refused.stderr
+
+
+FACTORY = """
+import torch
+from torch import nn
+
+class Conditional(nn.Module):
+    def forward(self, z, labels):
+        assert z.shape[1:] == (4, 1, 1), z.shape
+        return z.flatten(1) + 10 * labels[:, None]
+
+def build():
+    return Conditional()
+"""
+
+
+def test_latents_have_a_shape_and_conditional_generators_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DCGAN's (N, nz, 1, 1), and as many of each class; whatever is neither is refused with an example."""
+    (tmp_path / "conditional_for_tests.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    rows = (np.arange(400) % 5)[:, None] * 10 + RNG.normal(size=(400, 4))
+    np.save(tmp_path / "real.npy", rows.astype(np.float32))
+    asked = ["--generator", "conditional_for_tests:build", "--reference", tmp_path / "real.npy", "--n", 500]
+    asked += ["--extractor", "identity", "--metrics", "fid", "--json"]
+    found = values(run(*asked, "--latent-size", "4,1,1", "--labels", "uniform:5"))
+    assert found["frechet"] < 1  # without labels the means alone are 20 apart
+    for options, said in (
+        (["--latent-size", "4,x"], "'4,x' is no whole number from 1, nor several as 64,1,1"),
+        (["--latent-size", "4,1,1", "--labels", "ten"], "--labels: found 'ten', expected uniform:CLASSES"),
+        (["--latent-size", "4"], "Conditional cannot make samples: TypeError"),
+    ):
+        refused = run(*asked, *options)
+        assert refused.exit_code == 2
+        assert said in refused.stderr

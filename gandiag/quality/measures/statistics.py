@@ -137,6 +137,15 @@ class Statistics:
             raise ValueError(f"{path} holds no sound statistics: {error}") from error
 
 
+def names_in(path: str | Path) -> frozenset[str]:
+    """The names of what a file of statistics or of arrays holds; none where it cannot be read."""
+    read = _torch_entries if Path(path).suffix in {".pt", ".pth"} else _numpy_names
+    try:
+        return frozenset(map(str, read(path)))
+    except Exception:  # noqa: BLE001 - unpickling fails in many ways; whoever opens the file says what is wrong
+        return frozenset()
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in HARMLESS:
@@ -149,6 +158,11 @@ def _numpy_entries(path: str | Path) -> dict[str, Any]:
         raise ValueError("it is no .npz archive")
     with np.load(path, allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files}
+
+
+def _numpy_names(path: str | Path) -> list[str]:
+    with np.load(path, allow_pickle=False) as archive:
+        return list(archive.files)
 
 
 def _torch_entries(path: str | Path) -> dict[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from gandiag.quality.sources.inputs import as_arguments
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 NESTED = (
     "g_ema", "G_ema", "generator_ema", "netG_ema", "params_ema", "ema", "ema_model", "GE", "generator_test", "netE",
@@ -111,7 +112,7 @@ def load_generator(
     factory: str | Callable[[], Any],
     weights: str | os.PathLike[str] | None,
     device: torch.device,
-    latent_size: int | None = None,
+    latent_size: int | Sequence[int] | None = None,
 ) -> tuple[nn.Module, Callable[[int], Any]]:
     """A generator in evaluation mode, and what draws its inputs.
 
@@ -125,8 +126,8 @@ def load_generator(
     device
         Where the generator is to run.
     latent_size
-        Length of latents drawn from the standard normal law, where the factory returns the generator alone and
-        the generator does not say it (`latent_dim`, `z_dim`, `nz`, ...).
+        Length of latents drawn from the standard normal law, or their shape, (64, 1, 1) for instance, where the factory
+        returns the generator alone and the generator does not say it (`latent_dim`, `z_dim`, `nz`, ...).
 
     Raises
     ------
@@ -199,8 +200,8 @@ def named_function(name: str, option: str) -> Any:
             sys.path.remove(folder)
 
 
-def normal_latents(generator: nn.Module, size: int | None = None) -> Callable[[int], torch.Tensor]:
-    """What draws standard normal latents (n, size), as long as the generator says unless told; else ValueError."""
+def normal_latents(generator: nn.Module, size: int | Sequence[int] | None = None) -> Callable[[int], torch.Tensor]:
+    """What draws standard normal latents (n, *size), as long as the generator says unless told; else ValueError."""
     if size is None:
         found = {a: v for a in LATENT_SIZES if isinstance(v := getattr(generator, a, None), int)}
         if len(set(found.values())) != 1:
@@ -210,4 +211,14 @@ def normal_latents(generator: nn.Module, size: int | None = None) -> Callable[[i
                 "its inputs"
             )
         size = next(iter(found.values()))
-    return lambda n: torch.randn(n, size)
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    return lambda n: torch.randn(n, *shape)
+
+
+def class_labels(spec: str, n: int, seed: int) -> torch.Tensor:
+    """Classes (n,) to ask for: "uniform:10" is as many of each of ten, in random order; ValueError for others."""
+    found = re.fullmatch(r"uniform:(\d+)", spec)
+    if found is None or not 0 < int(found[1]) <= n:
+        raise ValueError(f"--labels: found {spec!r}, expected uniform:CLASSES, as uniform:10, no more than samples")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return (torch.arange(n) % int(found[1]))[order]
