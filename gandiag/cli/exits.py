@@ -40,18 +40,11 @@ def in_options(message: str) -> str:
     return message
 
 
-class _Shape(click.ParamType):
-    """One whole number or several separated by commas, all from 1."""
-
-    name = "SIZE[,SIZE...]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        sizes = [int(part) for part in str(value).split(",") if part.isdecimal()]
-        if not sizes or len(sizes) != len(str(value).split(",")) or min(sizes) < 1:
-            self.fail(f"{value!r} is no whole number from 1, nor several as 64,1,1", param, ctx)
-        return tuple(sizes)
-
-
-SHAPE = _Shape()
+def shape(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """An option's value as whole numbers: one, or several separated by commas, all from 1."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is no whole number from 1, nor several as 64,1,1")
+    return tuple(map(int, parts))

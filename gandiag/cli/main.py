@@ -8,7 +8,7 @@ import click
 
 from gandiag import __version__
 from gandiag.cli.check import check
-from gandiag.cli.exits import JSON, SHAPE, print_json, refuse
+from gandiag.cli.exits import JSON, print_json, refuse, shape
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
 
@@ -97,7 +97,7 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read, and say how many.")
 @click.option("--generator", "factory", metavar="MODULE:FUNCTION", help="Makes the generator of a checkpoint.")
 @click.option("--weights", help="The checkpoint: a file of the generator's weights.")
-@click.option("--latent-size", type=SHAPE, help="Length of its latents, or a shape: 64,1,1; where it does not say.")
+@click.option("--latent-size", callback=shape, help="Length of its latents, or a shape: 64,1,1; where it does not say.")
 @click.option("--labels", help="Classes to ask a conditional generator for: uniform:10, as many of each of ten.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the extractor with torch.compile first.")
 @click.option("--seed", default=0, show_default=True, help="Of latents and of random subsets.")

@@ -161,8 +161,9 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         together=together,
     )  # fmt: skip
     source = open_source(generated, key=key, skip_corrupt=skip_corrupt)
-    reading = {"key": reference_key, "skip_corrupt": skip_corrupt}
-    known = None if reference is None else ReferenceSet(reference, plan, tell, **reading)
+    known = None
+    if reference is not None:
+        known = ReferenceSet(reference, plan, tell, key=reference_key, skip_corrupt=skip_corrupt)
     unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
     fake = plan.collect(source, n=n, tell=tell)
     real = known.collected() if known else None
