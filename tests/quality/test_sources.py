@@ -482,7 +482,7 @@ def test_shards_below_a_folder_are_one_set(folder: Path, tmp_path: Path) -> None
     opened = open_source(shards)
     assert torch.equal(read(opened), torch.from_numpy(np.concatenate([IMAGES, IMAGES])))
     assert isinstance(opened, ImageSource)
-    assert opened.notes == ("1 files are not images and were left out: README.md",)
+    assert opened.notes == ("left out, as they are no images: 1 file (README.md)",)
 
 
 def test_every_raster_format_is_read_and_the_rest_is_named(tmp_path: Path) -> None:
@@ -500,12 +500,12 @@ def test_every_raster_format_is_read_and_the_rest_is_named(tmp_path: Path) -> No
     assert len(opened) == 9
     assert isinstance(opened, ImageSource)
     assert opened.notes == (
-        "1 files are not images and were left out: labels.csv",
-        "1 files are animations, of which the first picture was taken",
+        "left out, as they are no images: 1 file (labels.csv)",
+        "the first picture of an animation was taken in 1 of 9 images",
     )
     found = evaluate(tmp_path, tmp_path, extractor="pixels", metrics="fid")
     assert found is not None
-    assert any(note.endswith("left out: labels.csv") for note in found.notes)
+    assert any(note.endswith("1 file (labels.csv)") for note in found.notes)
 
 
 def test_grey_images_of_16_bits_become_8(tmp_path: Path) -> None:
@@ -515,7 +515,7 @@ def test_grey_images_of_16_bits_become_8(tmp_path: Path) -> None:
     opened = open_source(tmp_path)
     assert read(opened).flatten().tolist() == [0, 0, 1, 255, 1, 1, 2, 254]
     assert isinstance(opened, ImageSource)
-    assert opened.notes == ("1 grey images of 16 bits were reduced to 8",)
+    assert opened.notes == ("pixels of 16 bits were reduced to 8 in 1 of 1 images",)
     save(values.astype(np.float32), tmp_path / "deep" / "0.tiff")
     with pytest.raises(SourceError, match="F pixels of 32 bits"):
         open_source(tmp_path / "deep")

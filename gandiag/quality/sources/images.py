@@ -155,13 +155,17 @@ def _classes(members: Sequence[Member]) -> tuple[tuple[str, ...], torch.Tensor |
 
 def _notes(scans: Sequence[Scan], skipped: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     if skipped:
-        yield f"{len(skipped):,} images cannot be decoded and were left out: {listed(skipped, 3)}"
+        yield f"left out, as they cannot be decoded: {_named(skipped, 'image')}"
     if others:
-        yield f"{len(others):,} files are not images and were left out: {listed(others, 3)}"
+        yield f"left out, as they are no images: {_named(others, 'file')}"
     if wide := sum(seen.wide for seen in scans):
-        yield f"{wide:,} grey images of 16 bits were reduced to 8"
+        yield f"pixels of 16 bits were reduced to 8 in {wide:,} of {len(scans):,} images"
     if animated := sum(seen.animated for seen in scans):
-        yield f"{animated:,} files are animations, of which the first picture was taken"
+        yield f"the first picture of an animation was taken in {animated:,} of {len(scans):,} images"
+
+
+def _named(names: Sequence[str], what: str) -> str:
+    return f"{len(names):,} {what}{'' if len(names) == 1 else 's'} ({listed(names, 3)})"
 
 
 def _decode_faults(members: Sequence[Member]) -> list[tuple[Member, str]]:
