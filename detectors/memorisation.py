@@ -29,7 +29,7 @@ class Memorisation:
     Sees:
         Two tests against held-out real samples, both beyond their limits at successive evaluations: C_T, the z-score
         of distances to the nearest training sample, and AuthPct less its value for held-out samples. It is copying,
-        and a failure, where more than a few samples are nearer to a training sample than every held-out one.
+        and a failure, where more than a few samples are nearer to a training sample than nearly all held-out ones.
     Why it happens:
         Few training samples, a large G, long training, or a D that knows its training samples by heart and pulls G
         towards them. FID, precision and recall against the training set improve with every copy.
@@ -93,7 +93,7 @@ class Memorisation:
             )
             copied = copies > self.copies
             severity: Severity = "failure" if copied else "warning"
-            how = f"; {copies:.0%} are nearer than any held-out one" if copied else ""
+            how = f"; {copies:.0%} are nearer than nearly all held-out ones" if copied else ""
             summary = (
                 f"Generated samples lie nearer to the training data than held-out real ones from step {spell.onset:,}: "
                 f"C_T is {z:.1f}, AuthPct {short:.0f} points lower{how}"

@@ -194,7 +194,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "quality/copies",
         "share",
-        "generated samples that lie closer to a training sample than every held-out one, over all",
+        "generated samples that lie closer to a training sample than nearly all held-out ones, over all",
         "high",
     ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),

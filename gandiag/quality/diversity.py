@@ -91,21 +91,24 @@ def similarity_values(inputs: Inputs) -> Iterator[Measurement]:
 
 
 def copying_values(inputs: Inputs) -> Iterator[Measurement]:
-    """C_T, AuthPct and the share nearer than any held-out sample, calibrated on held-out real samples."""
+    """C_T, AuthPct and the share nearer than nearly all held-out samples, calibrated on held-out real samples."""
     assert inputs.held_out is not None  # noqa: S101 - the plan has seen to it
     held_out = features_of(inputs.held_out)
     found = memorisation.copying(features_of(inputs.generated), features_of(inputs.real), held_out, seed=inputs.seed)
     protocol = inputs.protocol(held_out_n=len(held_out))
     copies = found.copies / len(features_of(inputs.generated))
+    notes = (found.sentence,)
+    if found.shared:
+        notes += (f"{found.shared:,} of {len(held_out):,} held-out samples also are in the reference and were left out",)
     closest = {} if found.c_t_closest is None else {"of the closest tenth": found.c_t_closest}
     yield Measurement(
-        name="c_t", value=found.c_t, better="neither", perfect=0.0, details=closest, notes=(found.sentence,),
+        name="c_t", value=found.c_t, better="neither", perfect=0.0, details=closest, notes=notes,
         protocol=protocol,
     )  # fmt: skip
     yield Measurement(
         name="authpct", value=found.authpct, better="neither", perfect=found.authpct_of_held_out, protocol=protocol
     )
-    yield Measurement(name="copies", value=copies, better="lower", perfect=1 / (len(held_out) + 1), protocol=protocol)
+    yield Measurement(name="copies", value=copies, better="lower", perfect=found.copies_by_chance, protocol=protocol)
 
 
 def sensitivity_values(inputs: Inputs) -> Iterator[Measurement]:

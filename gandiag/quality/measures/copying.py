@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ALARM = -3.0  # standard normal where nothing is copied: about 1 in 700
 FEWEST = 20  # a cell with no more generated samples is left out, tau = 20 / M of fld and dgm-eval
+CLOSEST = 0.002  # of the held-out samples, two at least, may be near-copies of training samples themselves
+SHARED = 0.1  # of the held-out samples at most may also be training samples
 PROJECTED = 64  # principal components in which there are several cells, also as fld and dgm-eval
 
 
@@ -41,11 +43,15 @@ class Copying:
         The same among distances below the closest decile of held-out ones, since copies and poor samples cancel in
         `c_t`. None where no generated sample is as near.
     copies
-        Number of generated samples nearer to a training sample than every held-out sample. N held-out samples leave
-        M / (N + 1) of M generated ones to chance.
+        Number of generated samples nearer to a training sample than all held-out samples but the two nearest, or but the
+        nearest 0.2 % of more than 1,000.
+    copies_by_chance
+        Share of the generated samples expected among them where nothing is copied.
     detectable
         Smallest share of the generated samples whose exchange for training samples would sound the alarm; 0 where it
         sounds already, None where no share would.
+    shared
+        Number of held-out samples that are training samples, too; they were left out.
     """
 
     authpct: float
@@ -54,6 +60,8 @@ class Copying:
     c_t_closest: float | None
     copies: int
     detectable: float | None
+    copies_by_chance: float
+    shared: int = 0
 
     @property
     def authpct_difference(self) -> float:
@@ -71,7 +79,7 @@ class Copying:
         if self.detected:
             closest = "" if self.c_t_closest is None else f", {self.c_t_closest:.1f} in the closest decile"
             said = f"copying detected: C_T is {self.c_t:.1f}{closest}, alarm below {ALARM:.0f}"
-            return f"{said}; {self.copies} samples are nearer to a training sample than any held-out one"
+            return f"{said}; {self.copies} samples are nearer to a training sample than nearly all held-out ones"
         if self.detectable is None:
             return "no copying detected, but these samples are too few to detect even that all are copies"
         return f"no copying detected at an effect of {self.detectable:.1%} exact copies or more"
@@ -94,7 +102,8 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
     Raises
     ------
     TypeError, ValueError
-        When the features are not finite, differ in D, or are too few for the cells.
+        When the features are not finite, differ in D, or are too few for the cells, and when more than a tenth of the
+        held-out samples are training samples.
     """
     near, held = (
         checked_rows(given, name, FEWEST + 1) for given, name in ((generated, "generated"), (held_out, "held_out"))
@@ -104,13 +113,28 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
     checked_pair(held, real, ("held_out", "train"))
     if not 1 <= cells <= len(real):
         raise ValueError(f"cells must be at least 1 and no more than the {len(real)} rows of train, found {cells}")
+    held, shared = _unseen(held, real)
     (distances, which), (expected, whose) = nearest(near, real), nearest(held, real)
     between = kth_neighbours(real, (1,))[0]
-    copies = int((distances < expected.min()).sum())
+    rank = max(2, int(CLOSEST * len(held)))
+    copies = int((distances < expected.kthvalue(rank).values).sum())
     authentic = [float((d > between[i]).double().mean()) for d, i in ((distances, which), (expected, whose))]
     test = _Test.of_one_cell(distances, expected) if cells == 1 else _Test.of_cells(near, real, held, cells, seed)
     c_t, closest = test.scores(test.near)
-    return Copying(100 * authentic[0], 100 * authentic[1], c_t, closest, copies, test.detectable(seed))
+    chance = rank / (len(held) + 1)
+    return Copying(100 * authentic[0], 100 * authentic[1], c_t, closest, copies, test.detectable(seed), chance, shared)
+
+
+def _unseen(held: Tensor, real: Tensor) -> tuple[Tensor, int]:
+    """The held-out samples that are no training samples, and how many are."""
+    new = nearest(held, real)[0] > 0
+    shared = len(held) - int(new.sum())
+    if shared > SHARED * len(held) or len(held) - shared <= FEWEST:
+        raise ValueError(
+            f"{shared:,} of {len(held):,} held-out samples also are in the reference: what was held out must not be "
+            "part of it, and where samples are equal by nature copies cannot be told"
+        )
+    return held[new], shared
 
 
 @dataclass(frozen=True, eq=False)
