@@ -99,7 +99,9 @@ def copying_values(inputs: Inputs) -> Iterator[Measurement]:
     copies = found.copies / len(features_of(inputs.generated))
     notes = (found.sentence,)
     if found.shared:
-        notes += (f"{found.shared:,} of {len(held_out):,} held-out samples also are in the reference and were left out",)
+        notes += (
+            f"{found.shared:,} of {len(held_out):,} held-out samples also are in the reference and were left out",
+        )
     closest = {} if found.c_t_closest is None else {"of the closest tenth": found.c_t_closest}
     yield Measurement(
         name="c_t", value=found.c_t, better="neither", perfect=0.0, details=closest, notes=notes,

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
     import torch
 
+    from gandiag.quality.collect import Collected
     from gandiag.quality.plan import Tell
     from gandiag.quality.protocol import Measurement
+
+
+FEW = 100  # samples below which no metric here tells one generator from another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +180,14 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
         reference=real.name if real else "",
         measurements=tuple(measurements),
         modes=modes_of(fake, real, plan.labeller) if plan.labeller else None,
-        notes=(*unmeasured, *fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
+        notes=(*_few(fake), *unmeasured, *fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
         seconds=time.monotonic() - started,
     )
+
+
+def _few(generated: Collected) -> tuple[str, ...]:
+    """What is to be known of values from a handful of samples."""
+    n = generated.n or 0
+    if n >= FEW:
+        return ()
+    return (f"{n} generated samples are too few for these values to mean much: thousands are usual",)

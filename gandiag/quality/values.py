@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gandiag.quality.measures import classifier_scores, finite_sample, frechet, jackknife, kernel, neighbours
+from gandiag.quality.measures.distances import Distinct
 from gandiag.quality.protocol import Measurement, Protocol
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ INCEPTION = "inception-v3-compat/2048"
 NEIGHBOURS = 10_000  # samples per set for neighbour metrics, as Naeem et al. 2020 use
 MANIFOLD_K, COVERAGE_K = 3, 5  # Kynkäänniemi et al. 2019; Naeem et al. 2020
 T_95 = 2.262  # Student's t of 9 degrees of freedom
+SOFTMAX = "the classifier gives probabilities and not logits, so the score is far too low: leave its softmax out"
 BLOCKS = 10  # for the standard error of a kernel distance
 
 
@@ -83,6 +85,8 @@ def frechet_values(inputs: Inputs) -> Iterator[Measurement]:
     notes = [f"what a perfect model would score is not known: {expected.reason}"] if expected.reason else []
     if found.deficient:
         notes.append(_deficiency(found.rank, len(real.statistics.mean), n))
+    if found.value < 0:
+        notes.append("below 0 by rounding alone: the two sets have the same mean and covariance")
     interval = _interval(generated, reference)
     yield Measurement(
         name="fid" if inputs.inception else "frechet",
@@ -90,7 +94,7 @@ def frechet_values(inputs: Inputs) -> Iterator[Measurement]:
         better="lower",
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        interval=interval.method if interval else "",
+        interval=f"{interval.method}; the bias of a finite sample is not in it" if interval else "",
         perfect=expected.value,
         details=_infinity(inputs, reference),
         notes=tuple(notes),
@@ -159,8 +163,15 @@ def score_values(inputs: Inputs) -> Iterator[Measurement]:
         value=found.value,
         better="higher",
         details={"standard deviation over splits": found.standard_deviation},
+        notes=(SOFTMAX,) if _are_probabilities(logits) else (),
         protocol=inputs.protocol(splits=found.splits),
     )
+
+
+def _are_probabilities(logits: torch.Tensor) -> bool:
+    """Whether each row lies in [0, 1] and sums to 1, as no logits of a trained classifier do."""
+    sums = (logits.double().sum(dim=1) - 1).abs().max()
+    return bool((logits.amin() >= 0) & (sums < 1e-2))
 
 
 def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
@@ -173,6 +184,7 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
         unseen = spread(features_of(inputs.held_out), len(ours))
         same = neighbours.prdc(unseen, near, COVERAGE_K, manifold_k=MANIFOLD_K, closed=True)
         perfect |= {"precision": same.precision, "recall": same.recall}
+    repeated = _repeated(theirs, COVERAGE_K)
     for name in ("precision", "recall", "density", "coverage"):
         k = MANIFOLD_K if name in ("precision", "recall") else COVERAGE_K
         yield Measurement(
@@ -180,8 +192,19 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
             value=getattr(found, name),
             better="neither" if name == "density" else "higher",
             perfect=perfect.get(name),
+            notes=repeated if name in ("density", "coverage") else (),
             protocol=inputs.protocol(len(ours), len(theirs), k=k),
         )
+
+
+def _repeated(real: torch.Tensor, k: int) -> tuple[str, ...]:
+    """What is to be known of a reference in which rows occur more often than k times: their neighbourhoods are points."""
+    weights = Distinct.of(real).weights
+    points = int(weights[weights > k].sum())
+    if not points:
+        return ()
+    return (f"{points:,} of {len(real):,} real samples occur more than {k} times: their neighbourhoods have no size, and "
+            "nothing but another copy lies in them",)  # fmt: skip
 
 
 def spread(rows: torch.Tensor, most: int) -> torch.Tensor:

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from gandiag.cli.main import main
 from gandiag.quality import evaluate
+from gandiag.quality.measures.kernel import kernel_distance
 from gandiag.quality.metrics import GENERATOR, HELD_OUT, METRICS, Metric
 from gandiag.quality.sources.generators import GeneratorSource
 
@@ -332,3 +333,57 @@ def test_latents_have_a_shape_and_conditional_generators_labels(
         refused = run(*asked, *options)
         assert refused.exit_code == 2
         assert said in refused.stderr
+
+
+def notes_of(found: Any, name: str) -> str:
+    return " ".join(found[name].notes)
+
+
+def test_values_that_mislead_come_with_a_note() -> None:
+    """Rows that repeat, a softmax at the classifier's end, rounding below 0, a handful of samples."""
+    real = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    repeated = torch.cat([real[:1].expand(50, 3), real[50:]])
+    found = evaluate(real, repeated, extractor="identity", metrics="density,coverage")
+    assert "50 of 300 real samples occur more than 5 times" in notes_of(found, "coverage")
+    assert not notes_of(evaluate(real, real[:200], extractor="identity", metrics="density"), "density")
+    few = evaluate(real[:6], real, extractor="identity", metrics="fid")
+    assert few is not None
+    assert few.notes[0].startswith("6 generated samples are too few")
+    values = [
+        evaluate(real * 1.7 + shift, real * 1.7 + shift, extractor="identity", metrics="fid") for shift in range(9)
+    ]
+    for same in values:
+        assert same is not None
+        assert ("below 0 by rounding" in notes_of(same, "frechet")) == (same["frechet"].value < 0)
+    enough = evaluate(torch.cat([real, real, real[:40]]), real, extractor="identity", metrics="fid")
+    assert enough is not None
+    assert "the bias of a finite sample is not in it" in enough["frechet"].interval
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_a_classifier_that_ends_in_a_softmax_is_noted(softmax: bool) -> None:
+    """Its score is near 1 whatever the samples, where the logits of two sure classes give 2."""
+
+    class Classifier(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = 30 * torch.eye(2)[(x.flatten(1)[:, 0] > x.mean()).long()]
+            return x.flatten(1), logits.softmax(dim=1) if softmax else logits
+
+    samples = torch.tensor([0, 255], dtype=torch.uint8).repeat(250).reshape(500, 1, 1, 1).expand(-1, 1, 4, 4)
+    found = evaluate(samples, extractor=Classifier(), metrics="is")
+    assert found is not None
+    assert (found["classifier_score"].value > 1.9) != softmax
+    assert bool(notes_of(found, "classifier_score")) == softmax
+
+
+def test_kernel_distances_of_large_features_are_finite_and_exact() -> None:
+    """Far from the origin the kernel's cube leaves float32 without digits, or overflows it."""
+    rng = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(400, 8, generator=rng, dtype=torch.float64) for _ in range(2))
+    for offset, scale in ((0.0, 1.0), (1e3, 1.0), (1e6, 1.0), (0.0, 1e6), (0.0, 1e-6)):
+        ours, theirs = (rows * scale + offset for rows in (x, y + 0.5))
+        exact = kernel_distance(ours, theirs, subset_size=300).value
+        kept = kernel_distance(ours.float().double(), theirs.float().double(), subset_size=300).value
+        found = kernel_distance(ours.float(), theirs.float(), subset_size=300).value
+        assert np.isfinite([exact, found]).all()
+        assert found == pytest.approx(kept, rel=1e-6)
