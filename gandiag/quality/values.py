@@ -198,13 +198,13 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
 
 
 def _repeated(real: torch.Tensor, k: int) -> tuple[str, ...]:
-    """What is to be known of a reference in which rows occur more often than k times: their neighbourhoods are points."""
+    """What is to be known of a reference with rows that occur more than k times: their neighbourhoods are points."""
     weights = Distinct.of(real).weights
     points = int(weights[weights > k].sum())
     if not points:
         return ()
-    return (f"{points:,} of {len(real):,} real samples occur more than {k} times: their neighbourhoods have no size, and "
-            "nothing but another copy lies in them",)  # fmt: skip
+    found = f"{points:,} of {len(real):,} real samples occur more than {k} times"
+    return (f"{found}: their neighbourhoods have no size, and nothing but another copy lies in them",)
 
 
 def spread(rows: torch.Tensor, most: int) -> torch.Tensor:

@@ -43,8 +43,8 @@ class Copying:
         The same among distances below the closest decile of held-out ones, since copies and poor samples cancel in
         `c_t`. None where no generated sample is as near.
     copies
-        Number of generated samples nearer to a training sample than all held-out samples but the two nearest, or but the
-        nearest 0.2 % of more than 1,000.
+        Number of generated samples nearer to a training sample than all held-out samples but two, or but 0.2 % of more
+        than 1,000.
     copies_by_chance
         Share of the generated samples expected among them where nothing is copied.
     detectable
