@@ -97,7 +97,7 @@ def copying_values(inputs: Inputs) -> Iterator[Measurement]:
     found = memorisation.copying(features_of(inputs.generated), features_of(inputs.real), held_out, seed=inputs.seed)
     protocol = inputs.protocol(held_out_n=len(held_out))
     copies = found.copies / len(features_of(inputs.generated))
-    notes = (found.sentence,)
+    notes: tuple[str, ...] = (found.sentence,)
     if found.shared:
         notes += (
             f"{found.shared:,} of {len(held_out):,} held-out samples also are in the reference and were left out",
