@@ -104,7 +104,7 @@ def _trained(train: Train, steps: int, seed: int, run_dir: Path | None, options:
         own.pop("run_dir", None)
         if run_dir is None:
             return _Unwatched()
-        callbacks.append(attach(generator, discriminator, run_dir=run_dir, **{**own, **options}))
+        callbacks.append(attach(generator, discriminator, run_dir=run_dir, **{"alerts": False, **own, **options}))
         return callbacks[-1]
 
     def note(optimizer: torch.optim.Optimizer, *_: object) -> None:

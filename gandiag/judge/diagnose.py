@@ -81,6 +81,22 @@ class Judgement:
         self._not_assessed: list[NotAssessed] = list(self._selection.not_assessed())
         self._errors: list[DetectorError] = []
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, in the order of asking."""
+        return list(self._findings)
+
+    def interim(self, findings: Sequence[Finding]) -> Diagnosis:
+        """What is known before all were asked: these findings, and the last step before any of them."""
+        known = tuple(sorted(findings, key=lambda f: (f.onset_step, f.last_step)))
+        last = _last_healthy_step(known, self.run)
+        verdict = _verdict(known, decided=False)
+        return Diagnosis(verdict=verdict, findings=known, last_step=self.run.last_step, last_healthy_step=last)
+
+    def leave_only(self, code: str) -> None:
+        """Have but one detector asked, none where it does not apply to the run or is switched off."""
+        self.waiting = deque(d for d in self.waiting if d.code == code)
+
     def ask(self) -> None:
         """Note what the next detector found, could not assess, or broke on."""
         run, detector = self.run, self.waiting.popleft()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gandiag.judge.stopping import Stop
 
 MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then the same
-PART_SECONDS = 0.020
-SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time, and of how long a time that was not used is still to be had
+PART_SECONDS = 0.020  # of CPU time
+SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time in CPU time, and of how long a time what was not used is to be had
 
 
 class History:
@@ -78,8 +78,9 @@ class Judge:
     """Diagnoses a growing history every `every` steps and says which findings are new.
 
     A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, one at least, so that Python's
-    lock, which the training needs, too, is not wanted for longer on end. Parts take at most 2 % of the time, with ten
-    seconds' worth of them saved up. `stop` is the first reason to stop that the policy names, and stays.
+    lock, which the training needs, too, is not wanted for longer on end. What a detector finds is told when it was
+    asked, and `stop`, the first reason to stop that the policy names, is looked for then; it stays. Parts take at most
+    2 % of the time, counted in CPU time of the thread that judges, with ten seconds' worth of them saved up.
     """
 
     def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:
@@ -88,13 +89,19 @@ class Judge:
         self.stop: Stop | None = None
         self.diagnosis = Diagnosis(verdict="undecided")
         self.judgement: Judgement | None = None  # the one in the making
-        self._took: dict[str, float] = {}  # seconds by detector, at their last turn
+        self._known: dict[str, list[Finding]] = {}  # by code, when its detector was last asked
+        self._took: dict[str, float] = {}  # CPU seconds by detector, at their last turn
         self._judged_step = 0
         self._rest_until = 0.0
 
     def due(self, step: int) -> bool:
-        started = self.judgement is not None or step - self._judged_step >= self.every
-        return started and time.monotonic() >= self._rest_until
+        """Whether to begin a diagnosis, or to go on with the one in the making."""
+        return (self.judgement is not None or step - self._judged_step >= self.every) and not self.rest
+
+    @property
+    def rest(self) -> float:
+        """Seconds until the next part."""
+        return max(self._rest_until - time.monotonic(), 0.0)
 
     def remember(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take over from the events of a run that is continued whether it was to stop."""
@@ -106,7 +113,7 @@ class Judge:
         new: list[Finding] = []
         self.begin(run)
         while self.judgement is not None:
-            new = self.go_on()
+            new += self.go_on()
         return new
 
     def begin(self, run: Run) -> None:
@@ -117,30 +124,57 @@ class Judge:
         self._judged_step = run.last_step
 
     def go_on(self) -> list[Finding]:
-        """Ask the next detectors; when all were asked, update `diagnosis` and return as `judge` does."""
+        """Ask the next detectors and return what is new; when all were asked, update `diagnosis`."""
         if self.judgement is None:
             return []
-        judgement, started, asked = self.judgement, time.monotonic(), 0
+        judgement, started, asked = self.judgement, time.thread_time(), 0
         new: list[Finding] = []
         while judgement.waiting:
-            now, code = time.monotonic(), judgement.waiting[0].code
+            now, code = time.thread_time(), judgement.waiting[0].code
             if asked and now + self._took.get(code, 0.0) > started + PART_SECONDS:
                 break
-            judgement.ask()
+            new += self._ask(judgement)
             asked += 1
-            self._took[code] = time.monotonic() - now
+            self._took[code] = time.thread_time() - now
         else:
-            self.judgement = None
-            new = self._finish(judgement.diagnosis())
-        ended = time.monotonic()
-        self._rest_until = max(self._rest_until, ended - SAVED_SECONDS) + (ended - started) / SHARE
+            self.judgement, self.diagnosis = None, judgement.diagnosis()
+            self._look_for_stop(self.diagnosis)
+        self._charge(time.thread_time() - started)
         return new
 
-    def _finish(self, diagnosis: Diagnosis) -> list[Finding]:
-        before, self.diagnosis = self.diagnosis.findings, diagnosis
+    def ask_only(self, code: str, run: Run) -> list[Finding]:
+        """Ask one detector now, beside the diagnosis in the making; what is new of it."""
+        from gandiag.judge.diagnose import Judgement
+
+        started = time.thread_time()
+        judgement = Judgement(run, self.detectors, policy=self.policy)
+        judgement.leave_only(code)
+        new = self._ask(judgement) if judgement.waiting else []
+        self._charge(time.thread_time() - started)
+        return new
+
+    def is_settled(self, code: str) -> bool:
+        """Whether asking again would tell nothing: a failure is known that goes on, and no policy waits for it."""
+        ongoing = any(f.ongoing and f.severity == "failure" for f in self._known.get(code, ()))
+        return ongoing and (self.policy.stop is None or self.stop is not None)
+
+    def _ask(self, judgement: Judgement) -> list[Finding]:
+        """What the next detector finds that is new."""
+        code, before = judgement.waiting[0].code, len(judgement.findings)
+        judgement.ask()
+        found, known = judgement.findings[before:], self._known.get(code, ())
+        self._known[code] = found
+        new = [f for f in found if not any(_covers(earlier, f) for earlier in known)]
+        if found and self.policy.stop is not None and self.stop is None:
+            self._look_for_stop(judgement.interim([f for of_one in self._known.values() for f in of_one]))
+        return new
+
+    def _look_for_stop(self, diagnosis: Diagnosis) -> None:
         if self.stop is None and self.policy.stop is not None:
             self.stop = self.policy.stop.stop(diagnosis)
-        return [f for f in diagnosis.findings if not any(_covers(known, f) for known in before)]
+
+    def _charge(self, spent: float) -> None:
+        self._rest_until = max(self._rest_until, time.monotonic() - SAVED_SECONDS) + spent / SHARE
 
 
 def _covers(known: Finding, new: Finding) -> bool:

@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    Group = tuple[list[int], dict[str, Any]]
+
 
 @dataclass
 class Row:
@@ -27,31 +29,67 @@ class Row:
 
 @dataclass
 class Block:
-    """Stacked rows: each group holds row positions and, for each key, one array-like of shape (k, ...)."""
+    """Stacked rows: each group holds row positions and, for each key, one array-like of shape (k, ...).
+
+    Where a value cannot be read it is None, `failed` says why, and the rest of the rows is as it was.
+    """
 
     steps: list[int]
     times: list[float]
-    groups: list[tuple[list[int], dict[str, Any]]]
-    wait: Callable[[], None]
+    groups: list[Group]
+    wait: Callable[[], None] = lambda: None
+    awaited: set[tuple[int, str]] = field(default_factory=set)  # group and key of values that are still on their way
+    failed: dict[str, Exception] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)  # steps of which nothing could be read
 
     def arrays(self) -> list[tuple[list[int], dict[str, np.ndarray]]]:
-        """The groups as numpy arrays; waits until their copies have arrived."""
-        self.wait()
-        return [(rows, {k: np.asarray(v) for k, v in raw.items()}) for rows, raw in self.groups]
+        """The groups as numpy arrays; waits until their copies have arrived, and leaves out those that do not."""
+        try:
+            self.wait()
+        except Exception as error:  # noqa: BLE001 - after an assertion on a device all that is asked of it fails
+            self.lose(error)
+        found = []
+        for rows, raw in self.groups:
+            read = {k: np.asarray(v) for k, v in raw.items() if v is not None}
+            if raw and not read:
+                self.unread += [self.steps[row] for row in rows]
+            found.append((rows, read))
+        return found
+
+    def lose(self, error: Exception) -> None:
+        """What is on its way does not arrive."""
+        for number, key in self.awaited:
+            self.groups[number][1][key], self.failed[key] = None, error
 
 
 def stack(rows: Sequence[Row]) -> Block:
-    """Start to bring rows to the host; does not wait for a device."""
+    """Start to bring rows to the host; does not wait for a device, and does not raise.
+
+    Together are rows whose values agree in shape, type and device. Of an empty batch there is nothing to keep.
+    """
     signatures: dict[tuple[Any, ...], list[int]] = {}
     for position, row in enumerate(rows):
-        signature = tuple((key, _shape(value)) for key, value in row.raw.items())
+        signature = tuple([(key, *_kind(value)) for key, value in row.raw.items()])
         signatures.setdefault(signature, []).append(position)
-    devices: set[Any] = set()
-    groups = []
-    for positions in signatures.values():
-        keys = rows[positions[0]].raw
-        groups.append((positions, {k: _stack([rows[p].raw[k] for p in positions], devices) for k in keys}))
-    return Block([r.step for r in rows], [r.time for r in rows], groups, _waiter(devices))
+    block, devices = Block([r.step for r in rows], [r.time for r in rows], []), set[Any]()
+    for signature, positions in signatures.items():
+        raw: dict[str, Any] = {}
+        for key, shape, _, device in signature:
+            if 0 in shape:
+                continue
+            try:
+                raw[key] = _stack([rows[p].raw[key] for p in positions])
+            except Exception as error:  # noqa: BLE001 - as in `Block.arrays`
+                raw[key], block.failed[key] = None, error
+            if device is not None and device.type == "cuda":
+                devices.add(device)
+                block.awaited.add((len(block.groups), key))
+        block.groups.append((positions, raw))
+    try:
+        block.wait = _waiter(devices)
+    except Exception as error:  # noqa: BLE001 - as in `Block.arrays`
+        block.lose(error)
+    return block
 
 
 def is_tensor(value: Any) -> bool:
@@ -59,12 +97,15 @@ def is_tensor(value: Any) -> bool:
     return hasattr(value, "detach") and hasattr(value, "device")
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(value.shape) if hasattr(value, "shape") else ()
+def _kind(value: Any) -> tuple[Any, Any, Any]:
+    """Shape, type and device: numbers and arrays are alike, whatever their type."""
+    if is_tensor(value):
+        return value.shape, value.dtype, value.device
+    return getattr(value, "shape", ()), None, None
 
 
-def _stack(values: list[Any], devices: set[Any]) -> Any:
-    if not all(is_tensor(v) for v in values):
+def _stack(values: list[Any]) -> Any:
+    if not is_tensor(values[0]):
         return np.stack([np.asarray(v, dtype=np.float64) for v in values])
     import torch
 
@@ -73,7 +114,6 @@ def _stack(values: list[Any], devices: set[Any]) -> Any:
         stacked = stacked.float()
     if stacked.device.type != "cuda":
         return stacked.cpu().numpy()
-    devices.add(stacked.device)
     return torch.empty(stacked.shape, dtype=stacked.dtype, pin_memory=True).copy_(stacked, non_blocking=True)
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from gandiag.nets.tensors import unwrapped
 from gandiag.probes import notices
 from gandiag.probes.family import FamilyProbe
-from gandiag.probes.hooks import Guard, hook_forward
+from gandiag.probes.hooks import Guard, held_weakly, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
 from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
-from gandiag.probes.scalers import current_scale, watch_scalers
+from gandiag.probes.scalers import Observer, current_scale, watch_scalers
+from gandiag.probes.scripting import leave_out_of_scripts
 from gandiag.probes.updates import UpdateProbe
 from gandiag.probes.weights import BOUND_EVERY, WeightProbe
 from gandiag.record.callback import Callback, recording_of
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -85,8 +89,8 @@ def attach(
     callback = Callback(run_dir, **options)
     try:
         watch(callback, networks, score, quality, held_out)
-    except Exception as error:
-        callback.close("crashed", f"attaching failed: {error}")
+    except BaseException:
+        recording_of(callback).abandon()
         raise
     return callback
 
@@ -105,6 +109,8 @@ def watch(
     probe = _quality_probe(quality, networks, recording)
     watcher = Watcher(networks, recording, score, probe, _held_out_probe(held_out, recording, score))
     recording.on_close(watcher.detach)
+    watched = [f"{n.name} ({type(unwrapped(n.module)).__name__})" for n in networks]
+    recording.announce(f"watching {listed(watched)}, recording")
 
 
 class Watcher:
@@ -132,6 +138,7 @@ class Watcher:
         self._rounds = Rounds(self._end_step, recording.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
+        self._strangers: set[str] = set()  # classes of optimizers that hold nothing of the networks
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
@@ -147,6 +154,7 @@ class Watcher:
             self._passes.repeats = lambda: held_out.due
         if quality is not None:
             self._evaluate = self._guard.part("quality", quality.after_step)
+        self._passes.on_waited = self._look_for_steps
         self._describe()
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
@@ -164,13 +172,22 @@ class Watcher:
         return handles
 
     def _hook_optimizers(self) -> list[Any]:
-        self.before_scaler = self._guard.hook("hook on a GradScaler", self._before_scaler)
-        self.after_scaler = self._guard.hook("hook on a GradScaler", self._after_scaler)
-        return [
-            register_optimizer_step_pre_hook(self._guard.hook("hook before an update", self._before_update)),
-            register_optimizer_step_post_hook(self._guard.hook("hook after an update", self._after_update)),
-            watch_scalers(self),
+        """Hooks that torch holds for all optimizers: they must not keep alive what is watched."""
+        self._held = [
+            self._guard.hook("hook before an update", self._before_update),
+            self._guard.hook("hook after an update", self._after_update),
+            self._guard.hook("hook on a GradScaler", self._before_scaler),
+            self._guard.hook("hook on a GradScaler", self._after_scaler),
         ]
+        before, after, before_scaler, after_scaler = (held_weakly(hook) for hook in self._held)
+        handles = [
+            register_optimizer_step_pre_hook(before),
+            register_optimizer_step_post_hook(after),
+            watch_scalers(Observer(before_scaler, after_scaler)),
+            leave_out_of_scripts(),
+        ]
+        weakref.finalize(self, _remove, handles).atexit = False
+        return handles
 
     def detach(self) -> None:
         """Remove every hook and put down what was attributed and inferred."""
@@ -180,8 +197,17 @@ class Watcher:
         self._report()
         if self._quality is not None:
             self._quality.close()
-        if self._recording.completed_steps == self._attached_at:
-            self._recording.faults.add("attach", notices.NO_UPDATE, self._attached_at)
+        self._look_for_steps()
+
+    def _look_for_steps(self) -> None:
+        """Say that no step was seen, where that is so, with what was seen instead."""
+        if self._recording.completed_steps > self._attached_at:
+            self._passes.settled = True
+            return
+        seen = notices.FEEDBACK.format(times=times) if (times := self._passes.waited.times) else ""
+        if self._strangers:
+            seen += notices.STRANGERS.format(names=", ".join(sorted(self._strangers)))
+        self._recording.faults.add("steps", notices.NO_UPDATE.format(seen=seen), self._attached_at)
 
     def _describe(self) -> None:
         self._recording.settings.layers = {n.name: n.layers for n in self._networks}
@@ -189,6 +215,9 @@ class Watcher:
         roles = {n.name: n.describe() for n in self._networks}
         self._recording.describe(versions={"torch": torch.__version__}, roles=roles)
         self._recording.describe_plan()
+        for network in self._networks:
+            if any(p.is_complex() for p in network.parameters):
+                self._passes.tell_complex(network)
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         self._stepped = optimizer
@@ -196,6 +225,7 @@ class Watcher:
             return
         held = self._holdings.of(optimizer)
         if not held:
+            self._strangers.add(type(optimizer).__name__)
             return
         if self._plan.updates:
             self._keep_weights(optimizer, held)
@@ -279,6 +309,9 @@ class Watcher:
             self._finish_phases(self._passes.calls)
         if self._step % BOUND_EVERY == 0:
             self._record_weights(self._step)
+        if not self._passes.settled:
+            self._passes.settled = True
+            self._recording.faults.withdraw("steps")
         self._recording.steps_are_seen = True
         self._recording.end_step()
         if self._plan.round_steps != self._described[0] or self._plan.measuring != self._described[1]:
@@ -296,6 +329,11 @@ class Watcher:
             self._recording.infer_family(self._family.collected())
         if self._recording.completed_steps >= INFER_AT[-1]:
             self._family.give_up()
+
+
+def _remove(handles: list[Any]) -> None:
+    for handle in handles:
+        handle.remove()
 
 
 def _quality_probe(quality: Any, networks: list[Network], recording: Recording) -> QualityProbe | None:

@@ -38,8 +38,9 @@ def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
 
 @torch.no_grad()
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
-    """L2 norm per sample of a gradient (B, ...), shape (B,) float32."""
-    norms: torch.Tensor = torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=torch.float32)
+    """L2 norm per sample of a gradient (B, ...), shape (B,), in float32 at least."""
+    wide = torch.float64 if gradient.dtype is torch.float64 else torch.float32
+    norms: torch.Tensor = torch.linalg.vector_norm(gradient.detach().flatten(1), dim=1, dtype=wide)
     return norms
 
 

@@ -1,10 +1,11 @@
-"""Hooks that leave copies, traces and compiled graphs of a module alone, and never raise."""
+"""Hooks that leave copies, traces, transforms and compiled graphs of a module alone, and never raise."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from gandiag.record.recording import Recording
 
+_transformed = torch._C._functorch.maybe_current_level  # noqa: SLF001 - in vmap, jacrev: not the loop's own values
 MAX_FAULTS = 3  # a hook that failed this often is not tried again
 
 
@@ -31,7 +33,7 @@ class ModuleHook:
             return
         if self._idle is not None and self._idle(*arguments):
             return
-        if not torch._C._get_tracing_state():  # noqa: SLF001 - is a trace being recorded? (torch.jit.is_tracing)
+        if not (torch._C._get_tracing_state() or _transformed()):  # noqa: SLF001 - see torch.jit.is_tracing
             self._function(*arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,6 +74,17 @@ class Guard:
                 self._recording.faults.add(where, error, self._recording.completed_steps)
 
         return guarded
+
+
+def held_weakly(function: Callable[..., None]) -> Callable[..., None]:
+    """Calls a function as long as somebody else holds it: a hook for registries that outlive what is watched."""
+    reference = weakref.ref(function)
+
+    def called(*arguments: Any) -> None:
+        if (alive := reference()) is not None:
+            alive(*arguments)
+
+    return called
 
 
 class Handle:

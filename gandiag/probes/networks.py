@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from gandiag.nets.tensors import unwrapped
 from gandiag.probes.gradients import are_alike
@@ -66,11 +67,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Held:
-    """What one optimizer holds of one network: `parameters` has None for each that it does not hold."""
+    """What one optimizer holds of one network: `parameters` has None for each that it does not hold.
+
+    `measured` are those it holds that are real numbers; complex ones are None in `parameters`, too.
+    """
 
     network: Network
     parameters: tuple[nn.Parameter | None, ...]
     present: tuple[nn.Parameter, ...]
+    measured: tuple[nn.Parameter, ...]
     alike: bool
 
     @property
@@ -124,9 +129,10 @@ class Holdings:
         found = []
         for network in self.networks:
             network.refresh()
-            parameters = tuple(p if id(p) in ids else None for p in network.parameters)
-            if present := tuple(p for p in parameters if p is not None):
-                found.append(Held(network, parameters, present, are_alike(parameters)))
+            if present := tuple(p for p in network.parameters if id(p) in ids):
+                parameters = tuple(p if id(p) in ids and not p.is_complex() else None for p in network.parameters)
+                measured = tuple(p for p in parameters if p is not None)
+                found.append(Held(network, parameters, present, measured, are_alike(parameters)))
         return found
 
 
@@ -172,8 +178,12 @@ def _network(name: str, module: Any) -> Network:
     kind = type(module).__name__
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"{name} must be a torch.nn.Module, got {kind}")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(f"{name} is a ScriptModule, whose calls cannot be watched; attach to the module it was made of")
     if not any(True for _ in module.parameters()):
         raise ValueError(f"{name} ({kind}) has no parameters")
+    if any(is_lazy(p) for p in module.parameters()):
+        raise ValueError(f"{name} ({kind}) has lazy parameters that have no shape yet; call it once before attaching")
     if any(isinstance(hook, ModuleHook) for hook in module._forward_hooks.values()):  # noqa: SLF001
         raise ValueError(f"{name} ({kind}) is watched already; close that callback first")
     return Network(name, module)

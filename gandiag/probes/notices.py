@@ -23,9 +23,21 @@ NEVER_CALLED = (
     "callback.observe(real=d_out_real, fake=d_out_fake)"
 )
 NO_UPDATE = (
-    "no optimizer step on the generator's parameters was seen; without torch optimizers call callback.step() after "
-    "each generator update"
+    "no optimizer step on the generator's parameters was seen{seen}; without torch optimizers call callback.step() "
+    "after each generator update"
 )
+FEEDBACK = ", though gradients came back to its samples {times} times"
+STRANGERS = "; other optimizers stepped ({names}): do they hold the parameters of another copy of it?"
+COMPLEX = (
+    "complex numbers are not supported: what is complex of {network} is not recorded; where D judges by a real number, "
+    "attach to the part that returns it"
+)
+NOT_UNDERSTOOD = (
+    "the outputs of {network} are not understood: in {calls} calls it returned no tensor of floating-point numbers, "
+    "nor a tuple, list, dictionary or dataclass that holds one, but {seen}; {advice}"
+)
+SAMPLES_ADVICE = "have it return its samples as a tensor, or in one of these"
+OUTPUTS_ADVICE = "pass D's outputs: callback.observe(real=d_out_real, fake=d_out_fake)"
 NOT_MET = (
     "no module that is the {roles} was called, so nothing was recorded of it; the first modules that were called "
     "are of the classes: {classes}"

@@ -13,7 +13,7 @@ from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
 from gandiag.probes.origins import Origins
-from gandiag.record.notices import PATIENCE
+from gandiag.record.notices import PATIENCE, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,10 @@ class PassProbe:
         self._origins, self._output_origins = Origins(), Origins()
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
+        self._mute: dict[Network, Patience] = {}  # whose outputs are not understood
+        self.settled = False  # whether an update of G was seen
+        self.waited = Patience()  # for the first one, while G gets gradients
+        self.on_waited: Callable[[], None] = lambda: None
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
@@ -64,11 +68,15 @@ class PassProbe:
         made = [t for t in tensors(output) if t.is_floating_point() and t.dim()]
         batch, given = first_tensor(output), first_tensor(arguments)
         if batch is None:
+            self._not_understood(network, output, notices.SAMPLES_ADVICE)
             return
         if self._early and given is not None and self._output_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
         for tensor in made or [batch]:
             self._origins.add(tensor, mark=True)
+        if batch.is_complex():
+            self.tell_complex(network)
+            return
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
             if network not in self._feedback_hooks:
@@ -78,6 +86,8 @@ class PassProbe:
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
         self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
+        if not self.settled and self.waited.is_over():
+            self.on_waited()
 
     def forget(self, *, generator: bool) -> tuple[bool, bool]:
         """An update used the calls so far: whether there were any for it, and whether those were a penalty's alone."""
@@ -119,6 +129,10 @@ class PassProbe:
         given = [t for v in everything if (t := first_tensor(v)) is not None]
         answers = [t for t in tensors(output) if t.is_floating_point()][:MAX_TENSORS]
         if not given or not answers:
+            if any(t.is_complex() for t in tensors(output)):
+                self.tell_complex(network)
+            elif not answers:
+                self._not_understood(network, output, notices.OUTPUTS_ADVICE)
             return
         if self._early:
             for answer in answers:
@@ -150,6 +164,20 @@ class PassProbe:
             for tensor, origin in zip(given, call.origins, strict=True):
                 if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
                     call.watch_input(tensor)
+
+    def _not_understood(self, network: Network, output: object, advice: str) -> None:
+        """Say so when it goes on; a D of which that is known is not taken for one that is never called."""
+        self._phases.mute.add(network)
+        patience = self._mute.setdefault(network, Patience())
+        if patience.is_over():
+            seen = "None" if output is None else f"an object of class {type(output).__name__}"
+            told = notices.NOT_UNDERSTOOD.format(network=network.name, calls=patience.times, seen=seen, advice=advice)
+            self._tell(f"outputs of {network.name}", told)
+
+    def tell_complex(self, network: Network) -> None:
+        """Say that complex numbers are not recorded."""
+        self._phases.mute.add(network)
+        self._tell("complex numbers", notices.COMPLEX.format(network=network.name))
 
     @property
     def _early(self) -> bool:

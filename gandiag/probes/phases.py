@@ -53,6 +53,7 @@ class PhaseProbe:
         self._untraced = 0  # updates of D without a batch that could be traced to G, in a row
         self._unseen: dict[Network, int] = {}  # updates of D without any call
         self._told: set[str] = set()
+        self.mute: set[Network] = set()  # networks whose outputs are not understood, which is said elsewhere
 
     def keep_generated(self, network: Network, batch: torch.Tensor, given: torch.Tensor | None) -> None:
         """Hold the batch that G makes until its update, if samples are wanted in this step.
@@ -147,6 +148,8 @@ class PhaseProbe:
         row, position = self._recording.row, self.judged.batch(call)
         batch, origin = call.given[position], call.origins[position]
         judged = self.judged.outputs(call)
+        if batch.dim() and not len(batch):
+            return
         if call.score is None and self._is_reconstruction(network, call, judged, batch):
             return
         head = f"{role}{network.suffix}/{number}"
@@ -177,6 +180,8 @@ class PhaseProbe:
     def _record_batch(self, key: str, batch: torch.Tensor, labels: torch.Tensor | None, limit: int) -> None:
         """Keep some of a batch's samples as points, their classes, and now and then the range of its values."""
         row = self._recording.row
+        if batch.is_complex():
+            return
         row[f"{key}points"] = self._projection(ends(batch, limit), limit)
         if labels is not None and len(labels) == len(batch):
             row[f"{key}labels"] = ends(labels, limit)
@@ -201,7 +206,7 @@ class PhaseProbe:
 
     def _watch_out(self, network: Network, used: Sequence[Call]) -> None:
         """Say so when D is trained and none of its calls, or of G's, is seen."""
-        self._unseen[network] = 0 if used else self._unseen.get(network, 0) + 1
+        self._unseen[network] = 0 if used or network in self.mute else self._unseen.get(network, 0) + 1
         if self._unseen[network] >= PATIENCE:
             self._tell("attribution", notices.UNSEEN.format(steps=PATIENCE))
         if used and not self.generator_calls:

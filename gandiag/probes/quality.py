@@ -17,6 +17,7 @@ from gandiag.quality.plan import ReferenceSet, measure, planned
 from gandiag.quality.protocol import ProtocolError, differing
 from gandiag.quality.sources.inputs import InputPool, as_arguments
 from gandiag.quality.sources.open import open_source
+from gandiag.record.worker import CLOSING_SECONDS as RECORD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,9 +126,10 @@ class QualityProbe:
     def close(self) -> None:
         """Wait for the evaluation in progress, though not for ever: the loop may have crashed."""
         if self._thread is not None:
-            self._thread.join(CLOSING_SECONDS)
+            seconds = CLOSING_SECONDS if self._recording.patience >= RECORD_SECONDS else self._recording.patience / 2
+            self._thread.join(seconds)
             if self._thread.is_alive():
-                self._fault(ABANDONED.format(seconds=CLOSING_SECONDS), self._recording.completed_steps)
+                self._fault(ABANDONED.format(seconds=seconds), self._recording.completed_steps)
 
     def _samples(self) -> torch.Tensor:
         """n samples of the generator as it is now; images as bytes, which is what extractors take."""

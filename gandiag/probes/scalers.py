@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     Optimizer = torch.optim.Optimizer
 
 
-class Observer(Protocol):
-    """Told before and after each `GradScaler.step`; must not raise."""
+class Observer(NamedTuple):
+    """Functions told before and after each `GradScaler.step`, of the scaler and the optimizer; they must not raise."""
 
-    def before_scaler(self, scaler: torch.amp.GradScaler, optimizer: Optimizer) -> None: ...
-
-    def after_scaler(self, scaler: torch.amp.GradScaler, optimizer: Optimizer) -> None: ...
+    before: Callable[..., None]
+    after: Callable[..., None]
 
 
 _observers: list[Observer] = []
@@ -41,10 +40,10 @@ def _install() -> None:
     @functools.wraps(original)
     def step(self: torch.amp.GradScaler, optimizer: Optimizer, *arguments: Any, **options: Any) -> Any:
         for observer in tuple(_observers):
-            observer.before_scaler(self, optimizer)
+            observer.before(self, optimizer)
         result = original(self, optimizer, *arguments, **options)
         for observer in tuple(_observers):
-            observer.after_scaler(self, optimizer)
+            observer.after(self, optimizer)
         return result
 
     _original.append(original)

@@ -30,7 +30,7 @@ class UpdateProbe:
     def before(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Keep the weights as they are, where the size of the update is to be measured."""
         if self._plan.updates:
-            self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.present) for h in held.parts}
+            self._ratios[id(optimizer)] = {h.network.name: UpdateRatio(h.measured) for h in held.parts if h.measured}
 
     def forget(self, optimizer: torch.optim.Optimizer) -> None:
         """Drop what was kept of an update that is not part of the game."""
@@ -58,6 +58,8 @@ class UpdateProbe:
             self.feedback = {}
         own_scale, skipped = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
         for h in held.parts:
+            if not h.measured:
+                continue
             key = f"grad/{h.network.name}"
             factor = own_scale if isinstance(own_scale, torch.Tensor) else None
             norms = gradient_norms(h.parameters, factor, alike=h.alike)

@@ -1,13 +1,16 @@
-"""What is said of a judgement while the training runs: events on record, log lines, diagnosis.json."""
+"""What is said of a judgement: events on record, lines for whoever watches the training, diagnosis.json."""
 
 from __future__ import annotations
 
 import json
 import logging
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gandiag.record.terminal import say
 from gandiag.rundir.events import STOP
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,25 +19,49 @@ if TYPE_CHECKING:
     from gandiag.judge.stopping import Stop
     from gandiag.rundir.recorder import Recorder
 
-logger = logging.getLogger("gandiag")
+MOST_NAMED = 3  # findings, in the verdict at the end
+LEVELS = {"healthy": logging.INFO, "failing": logging.ERROR}
 
 
 def tell_findings(recorder: Recorder, step: int, findings: Iterable[Finding], *, alerts: bool) -> None:
-    """Note findings that are new at a step, and log them where `alerts` are wanted."""
+    """Note findings that are new at a step, and say so where `alerts` are wanted."""
     for finding in findings:
         recorder.event("finding", step=step, **asdict(finding))
         if alerts:
             level = logging.ERROR if finding.severity == "failure" else logging.WARNING
-            logger.log(level, "gandiag: step %d: %s %s: %s", step, finding.severity, finding.code, finding.summary)
+            say(level, f"gandiag: step {step}: {finding.severity} {finding.code}: {finding.summary}")
 
 
 def tell_stop(recorder: Recorder, step: int, stop: Stop, *, alerts: bool) -> None:
     """Note that the policy says to stop."""
     recorder.event(STOP, **asdict(stop), segment=recorder.segment_index)
     if alerts:
-        logger.warning("gandiag: step %d: the stop policy holds: %s", step, stop.reason)
+        say(logging.WARNING, f"gandiag: step {step}: the stop policy holds: {stop.reason}")
 
 
 def write_diagnosis(recorder: Recorder, diagnosis: Diagnosis) -> None:
     """Keep what is known in the run directory, for whoever looks there while the training runs."""
     recorder.folder.write(json.dumps(diagnosis.to_dict(), indent=1).encode(), "diagnosis.json")
+
+
+def tell_verdict(run_dir: str, diagnosis: Diagnosis) -> None:
+    """Say how a training ended in one line, and what shows more of it."""
+    say(LEVELS.get(diagnosis.verdict, logging.WARNING), f"gandiag: {verdict_line(run_dir, diagnosis)}")
+
+
+def verdict_line(run_dir: str, diagnosis: Diagnosis) -> str:
+    """The verdict, what it is due to, and the next command.
+
+    >>> from gandiag.findings import Diagnosis
+    >>> verdict_line("runs/a", Diagnosis(verdict="healthy", decided=True, last_step=3000))
+    'healthy after 3,000 steps; all of it: gandiag report runs/a'
+    """
+    due = [f"{f.code} since step {f.onset_step:,}" for f in diagnosis.findings if f.ongoing and f.severity != "info"]
+    due = due or [f"{f.code} until step {f.last_step:,}" for f in diagnosis.findings if f.severity == "failure"]
+    if diagnosis.verdict == "undecided":
+        open_ = [f"{n.code} was not assessed: {n.reason}" for n in diagnosis.not_assessed]
+        due = [*diagnosis.missing, *(f"{e.code} broke" for e in diagnosis.errors), *open_][:1]
+    more = f" and {len(due) - MOST_NAMED} more" if len(due) > MOST_NAMED else ""
+    because = f": {listed(due[:MOST_NAMED]) if not more else ', '.join(due[:MOST_NAMED])}{more}" if due else ""
+    command = f"gandiag report {shlex.quote(run_dir)}"
+    return f"{diagnosis.verdict} after {diagnosis.last_step:,} steps{because}; all of it: {command}"

@@ -14,7 +14,6 @@ from gandiag.record.notices import NO_DIRECTION, OPEN, PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gandiag.measure.blocks import Block
     from gandiag.measure.calls import Raw
     from gandiag.record.faults import Faults
     from gandiag.record.settings import Settings
@@ -34,16 +33,15 @@ class Attributor:
         self._penalties: dict[str, float] = {}
         self._told: set[str] = set()
 
-    def known(self, block: Block) -> Sequence[tuple[list[int], Raw]]:
-        """The rows of a block in groups, with D's outputs and samples by kind."""
+    def known(self, arrays: Sequence[tuple[list[int], Raw]], step: int) -> Sequence[tuple[list[int], Raw]]:
+        """The rows of a block that ends with `step`, in groups, with D's outputs and samples by kind."""
         self._attribution.upright = self._settings.upright
-        arrays = block.arrays()
         kept = [(rows, {k: v for k, v in raw.items() if not k.startswith(PENALTIES)}) for rows, raw in arrays]
         for rows, raw in arrays:
             self._count(raw, len(rows))
         groups = [(rows, self._weighed(raw)) for rows, raw in self._attribution.resolve(kept)]
         if not all(any(key.startswith("d/") for key in raw) for _, raw in kept):  # some rows were not observed
-            self._tell(block.steps[-1])
+            self._tell(step)
         return self._pool.add(groups)
 
     def sign(self) -> float:
@@ -75,7 +73,7 @@ class Attributor:
             )
         return rows
 
-    def _count(self, raw: dict[str, np.ndarray], k: int) -> None:
+    def _count(self, raw: Raw, k: int) -> None:
         calls = read(raw)
         asked = [call for call in calls if call.role == ASKED]
         if asked:

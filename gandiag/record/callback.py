@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,8 @@ from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
 from gandiag.record.given import Given, sample_outputs
-from gandiag.record.options import check_limits, check_options
+from gandiag.record.leaving import one_line
+from gandiag.record.options import check_limits, check_options, check_place, chosen
 from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
 from gandiag.record.settings import Settings
@@ -57,9 +56,13 @@ class Callback:
     stop_on : when `should_stop` becomes True, see `gandiag.StopPolicy`; by default what files say, else never
     judge_every : steps between two live judgements
     on_finding : called with each new `Finding`, from the thread that trains, between two steps
-    alerts : log new findings through the logger "gandiag" (which prints them unless configured otherwise)
+    alerts : show a line when recording begins, for each new finding, for each fault of gandiag's own, and the verdict
+        at the end: through the logger "gandiag" or, where no logging is set up, on stderr, above bars of tqdm and rich.
+        False for none of them; all are on record
     resume : continue the run that `run_dir` holds
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
+    exist_ok : what to do where `run_dir` holds a run already: False to refuse, "number" to record to the first of
+        run_dir-2, run_dir-3, ... that is free. One of which no step was recorded never counts
     image_shape : shape of one generated image when G returns flat vectors
     flush_seconds : what is recorded reaches the disk after at most so long
     max_overhead : the share of a round's CPU time that recording may take, its background thread included; 50 us a
@@ -71,7 +74,7 @@ class Callback:
     Raises
     ------
     RunError
-        When `run_dir` cannot be written, or holds a run and `resume` is False.
+        When `run_dir` cannot be written, or holds a run and neither `resume` nor `exist_ok` is given.
     ValueError, TypeError
         For arguments, and policy files, that make no sense.
     """
@@ -91,12 +94,14 @@ class Callback:
         alerts: bool = True,
         resume: bool = False,
         start_step: int | None = None,
+        exist_ok: str | bool = False,
         image_shape: tuple[int, ...] | None = None,
         flush_seconds: float = FLUSH_SECONDS,
         max_overhead: float | None = MAX_OVERHEAD,
         max_bytes: int | None = MAX_BYTES,
     ) -> None:
         check_options(loss_family=loss_family, judge_every=judge_every, resume=resume, start_step=start_step)
+        check_place(resume=resume, exist_ok=exist_ok)
         check_limits(flush_seconds=flush_seconds, max_bytes=max_bytes, max_overhead=max_overhead)
         for heavy in ("pandas", "pyarrow.parquet", "scipy.cluster.vq", "scipy.ndimage", "gandiag.detectors"):
             import_module(heavy)  # now, rather than by the background thread in the middle of a training
@@ -105,8 +110,10 @@ class Callback:
 
         rank, world_size = this_rank()
         tracker = _tracker(modes) if rank == 0 else None
+        judge = Judge(detectors, judge_every, in_force)
+        settings = Settings(image_shape=image_shape, alerts=alerts, loss_family=loss_family)
         recorder = Recorder(
-            run_dir,
+            chosen(str(run_dir), exist_ok, world_size),
             resume=resume,
             start_step=start_step,
             rank=rank,
@@ -115,13 +122,15 @@ class Callback:
             max_bytes=max_bytes,
         )
         self.run_dir = recorder.folder.path
-        _put_down(recorder, hyperparameters, loss_family, tracker)
-        judge = Judge(detectors, judge_every, in_force)
-        settings = Settings(image_shape=image_shape, alerts=alerts, loss_family=loss_family)
+        try:
+            _put_down(recorder, hyperparameters, loss_family, tracker)
+            earlier = Run.open(self.run_dir) if resume and rank == 0 else None
+        except Exception:
+            recorder.undo()
+            raise
         self._recording = Recording(recorder, judge, tracker, settings, Plan(max_overhead), on_finding)
         self._given = Given(self._recording)
-        self._recording.start(Run.open(self.run_dir) if resume and rank == 0 else None)
-        atexit.register(self._at_exit)
+        self._recording.start(earlier)
 
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Record scalars of this step: numbers or one-element tensors, which are read later, not now.
@@ -196,8 +205,11 @@ class Callback:
         self._recording.flush()
 
     def close(self, status: str = "closed", reason: str | None = None) -> None:
-        """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
-        atexit.unregister(self._at_exit)
+        """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless.
+
+        That takes a second as a rule, and never more than 30: if the disk hangs it is said what is not written. An
+        evaluation of `gandiag.Quality` in progress is waited for besides, up to two minutes.
+        """
         self._recording.close(status, reason)
 
     @property
@@ -235,11 +247,7 @@ class Callback:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close("crashed" if error else "closed", _one_line(error) if error else None)
-
-    def _at_exit(self) -> None:
-        error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
-        self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
+        self.close("crashed" if error else "closed", one_line(error) if error else None)
 
 
 def recording_of(callback: Callback) -> Recording:
@@ -265,7 +273,3 @@ def _put_down(
     if tracker is not None:
         meta["modes"] = tracker.describe()
     recorder.write_meta(**meta)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

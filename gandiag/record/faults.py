@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gandiag.record.terminal import say
+
 if TYPE_CHECKING:
     from types import TracebackType
-
-logger = logging.getLogger("gandiag")
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Faults:
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # of a run that is continued
+    alerts: bool = True  # whether they are shown, beside being on record
     _refused: set[int] = field(default_factory=set, init=False)  # error numbers that were warned of
 
     def add(self, where: str, error: BaseException | str, step: int) -> None:
@@ -34,7 +35,12 @@ class Faults:
             return
         if number is not None:
             self._refused.add(number)
-        logger.warning("gandiag: %s, step %d (training goes on): %s", where, step, message)
+        if self.alerts:
+            say(logging.WARNING, f"gandiag: {where}, step {step} (training goes on): {message}")
+
+    def withdraw(self, where: str) -> None:
+        """What was said of a place has turned out not to hold."""
+        self.entries.pop(where, None)
 
     def caught(self, where: str, step: int) -> Caught:
         """A `with` block that no exception leaves: it ends the block and is a mistake of ours at `where`.

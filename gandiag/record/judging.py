@@ -5,12 +5,15 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gandiag.judge.live import History
 from gandiag.record.announcing import tell_findings, tell_stop, write_diagnosis
 from gandiag.rundir.events import EVALUATION, last_evaluation
+from gandiag.signal_names import NETS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gandiag.findings import Diagnosis, Finding
     from gandiag.judge.live import Judge
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from gandiag.record.stages import Signals
     from gandiag.rundir.recorder import Recorder
     from gandiag.rundir.run import Run
+
+AT_ONCE = "non-finite"
+"""The failure that each block of rows is looked through for as it arrives: after it nothing can be saved."""
+COUNTS = ("nonfinite", *(f"grad/{net}/nonfinite" for net in NETS))
+PAUSE_SECONDS = 0.05  # between two parts of a diagnosis, for the training
 
 
 class Judging:
@@ -31,6 +39,9 @@ class Judging:
     def __init__(self, judge: Judge, recorder: Recorder, settings: Settings, faults: Faults) -> None:
         self._judge, self._recorder = judge, recorder
         self._settings, self._faults = settings, faults
+        self._step = recorder.start_step - 1  # last seen
+        self._stop_told = False
+        self.hurries = False  # whether the run is about to be closed: then nothing is judged before `finish`
         self._history = History()
         self._events: list[Mapping[str, Any]] = []  # of before, and evaluations: they say how to read the rows
         self.new_findings: queue.SimpleQueue[Finding] = queue.SimpleQueue()
@@ -56,6 +67,7 @@ class Judging:
             run.scalars.index.to_numpy(), {str(name): values.to_numpy() for name, values in run.scalars.items()}
         )
         self._judge.remember(run.events)
+        self._stop_told = self._judge.stop is not None
         self._events = [e for e in run.events if e.get("kind") in ("gap", "thinned", EVALUATION)]
 
     def evaluated(self, fields: Mapping[str, Any]) -> None:
@@ -63,36 +75,58 @@ class Judging:
         self._events.append({"kind": EVALUATION, **fields})
 
     def __call__(self, signals: Signals) -> None:
-        """Take in a block of signals; when it is time, judge for a moment, and go on with that at later blocks."""
+        """Take in a block of signals; when it is time, judge for a moment, and go on with that in `between`."""
         if self._recorder.rank:
             return
-        self._history.append(signals.steps, signals.columns)
-        step = int(signals.steps[-1])
-        if not self._judge.due(step):
+        if not signals.lost.all():
+            steps, _, columns = signals.recorded()
+            self._history.append(steps, columns)
+        self._step = int(signals.steps[-1])
+        if self.hurries:
             return
+        if not self._judge.is_settled(AT_ONCE) and any(np.nanmax(c) > 0 for c in _counts(signals.columns)):
+            self._tell(self._judge.ask_only(AT_ONCE, self._run()))
+        if self._judge.due(self._step):
+            if self._judge.judgement is None:
+                self._judge.begin(self._run())
+            self._part()
+
+    def between(self) -> float | None:
+        """Go on with a diagnosis in the making; in how many seconds to come again, None where there is none."""
+        if self._judge.judgement is None or self.hurries:
+            return None
+        if self._judge.due(self._step):
+            self._part()
+        return max(self._judge.rest, PAUSE_SECONDS) if self._judge.judgement is not None else None
+
+    def _part(self) -> None:
+        self._tell(self._judge.go_on())
         if self._judge.judgement is None:
-            self._judge.begin(self._run())
-        stopped_before = self._judge.stop is not None
-        new = self._judge.go_on()
-        if self._judge.judgement is None:
-            self._tell(step, new, stopped_before=stopped_before)
+            write_diagnosis(self._recorder, self.diagnosis)
 
     def finish(self, step: int) -> None:
         """Judge all that there is at the last `step`."""
         if self._recorder.rank:
             return
-        stopped_before = self._judge.stop is not None
-        self._tell(step, self._judge.judge(self._run()), stopped_before=stopped_before)
+        self._step = step
+        self._tell(self._judge.judge(self._run()))
+        write_diagnosis(self._recorder, self.diagnosis)
 
     def _run(self) -> Run:
         meta = self._recorder.meta | {"faults": self._faults.listed()}
         return self._history.run(meta, [*self._events, *self._recorder.losses])
 
-    def _tell(self, step: int, new: list[Finding], *, stopped_before: bool) -> None:
+    def _tell(self, new: list[Finding]) -> None:
         alerts = self._settings.alerts
         for finding in new:
             self.new_findings.put(finding)
-        tell_findings(self._recorder, step, new, alerts=alerts)
-        if self._judge.stop is not None and not stopped_before:
-            tell_stop(self._recorder, step, self._judge.stop, alerts=alerts)
-        write_diagnosis(self._recorder, self.diagnosis)
+        tell_findings(self._recorder, self._step, new, alerts=alerts)
+        if (stop := self._judge.stop) is not None and not self._stop_told:
+            self._stop_told = True
+            tell_stop(self._recorder, self._step, stop, alerts=alerts)
+
+
+def _counts(columns: Mapping[str, np.ndarray]) -> Iterator[np.ndarray]:
+    """Of the columns that count what is not finite, those that hold a number."""
+    found = (columns.get(name) for name in COUNTS)
+    return (values for values in found if values is not None and np.isfinite(values).any())

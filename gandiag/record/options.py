@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from gandiag.families import FAMILIES
+from gandiag.rundir.earlier import free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class Options(TypedDict, total=False):
     alerts: bool
     resume: bool
     start_step: int | None
+    exist_ok: str | bool
     image_shape: tuple[int, ...] | None
     flush_seconds: float
     max_overhead: float | None
@@ -53,6 +55,23 @@ def check_options(*, loss_family: str | None, judge_every: int, resume: bool, st
         raise ValueError(f"judge_every must be at least 1 step, got {judge_every}")
     if start_step is not None and (start_step < 1 or not resume):
         raise ValueError(f"start_step must be at least 1 and goes with resume=True, got {start_step}")
+
+
+def check_place(*, resume: bool, exist_ok: Any) -> None:
+    """As `check_options`, for what becomes of a run that is there already."""
+    if exist_ok not in (False, "number"):
+        raise ValueError(f'exist_ok must be False or "number", got {exist_ok!r}; resume=True continues a run')
+    if exist_ok and resume:
+        raise ValueError('exist_ok="number" begins a new run and resume=True continues one; give one of them')
+
+
+def chosen(run_dir: str, exist_ok: str | bool, world_size: int) -> str:
+    """Where to record. Raises ValueError where several processes would each have to choose for themselves."""
+    if not exist_ok:
+        return run_dir
+    if world_size > 1:
+        raise ValueError('exist_ok="number" is for one process; of several all must be told the same run_dir')
+    return free(run_dir)
 
 
 def check_limits(*, flush_seconds: float, max_bytes: int | None, max_overhead: float | None) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
+import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gandiag.measure.blocks import Row, is_tensor, stack
+from gandiag.record import leaving
+from gandiag.record.announcing import tell_verdict
 from gandiag.record.faults import Faults
 from gandiag.record.rows import BLOCK_ROWS, Rows
 from gandiag.record.stages import MODES_EVERY
-from gandiag.record.worker import Worker
+from gandiag.record.terminal import say
+from gandiag.record.worker import CLOSING_SECONDS, Worker
 from gandiag.rundir.snapshots import MAX_SAMPLES, due
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from gandiag.record.settings import Settings
     from gandiag.rundir.recorder import Recorder
     from gandiag.rundir.run import Run
+
+LEFT = "the callback was dropped without close()"
 
 
 class Recording:
@@ -63,14 +71,14 @@ class Recording:
         plan: Plan,
         on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
-        self.faults = Faults(earlier=recorder.meta["faults"])
+        self.faults = Faults(earlier=recorder.meta["faults"], alerts=settings.alerts)
         self.settings, self.plan = settings, plan
         self.leads = recorder.rank == 0
         self.world_size: int = recorder.segment["world_size"]
         self.steps_are_seen = False
         completed = recorder.start_step - 1
         self._worker = Worker(recorder, judge, tracker, settings, self.faults)
-        self._rows = Rows(self._worker, completed, recorder.flush_seconds)
+        self._rows = Rows(self._worker, completed, self.faults, recorder.flush_seconds)
         self._observed = False
         self._last_sample = completed
         self._modes_samples = tracker.n if tracker is not None else 0
@@ -78,15 +86,21 @@ class Recording:
         self._begin(completed + 1)
         self.wants_range = tracker is not None and tracker.waits
         self._on_finding = on_finding
+        self._run_dir = recorder.folder.path
+        self._announced = not (settings.alerts and self.leads)
         self._closers: list[Callable[[], None]] = []
         self._process = os.getpid()
         self._closed = False
+        self.patience = CLOSING_SECONDS
+        self._leave = weakref.finalize(self, _left, self._rows, self._worker, self._process)
+        self._leave.atexit = False  # then `leaving` closes what is open, with how the program ended
 
     def start(self, earlier: Run | None) -> None:
         """Start the background thread, which goes on from the `earlier` run where one is continued."""
         if earlier is not None:
             self._worker.remember(earlier)
         self._worker.start()
+        leaving.watch(self)
 
     # the step in progress
 
@@ -112,6 +126,8 @@ class Recording:
         if not self._live:
             return
         with self.faults.caught("step", self.completed_steps + 1):
+            if not self._announced:
+                self.announce("recording")
             self._rows.end()
             self._observed = False
             self._begin(self.completed_steps + 1)
@@ -188,6 +204,12 @@ class Recording:
         self._rows.block_rows = BLOCK_ROWS * self.plan.every["outputs"]
         self.describe(plan=self.plan.describe())
 
+    def announce(self, what: str) -> None:
+        """Say, once, what is watched, and where it is recorded."""
+        if not self._announced:
+            self._announced = True
+            say(logging.INFO, f"gandiag: {what} to {self._run_dir}")
+
     def infer_family(self, evidence: dict[str, Any]) -> None:
         """Have the loss family inferred from `gandiag.families` evidence, in the background."""
         self._worker.offer(self._worker.family, stack([Row(raw=evidence)]))
@@ -226,18 +248,50 @@ class Recording:
             self._rows.hand_over_all()
             self._worker.drain()
 
-    def close(self, status: str, reason: str | None) -> None:
-        """Write what is left, judge once more, note how the run ended. Calling again is harmless."""
+    def close(self, status: str, reason: str | None, patience: float = CLOSING_SECONDS) -> None:
+        """Write what is left, judge once more, note how the run ended. Calling again is harmless.
+
+        Each part is done whatever becomes of the others. The background thread is waited for at most `patience`
+        seconds; if it takes longer it is said what is not on disk.
+        """
         if not self._live:
             return
-        with self.faults.caught("close", self.completed_steps):
-            for closer in self._closers:
+        self.patience, deadline = patience, time.monotonic() + patience
+        for closer in self._closers:
+            with self.faults.caught("close", self.completed_steps):
                 closer()
         self._closed = True
         with self.faults.caught("close", self.completed_steps):
-            self._rows.hand_over_all()
-            self._worker.stop(status, reason, self.completed_steps)
+            self._rows.hand_over_all(max(deadline - time.monotonic(), 0.0))
+        with self.faults.caught("close", self.completed_steps):
+            self._worker.stop(status, reason, self.completed_steps, max(deadline - time.monotonic(), 1.0))
+        leaving.forget(self)
+        self._leave.detach()
+        with self.faults.caught("close", self.completed_steps):
             self._tell()
+        if self.settings.alerts and self.leads and self.completed_steps:
+            with self.faults.caught("close", self.completed_steps):
+                tell_verdict(self._run_dir, self.diagnosis)
+
+    def interrupted(self) -> None:
+        """A signal has come that the program deals with itself: put on disk what there is, without waiting."""
+        if self._live:
+            with self.faults.caught("flush", self.completed_steps):
+                self._rows.leave()
+                self._worker.offer(self._worker.recorder.flush)
+
+    def join(self, patience: float) -> None:
+        """Wait for a close that is in progress, of which a signal has interrupted the waiting."""
+        if self._closed and os.getpid() == self._process:
+            self._worker.join(patience)
+
+    def abandon(self) -> None:
+        """End a recording that never came to record anything, and leave its directory as it was before."""
+        self._closed = True
+        leaving.forget(self)
+        self._leave.detach()
+        with self.faults.caught("close", self.completed_steps):
+            self._worker.abandon()
 
     @property
     def _live(self) -> bool:
@@ -252,3 +306,11 @@ class Recording:
                 return
             with self.faults.caught("on_finding", self.completed_steps):
                 self._on_finding(finding)
+
+
+def _left(rows: Rows, worker: Worker, process: int) -> None:
+    """Nobody can record any more: callback, networks and hooks are gone. Whoever collects garbage waits for nothing."""
+    if os.getpid() == process:
+        rows.leave()
+        worker.leave("closed", LEFT)
+        leaving.wait_for(worker)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gandiag.measure.blocks import Row, stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gandiag.record.faults import Faults
     from gandiag.record.worker import Worker
 
 BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them
 # where only every few rows hold more than a loop's own logs: a block takes much the same time however long it is
+HAND_OVER_SECONDS = 1.0  # or after so long, however few they are: a failure is to be told soon
+BUSY = 4  # tasks waiting in the background: then rows are only handed over when there are enough of them
+BEHIND = (
+    "the background thread does not keep up, because the disk is slow or hangs, or because there is no CPU time left "
+    "for it: steps are not recorded until it does"
+)
 
 
 class Rows:
     """The step in progress (`current`) and completed ones; the last of those is kept at hand for late records."""
 
-    def __init__(self, worker: Worker, completed: int, flush_seconds: float) -> None:
+    def __init__(self, worker: Worker, completed: int, faults: Faults, flush_seconds: float) -> None:
         self.completed = completed
         self.current = Row()
-        self._worker, self._flush_seconds = worker, flush_seconds
+        self._worker, self._faults = worker, faults
+        self._patience = min(HAND_OVER_SECONDS, flush_seconds)
         self.block_rows = BLOCK_ROWS
         self._done: list[Row] = []
         self._gap: list[int] = []
@@ -38,11 +49,10 @@ class Rows:
         self.current.step = self.completed
         self._done.append(self.current)
         self.current = Row()
-        overdue = len(self._done) > 1 and time.monotonic() - self._handed_over > self._flush_seconds
-        if len(self._done) > self.block_rows or overdue:
+        if len(self._done) > self.block_rows or (len(self._done) > 1 and self._is_overdue()):
             self._handed_over = time.monotonic()
             due, self._done = self._done[:-1], self._done[-1:]
-            self._hand_over(due)
+            self._hand_over(due, self._worker.offer)
 
     def reopen(self) -> bool:
         """Make the last step the one in progress again, with what came since; False when it is out of reach."""
@@ -59,13 +69,23 @@ class Rows:
         late = not self.current.raw and self._done and key not in self._done[-1].raw
         return (self._done[-1] if late else self.current).raw
 
-    def hand_over_all(self) -> None:
-        """Hand over every completed step, waiting for room."""
-        due, self._done = self._done, []
-        self._hand_over(due, wait=True)
+    def hand_over_all(self, timeout: float = 60.0) -> None:
+        """Hand over every completed step, waiting for room.
 
-    def _hand_over(self, rows: list[Row], *, wait: bool = False) -> None:
-        offer = self._worker.put if wait else self._worker.offer
+        Raises TimeoutError when there is none after so many seconds.
+        """
+        due, self._done = self._done, []
+        self._hand_over(due, partial(self._worker.put, timeout=timeout))
+
+    def leave(self) -> None:
+        """Hand over every completed step if there is room for them."""
+        due, self._done = self._done, []
+        self._hand_over(due, self._worker.offer)
+
+    def _is_overdue(self) -> bool:
+        return time.monotonic() - self._handed_over > self._patience and self._worker.waiting < BUSY
+
+    def _hand_over(self, rows: list[Row], offer: Callable[..., bool]) -> None:
         if self._gap and offer(self._worker.gap, *self._gap, "recording fell behind"):
             self._gap = []
         taken = False
@@ -74,3 +94,5 @@ class Rows:
         finally:
             if not taken:
                 self._gap = [self._gap[0] if self._gap else rows[0].step, rows[-1].step]
+                if self._worker.falls_behind:
+                    self._faults.add("falling behind", BEHIND, rows[0].step)

@@ -14,7 +14,7 @@ from gandiag.record.notices import UNKNOWN_RANGE
 from gandiag.signals import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gandiag.measure.blocks import Block
     from gandiag.measure.reductions import Raw
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gandiag.record.faults import Faults
     from gandiag.record.settings import Settings
     from gandiag.rundir.recorder import Recorder
+
+    Group = tuple[list[int], Raw]
 
 MODES_EVERY = 50  # steps between two mode histograms
 
@@ -37,30 +39,72 @@ class Signals:
     times : float (k,), seconds since the epoch
     raw : raw records by groups of rows (their positions), batches of D told apart
     columns : signals by name, float (k,); stages add theirs
+    lost : bool (k,), true for rows of which nothing could be read or computed
     """
 
     steps: np.ndarray
     times: np.ndarray
     raw: Sequence[tuple[list[int], Raw]]
     columns: dict[str, np.ndarray]
+    lost: np.ndarray
+
+    def recorded(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Steps, times and columns of the rows that are not lost."""
+        if not self.lost.any():
+            return self.steps, self.times, self.columns
+        kept = ~self.lost
+        return self.steps[kept], self.times[kept], {name: values[kept] for name, values in self.columns.items()}
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """First and last step of each stretch of lost rows."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.lost, [False]]).astype(int)))
+        return [(int(self.steps[a]), int(self.steps[b - 1])) for a, b in edges.reshape(-1, 2)]
 
 
 class Reduction:
-    """Rows to signals; the only stage that the others cannot do without."""
+    """Rows to signals; the only stage that the others cannot do without. A row that it cannot take is lost alone."""
 
-    def __init__(self, settings: Settings, attributor: Attributor) -> None:
-        self._settings, self._attributor = settings, attributor
+    def __init__(self, settings: Settings, attributor: Attributor, faults: Faults) -> None:
+        self._settings, self._attributor, self._faults = settings, attributor, faults
 
     def __call__(self, block: Block) -> Signals:
         """Signals of a block, batches of D told apart."""
-        settings = self._settings
-        known = self._attributor.known(block)
+        settings, last = self._settings, block.steps[-1]
+        lost = np.zeros(len(block.steps), dtype=bool)
+        arrays = block.arrays()
+        for key, error in block.failed.items():
+            self._faults.add("reading values", f"{key}: {type(error).__name__}: {error}", last)
+        lost[np.isin(block.steps, block.unread)] = True
+        try:
+            known = list(self._attributor.known(arrays, last))
+        except Exception as error:  # noqa: BLE001 - the rows that it is due to are found one by one
+            self._faults.add("attribution of a row", error, last)
+            known = self._each(block, arrays, lambda part: self._attributor.known([part], last), lost)
         decision = settings.decision * self._attributor.sign()
-        reduced = [(rows, reduce_block(raw, settings.layers, decision)) for rows, raw in known]
+        reduced = self._each(
+            block, known, lambda part: [(part[0], reduce_block(part[1], settings.layers, decision))], lost
+        )
         steps = np.array(block.steps, dtype=np.int64)
         columns = scatter(len(steps), reduced)
         _thin_layers((steps - 1) // settings.round_steps, columns, settings.layer_every)
-        return Signals(steps, np.array(block.times), known, columns)
+        return Signals(steps, np.array(block.times), known, columns, lost)
+
+    def _each(
+        self, block: Block, groups: Sequence[Group], task: Callable[[Group], Sequence[Group]], lost: np.ndarray
+    ) -> list[Group]:
+        """What a task makes of each group or, where it fails, of each of its rows; those it fails on are `lost`."""
+        done: list[Group] = []
+        for rows, raw in groups:
+            try:
+                done += task((rows, raw))
+            except Exception as error:  # noqa: BLE001 - one bad row costs one row
+                if len(rows) > 1:
+                    single = [([row], {k: v[i : i + 1] for k, v in raw.items()}) for i, row in enumerate(rows)]
+                    done += self._each(block, single, task, lost)
+                else:
+                    self._faults.add("reducing a row", error, block.steps[rows[0]])
+                    lost[rows] = True
+        return done
 
 
 class Bins:

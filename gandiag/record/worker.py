@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from gandiag.families import infer_family
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 
     Stage = tuple[str, Callable[[Signals], None]]
 
+UNREAD = "they could not be reduced to signals"
+CLOSING_SECONDS = 30.0
+"""Closing waits so long for the background thread."""
+SLOW = (
+    "the run could not be closed within {seconds:.0f} s, as its disk is too slow or hangs; steps {first:,} to {last:,} "
+    "and how the training ended are not in {place}, and are lost if the program ends now"
+)
+
 
 class Worker:
     """What is done with the rows of a training, in the background, in stages that fail one by one.
@@ -45,7 +55,7 @@ class Worker:
         self.judging = Judging(judge, recorder, settings, faults)
         self._attributor = Attributor(settings, faults)
         self._attributed: dict[str, Any] = {}  # what run.json says of it
-        self._reduce = Reduction(settings, self._attributor)
+        self._reduce = Reduction(settings, self._attributor, faults)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         self._stages: list[Stage] = [
             ("label-free coverage", Bins()),
@@ -55,7 +65,7 @@ class Worker:
             ("run.json", self._describe_first),
             ("judging", self.judging),
         ]
-        self._tasks = Tasks(self._failed, self._after_task)
+        self._tasks = Tasks(self._failed, self._after_task, self._between)
         self._step = self._recorded = recorder.start_step - 1  # last seen, and last handed to the recorder
         self._faults_written = 0
 
@@ -63,16 +73,26 @@ class Worker:
         """Start the thread."""
         self._tasks.start()
 
-    def offer(self, task: Callable[..., None], *arguments: Any) -> bool:
+    def offer(self, task: Callable[..., None], *arguments: Any, last: bool = False) -> bool:
         """Queue a task unless the queue is full or nobody works it off; never blocks."""
-        return self._tasks.offer(task, *arguments)
+        return self._tasks.offer(task, *arguments, last=last)
 
-    def put(self, task: Callable[..., None], *arguments: Any) -> bool:
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait."""
+        return self._tasks.waiting
+
+    @property
+    def falls_behind(self) -> bool:
+        """Whether tasks come faster than they are done, so that some are refused."""
+        return self._tasks.is_full and self._tasks.is_alive()
+
+    def put(self, task: Callable[..., None], *arguments: Any, timeout: float = 60.0) -> bool:
         """Queue a task, waiting for room; False when nobody works the queue off.
 
-        Raises TimeoutError after a minute without room.
+        Raises TimeoutError after so many seconds without room.
         """
-        return self._tasks.put(task, *arguments)
+        return self._tasks.put(task, *arguments, timeout=timeout)
 
     def remember(self, run: Run) -> None:
         """Take in what a run that is continued has recorded, before the thread starts."""
@@ -86,13 +106,21 @@ class Worker:
         self.put(self.recorder.flush)
         self._tasks.wait()
 
-    def stop(self, status: str, reason: str | None, last_step: int) -> None:
+    def stop(self, status: str, reason: str | None, last_step: int, patience: float) -> None:
         """Finish what was offered, judge once more, close the run directory and end the thread.
 
-        Where the thread died, the caller closes, and what was not recorded up to `last_step` is a gap.
-        Raises TimeoutError after two minutes.
+        That is waited for so many seconds; then it is said what is not on disk. Where the thread died, the caller
+        closes, and what was not recorded up to `last_step` is a gap.
         """
-        if self._tasks.finish(self._close, status, reason):
+        self._hurry()
+        deadline = time.monotonic() + patience
+        try:
+            if self._tasks.finish(self._close, status, reason, deadline - patience / 2, timeout=patience):
+                return
+        except TimeoutError:
+            first = min(self.recorder.written + 1, last_step)
+            told = SLOW.format(seconds=patience, first=first, last=last_step, place=self.recorder.folder.path)
+            self.faults.add("closing", told, last_step)
             return
         try:
             if last_step > self._recorded:
@@ -108,6 +136,26 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - what ended the thread may strike again
             self.faults.add("closing", error, self._step)
 
+    def leave(self, status: str, reason: str | None) -> None:
+        """As `stop`, without waiting for anything: `join` does."""
+        self._hurry()
+        self.offer(self._close, status, reason, time.monotonic() + CLOSING_SECONDS / 2, last=True)
+
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, though not for longer."""
+        if self._tasks.is_alive():
+            self._tasks.join(timeout)
+
+    def abandon(self) -> None:
+        """End the thread and remove from the run directory what this recording put there: nothing was recorded."""
+        self._hurry()
+        self._tasks.finish(self.recorder.undo, timeout=CLOSING_SECONDS)
+
+    def _hurry(self) -> None:
+        """What is still waiting is written in one go, and judged once."""
+        self.judging.hurries = True
+        self.recorder.flush_seconds = math.inf
+
     # tasks
 
     def block(self, block: Block) -> None:
@@ -117,7 +165,7 @@ class Worker:
             signals = self._reduce(block)
         except Exception:
             with self._caught("gap"):
-                self.gap(block.steps[0], self._step, "they could not be reduced to signals")
+                self.gap(block.steps[0], self._step, UNREAD)
             self._recorded = self._step
             raise
         for name, stage in self._stages:
@@ -126,7 +174,10 @@ class Worker:
 
     def _write(self, signals: Signals) -> None:
         self._recorded = self._step
-        self.recorder.append(signals.steps, signals.times, signals.columns)
+        if not signals.lost.all():
+            self.recorder.append(*signals.recorded())
+        for first, last in signals.gaps():
+            self.gap(first, last, UNREAD)
 
     def _describe_first(self, _: Signals) -> None:
         if not self._attributed:
@@ -165,7 +216,8 @@ class Worker:
         self.settings.family_found = family != "other"
         self.recorder.write_meta(loss_family={"name": family, "source": "inferred"})
 
-    def _close(self, status: str, reason: str | None) -> None:
+    def _close(self, status: str, reason: str | None, deadline: float) -> None:
+        """Each part by itself: what was read is written, whatever else fails, and so is how the run ended."""
         with self._caught("writing"):
             self.recorder.flush()
         with self._caught("writing"):
@@ -175,9 +227,16 @@ class Worker:
         if status == "crashed":  # first: whoever crashed may be killed in the next moment
             with self._caught("run.json"):
                 self._write_faults(status=status, reason=reason)
-        with self._caught("last judgement"):
-            self.judging.finish(self._step)
+        if time.monotonic() < deadline:
+            with self._caught("last judgement"):
+                self.judging.finish(self._step)
         self.recorder.close(status, reason, faults=self.faults.listed())
+
+    def _between(self) -> float | None:
+        """While nothing is waiting."""
+        with self._caught("judging"):
+            return self.judging.between()
+        return None
 
     # faults
 

@@ -51,6 +51,8 @@ class Folder:
 
         self.fs: AbstractFileSystem
         self.path = str(path)
+        if not self.path.strip() or "\0" in self.path:
+            raise RunError(f"run_dir must be a folder or a path such as s3://bucket/run, got {str(path)!r}")
         try:
             self.fs, self.root = fsspec.core.url_to_fs(str(path))
         except (ValueError, ImportError) as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.findings import json_ready
+from gandiag.rundir.earlier import Earlier, numbered
 from gandiag.rundir.ending import this_process
 from gandiag.rundir.events import fewer_gaps
 from gandiag.rundir.folder import SCHEMA, Folder, RunError, events_name, meta_name
@@ -31,6 +32,10 @@ KEPT_ROWS = 40_000  # held in memory while they cannot be written; beyond, the o
 KEPT_ARRAYS = 2000  # as KEPT_ROWS
 MAX_BYTES = 1_000_000_000  # some 10 million steps of 20 signals; beyond, the oldest detail is thinned
 LATE = "could not be written in time"
+EXISTS = (
+    '{root}: holds {what} already; choose another run_dir, have one chosen with exist_ok="number" ({next}), or '
+    "continue the run with resume=True"
+)
 
 
 class Recorder:
@@ -49,6 +54,7 @@ class Recorder:
     rank : of this process
     meta : fields of run.json as they will be written; changed by `write_meta` and `describe`
     losses : gaps and thinnings of this process, as in its events
+    written : the last step of the scalars on disk
     """
 
     def __init__(  # noqa: PLR0913 - all but the first have defaults
@@ -79,23 +85,24 @@ class Recorder:
         self._part = 0
         self._torn = resume  # the last line of the events may lack its end
         self._flushed = time.monotonic()
+        self.written = self.start_step - 1
         self.write_meta()
 
     def _open(self, resume: bool, start_step: int | None, world_size: int) -> dict[str, Any]:
+        self._before = earlier = Earlier(self.folder, self.rank)
         try:
             for name in (*KINDS, "samples"):
                 self.folder.fs.makedirs(self.folder.join(name), exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.folder.root}: cannot be written: {error.strerror or error}") from error
-        if not self.folder.fs.exists(self.folder.join(meta_name(self.rank))):
-            meta = _new_meta()
+        if earlier.content is not None and not resume and not earlier.is_empty():
+            what = f"run {earlier.meta().get('id')}" if self.rank == 0 else f"an earlier record of rank {self.rank}"
+            raise RunError(EXISTS.format(root=self.folder.root, what=what, next=numbered(self.folder.path)))
+        if earlier.content is not None and resume:
+            meta = earlier.meta()
         else:
-            meta = self.folder.read_meta(self.rank)
-            if not resume:
-                what = f"run {meta.get('id')}" if self.rank == 0 else f"an earlier record of rank {self.rank}"
-                raise RunError(
-                    f"{self.folder.root}: holds {what} already; choose another run_dir or continue it with resume=True"
-                )
+            earlier.clear()
+            meta = _new_meta()
         segment = {
             "index": len(meta["segments"]),
             "start_step": start_step or self._next_step(meta, resume),
@@ -112,6 +119,10 @@ class Recorder:
         run = Run.open(self.folder.path)
         starts: list[int] = [segment["start_step"] for m in (meta, run.meta) for segment in m["segments"]]
         return max([run.last_step + 1, *starts])
+
+    def undo(self) -> None:
+        """Leave the directory as it was before this recording, of which there is nothing yet."""
+        self._before.restore()
 
     @property
     def start_step(self) -> int:
@@ -194,6 +205,7 @@ class Recorder:
         number, self._part = self._part, self._part + 1
         if self._columns:
             self.storage.write("scalars", self._named(number, "scalars"), joined(self._columns))
+            self.written = int(self._columns[-1]["step"][-1])
             self._columns, self._rows = [], 0
         if self._arrays:
             self.storage.write("arrays", self._named(number, "arrays"), _stacked(self._arrays))
