@@ -75,11 +75,33 @@ class BinTracker:
             return {}
         if len(self._centres) < 2 or fake.shape[1] != self._size:
             return {}
+        return self._take(step, None if real is None else self._counts([real])[0], self._counts([fake])[0])
+
+    def update_all(
+        self, steps: Sequence[int], points: Sequence[tuple[np.ndarray | None, np.ndarray]]
+    ) -> list[dict[str, float]]:
+        """As `update` for each of many steps, whose points are counted at once where their dimensions stay."""
+        found: list[dict[str, float]] = []
+        while self._centres is None and len(found) < len(steps):
+            found.append(self.update(steps[len(found)], *points[len(found)]))
+        left, since = points[len(found) :], steps[len(found) :]
+        if any(p.shape[1] != self._size for pair in left for p in pair if p is not None):
+            return found + [self.update(step, *pair) for step, pair in zip(since, left, strict=True)]
+        if self._centres is None or len(self._centres) < 2:
+            return found + [{} for _ in left]
+        reals = iter(self._counts([real for real, _ in left if real is not None]))
+        fakes = self._counts([fake for _, fake in left])
+        for step, (real, _), counted in zip(since, left, fakes, strict=True):
+            found.append(self._take(step, None if real is None else next(reals), counted))
+        return found
+
+    def _take(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
+        """Take in how many points of a step lie in each cell, (K,) each."""
         if step - self._since > LONGEST:
             self._now, self._since = np.zeros_like(self._now), step - 1
         if real is not None:
-            self._real += self._counts(real)
-        self._now += self._counts(fake)
+            self._real += real
+        self._now += fake
         if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
             return {}
         self._since = step
@@ -97,13 +119,17 @@ class BinTracker:
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
         self._real, self._now, self._before = (np.zeros(len(self._centres)) for _ in range(3))
 
-    def _counts(self, points: np.ndarray) -> np.ndarray:
-        """Finite points by nearest centre, (K,)."""
+    def _counts(self, batches: Sequence[np.ndarray]) -> np.ndarray:
+        """Finite points of each of n batches by nearest centre, (n, K)."""
         assert self._centres is not None  # noqa: S101 - for the type checker
-        finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
-        squares = (self._centres**2).sum(axis=1) - 2 * finite @ self._centres.T
-        counts: np.ndarray = np.bincount(squares.argmin(axis=1), minlength=len(self._centres)).astype(np.float64)
-        return counts
+        if not batches:
+            return np.zeros((0, len(self._centres)))
+        points, whose = np.concatenate(batches), np.repeat(np.arange(len(batches)), [len(b) for b in batches])
+        finite = np.isfinite(points).all(axis=1)
+        squares = (self._centres**2).sum(axis=1) - 2 * points[finite].astype(np.float64) @ self._centres.T
+        cells = whose[finite] * len(self._centres) + squares.argmin(axis=1)
+        counts = np.bincount(cells, minlength=len(batches) * len(self._centres))
+        return counts.reshape(len(batches), -1).astype(np.float64)
 
     def _evaluate(self) -> dict[str, float]:
         from gandiag.modes import mode_statistics
@@ -130,8 +156,9 @@ def track(
         if first is not None:
             real = raw.get(str(first.sibling("real")), [None] * len(rows))
             found |= dict(zip(rows, zip(real, raw[str(first)], strict=True), strict=True))
+    rows = sorted(found)
     columns: dict[str, np.ndarray] = {}
-    for row in sorted(found):
-        for name, value in tracker.update(int(steps[row]), *found[row]).items():
+    for row, signals in zip(rows, tracker.update_all(steps[rows].tolist(), [found[row] for row in rows]), strict=True):
+        for name, value in signals.items():
             columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
     return columns

@@ -32,9 +32,10 @@ class Pool:
     def add(self, groups: Sequence[tuple[list[int], Raw]]) -> list[tuple[list[int], dict[str, np.ndarray]]]:
         """The groups of rows with `d/auc` (k,) beside `d/real` and `d/fake` of shape (k, 1)."""
         pooled = [(rows, dict(raw)) for rows, raw in groups]
-        places = [(row, raw, i) for rows, raw in pooled for i, row in enumerate(rows)]
-        for _, raw, i in sorted(places, key=lambda place: place[0]):
-            for own in _single(raw):
+        single = [(rows, raw, _single(raw)) for rows, raw in pooled]
+        places = [(row, raw, i, owns) for rows, raw, owns in single if owns for i, row in enumerate(rows)]
+        for _, raw, i, owns in sorted(places, key=lambda place: place[0]):
+            for own in owns:
                 recent = self._recent.setdefault(own, deque(maxlen=POOLED_STEPS))
                 recent.append((float(raw[f"d{own}/real"][i, 0]), float(raw[f"d{own}/fake"][i, 0])))
                 values = raw.setdefault(f"d{own}/auc", np.full(len(raw[f"d{own}/real"]), np.nan))

@@ -6,6 +6,7 @@ its target (Mao et al. 2017). But a pull that is a line in f has its target wher
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,55 +81,77 @@ def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT) -> np
     left = np.square(dp - slope[:, None] * df).sum(axis=1)
     straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= bent * power)
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
-    for tried, row in enumerate(np.flatnonzero(finite & ~straight & (power > 0))):
-        if tried == MAX_TRIED and np.isnan(value[~straight]).all():
-            break  # another loss: looking takes time
-        value[row] = _of_two_lines(f[row], p[row])
+    left_over = np.flatnonzero(finite & ~straight & (power > 0))
+    if not len(left_over):
+        return value
+    first, others = left_over[:MAX_TRIED], left_over[MAX_TRIED:]
+    value[first] = _of_two_lines(f[first], p[first])
+    if len(others) and not np.isnan(value[first]).all():  # else another loss: looking takes time
+        value[others] = _of_two_lines(f[others], p[others])
     return value
 
 
 def _of_two_lines(f: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Targets (b,) where the first samples lie on one line and the others on another, or all on two parallel ones."""
-    split = _best_split(f, p)
-    slopes = np.where(np.arange(len(f)) < split[0], *split[1:]) if split else np.full(len(f), _common_slope(f, p))
+    """Targets (k, b) where a row's first samples lie on one line and its others on another, or all on two parallel."""
+    size, first, second = _best_split(f, p)
+    slopes = np.where(np.arange(f.shape[1]) < size[:, None], first[:, None], second[:, None])
+    whole = np.flatnonzero(size == 0)
+    if len(whole):
+        slopes[whole] = _common_slope(f[whole], p[whole])[:, None]
     return np.where(slopes > 0, f - p / np.where(slopes > 0, slopes, 1.0), np.nan)
 
 
-def _best_split(f: np.ndarray, p: np.ndarray) -> tuple[int, float, float] | None:
-    """Where a batch falls into two parts that each lie on a rising line: the size of the first, and the slopes."""
-    sizes = np.arange(LEAST, len(f) - LEAST + 1)
+def _best_split(f: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where batches (k, b) fall into two parts that each lie on a rising line: the size of the first, and the slopes.
+
+    The size is 0 where they do not.
+    """
+    k, b = f.shape
+    sizes = np.arange(LEAST, b - LEAST + 1)
     if not len(sizes):
-        return None
-    fits = [_fits(*(v[::way] for v in (f, p))) for way in (1, -1)]
+        return np.zeros(k, dtype=int), np.zeros(k), np.zeros(k)
+    fits = [_fits(*(v[:, ::way] for v in (f, p))) for way in (1, -1)]
     (slope, left, power), (slope_2, left_2, power_2) = (
-        [values[n - 1] for values in fit] for fit, n in zip(fits, (sizes, len(f) - sizes), strict=True)
+        [values[:, n - 1] for values in fit] for fit, n in zip(fits, (sizes, b - sizes), strict=True)
     )
     worst = np.maximum(left / np.maximum(power, 1e-300), left_2 / np.maximum(power_2, 1e-300))
     worst = np.where((slope > 0) & (slope_2 > 0), worst, np.inf)
-    best = int(np.argmin(worst))
-    return (int(sizes[best]), float(slope[best]), float(slope_2[best])) if worst[best] <= EXACT else None
+    rows, best = np.arange(k), np.argmin(worst, axis=1)
+    return np.where(worst[rows, best] <= EXACT, sizes[best], 0), slope[rows, best], slope_2[rows, best]
 
 
 def _fits(f: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the first 1, 2, ... samples the line through them: slope, squares that it leaves, squares of p."""
-    n = np.arange(1, len(f) + 1)
-    f, p = f - f.mean(), p - p.mean()
-    ff, fp, pp = (np.cumsum(a * b) - np.cumsum(a) * np.cumsum(b) / n for a, b in ((f, f), (f, p), (p, p)))
+    """Of the first 1, 2, ... samples of a row the line through them: slope, squares that it leaves, squares of p."""
+    n = np.arange(1, f.shape[1] + 1)
+    f, p = f - f.mean(axis=1, keepdims=True), p - p.mean(axis=1, keepdims=True)
+    of_f, of_p = np.cumsum(f, axis=1), np.cumsum(p, axis=1)
+    ff = np.cumsum(f * f, axis=1) - of_f * of_f / n
+    fp = np.cumsum(f * p, axis=1) - of_f * of_p / n
+    pp = np.cumsum(p * p, axis=1) - of_p * of_p / n
     slope = fp / np.maximum(ff, 1e-300)
     return slope, np.maximum(pp - slope * fp, 0.0), pp
 
 
-def _common_slope(f: np.ndarray, p: np.ndarray) -> float:
-    """The slope of two parallel lines: that of over a third of all pairs of samples; 0 where there is none."""
-    f, p = f[:: -(-len(f) // MAX_PAIRED)], p[:: -(-len(p) // MAX_PAIRED)]
-    first, second = np.triu_indices(len(f), 1)
-    apart = f[first] - f[second]
-    usable = np.abs(apart) > 1e-3 * (f.max() - f.min() + 1e-300)
-    slopes = np.sort((p[first] - p[second])[usable] / apart[usable])
-    slopes = slopes[slopes > 0]
+def _common_slope(f: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The slope (k,) of two parallel lines: that of over a third of all pairs of samples; 0 where there is none."""
+    every = -(-f.shape[1] // MAX_PAIRED)
+    f, p = f[:, ::every], p[:, ::every]
+    first, second = _pairs(f.shape[1])
+    apart = f[:, first] - f[:, second]
+    usable = np.abs(apart) > 1e-3 * (np.ptp(f, axis=1, keepdims=True) + 1e-300)
+    slopes = np.divide(p[:, first] - p[:, second], apart, out=np.full(apart.shape, np.inf), where=usable)
+    slopes = np.sort(np.where(slopes > 0, slopes, np.inf), axis=1)  # those that are none come last
     least = len(first) // 3
-    if len(slopes) < least:
-        return 0.0
-    width = slopes[least - 1 :] - slopes[: len(slopes) - least + 1]
-    best = int(np.argmin(width / slopes[: len(width)]))
-    return float(np.median(slopes[best : best + least])) if width[best] <= NEAR * slopes[best] else 0.0
+    low, high = slopes[:, : len(first) - least + 1], slopes[:, least - 1 :]
+    there = np.isfinite(high)
+    width = np.subtract(high, low, out=np.full(low.shape, np.inf), where=there)
+    rows, best = np.arange(len(f)), np.argmin(width / np.where(there, low, 1.0), axis=1)
+    middle = (slopes[rows, best + (least - 1) // 2] + slopes[rows, best + least // 2]) / 2
+    return np.where(there[rows, best] & (width[rows, best] <= NEAR * low[rows, best]), middle, 0.0)
+
+
+@cache
+def _pairs(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both members of all pairs of so many samples."""
+    first, second = np.triu_indices(size, 1)
+    return first, second
