@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gandiag.cli.exits import JSON, print_json, refuse
+from gandiag.gate.ranks import rank
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -78,7 +79,7 @@ def check(targets: tuple[str, ...], *, show_policy: bool, as_json: bool, form: s
     if not targets:
         refuse("name what to check: a run directory, samples, or a checkpoint")
     found = _checked(targets, options, quiet=as_json)
-    if _rank():
+    if rank():
         sys.exit(found.exit_code)
     try:
         _write_files(found, files)
@@ -107,7 +108,7 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
     if not quiet and sys.stderr.isatty():
         from gandiag.cli.progress import sample_bars
 
-        bar = sample_bars(quiet=bool(_rank()))
+        bar = sample_bars(quiet=bool(rank()))
     try:
         with bar as tell:
             found = judge(list(targets), tell=tell, **options)
@@ -120,13 +121,6 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
         for reason in target.reasons if target.exit_code == UNREADABLE else ():
             click.echo(f"gandiag: {reason}", err=True)
     return found
-
-
-def _rank() -> int:
-    """Of this process under torchrun: the first one prints."""
-    import os
-
-    return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
 
 
 def _write_files(found: CheckResult, files: dict[str, str | None]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.gate.cells import lost_of_counts, proportions, samples_to_tell
+from gandiag.gate.cells import proportions
 from gandiag.gate.likeness import LEAST, size_for
 from gandiag.gate.measured import Measured
 from gandiag.gate.statistics import as_many, lower_share, normal, upper_share
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gandiag.gate.case import Case
 
 ALIKE = 0.5  # of the diversity of real samples, below which it is gone: as `SampleCollapse.ratio`
-LOST_DATA = 0.1  # share of the data in cells that are left out
+LOST_DATA = 0.05  # share of the data in parts that are left out; half of it where the part stands apart
+SURE_PART = 0.04  # share of the data from which on a part must be told for the rule to pass
 DIFFERENT = 0.02  # of the samples that would have to move to another cell, beyond what chance moves
 COPIES = 0.005  # share of samples that repeat another, beyond that of real ones
 SEARCHED = 3000  # samples searched for near copies
@@ -58,22 +59,23 @@ def too_few(n: int, needed: int, what: str = "samples") -> Measured:
     return Measured(n=n, violated=False, decided=False, needed=needed, sentence=f"too few {what}: {n:,}")
 
 
-def lost_cells(case: Case, level: float) -> Measured:
-    """Share of the data in cells that generated samples leave out."""
+def lost_parts(case: Case, level: float) -> Measured:
+    """Share of the data in parts that generated samples leave out."""
     if len(case.real) < 4 * LEAST:
         return too_few(len(case.real), 4 * LEAST, "real samples")
-    real, generated = case.known.cells().counts, case.cell_counts
-    found = lost_of_counts(generated, real, level)
-    shares = real / real.sum()
-    lost, untold = float(shares[found.lost].sum()), float(shares[~found.told & ~found.lost].sum())
-    limit = case.settings.limit("lost-cells", LOST_DATA)
-    decided = untold <= limit
+    found = case.known.parts().missed(case.features, level)
+    limit = case.settings.limit("lost-parts", LOST_DATA)
+    stands_apart = found.apart > limit / 2
+    decided = found.told < SURE_PART
+    value = max(found.share, found.apart)
     return Measured(
-        value=lost, bound=limit, side="above", low=lost, high=lost + untold, n=int(generated.sum()),
-        interval="cells that too few samples can tell", violated=lost > limit, decided=decided,
-        needed=None if decided else samples_to_tell(real, level, limit),
-        sentence=f"{100 * lost:.3g} % of the data are left out: {int(found.lost.sum())} of {len(real)} cells",
-        details={"cells": len(real), "lost": int(found.lost.sum())},
+        value=value, bound=limit / 2 if stands_apart else limit, side="above", n=case.n,
+        violated=stands_apart or found.share > limit, decided=decided,
+        needed=None if decided else case.known.parts().samples_to_tell(level, SURE_PART),
+        sentence=f"{100 * value:.3g} % of the data are left out" + (
+            ", a part that stands apart from the others" if stands_apart else ""
+        ),
+        details={"share": found.share, "apart": found.apart, "lost": found.parts, "told_from": found.told},
     )  # fmt: skip
 
 
@@ -157,4 +159,4 @@ def _repeats(rows: Tensor) -> int:
     return len(rows) - len(Distinct.of(rows).rows)
 
 
-__all__ = ["cell_shares", "diversity", "duplicates", "lost_cells"]
+__all__ = ["cell_shares", "diversity", "duplicates", "lost_parts"]

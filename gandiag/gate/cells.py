@@ -67,7 +67,7 @@ class RealCells:
         order = torch.randperm(len(features), generator=rng).to(features.device)
         fitted = features[order[: min(FITTED, len(features) // 3)]]
         counted = features[order[len(fitted) :]]
-        self._centre, self._axes = _axes(fitted.double(), seed)
+        self._centre, self._axes = main_axes(fitted.double(), seed)
         cells = max(2, min(MOST_CELLS, len(counted) // PER_CELL))
         points = self._turned(fitted).cpu().numpy()
         different = np.unique(points, axis=0)
@@ -85,7 +85,7 @@ class RealCells:
         return (features.double() - self._centre) @ self._axes
 
 
-def _axes(rows: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def main_axes(rows: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Mean (D,) of rows and their main directions (D, d): cells are found in a few dimensions, and faster."""
     centre, width = rows.mean(dim=0), rows.shape[1]
     if width <= MOST_AXES:
@@ -117,29 +117,17 @@ def _grouped(centres: Floats, points: Floats) -> NDArray[np.int64]:
     return found
 
 
-def lost_of_counts(generated: Counts, real: Counts, level: float) -> Lost:
-    """Which modes, classes or cells are lost, from counts (K,) of both.
+def lost_of_counts(generated: Counts, real: Counts, level: float, n: int, m: int) -> Lost:
+    """Which modes, classes or parts are lost, from counts (K,) of both, of n generated and m real samples.
 
     Lost is what has less than a tenth of its share in these samples and, beyond doubt, less than half of it: by the
-    conditional binomial test of two counts (Przyborowski & Wilenski 1940), at `level` over all K together.
+    conditional binomial test of two counts (Przyborowski & Wilenski 1940), each at `level`.
     """
-    n, m = int(generated.sum()), int(real.sum())
     p = SURELY * n / (SURELY * n + m)
-    each = level / len(real)
     doubt = as_few(generated, generated + real, p)
     small = generated * m <= LOST * real * n
     none = as_few(np.zeros(len(real)), real, p)  # had there been no generated sample at all
-    return Lost(lost=(doubt < each) & small & (real > 0), told=none < each)
-
-
-def samples_to_tell(real: Counts, level: float, share: float) -> int | None:
-    """Generated samples with which cells of all but this share of the data tell; None where no number would do."""
-    for n in np.geomspace(100, 1e6, 60).round():
-        p = SURELY * n / (SURELY * n + real.sum())
-        told = as_few(np.zeros(len(real)), real, p) < level / len(real)
-        if real[~told].sum() <= share * real.sum():
-            return int(n)
-    return None
+    return Lost(lost=(doubt < level) & small & (real > 0), told=none < level)
 
 
 def proportions(generated: Counts, real: Counts, seed: int = 0) -> Proportions:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.gate.policy import read_settings, settings_shown
+from gandiag.gate.ranks import rank
 from gandiag.gate.results import CheckResult, TargetResult, found_series
 from gandiag.gate.targets import Target, targets_of
 from gandiag.judge.policy import read_policy
@@ -145,8 +146,13 @@ def check(  # noqa: PLR0913 - all but the first have defaults
     )  # fmt: skip
     found = targets_of(named if isinstance(named, (list, tuple)) else [named])
     results, notes = _judged(found, options, settings, policy, tell)
+    series = found_series(results)
+    if options.report is not None and series and not rank():
+        from gandiag.gate.report import write_series
+
+        notes = (*notes, *write_series(series, results, Path(options.report)))
     return CheckResult(
-        targets=results, policy=settings_shown(settings), series=found_series(results), notes=notes,
+        targets=results, policy=settings_shown(settings), series=series, notes=notes,
         seconds=time.monotonic() - started,
     )  # fmt: skip
 
@@ -187,7 +193,7 @@ def _judged(
         found, notes = judged_samples(others, options, settings, tell)
         results |= found
     ordered = [results[target.name] for target in targets if target.name in results]
-    if options.report is not None:
+    if options.report is not None and not rank():
         from gandiag.gate.report import write_reports
 
         ordered = write_reports(ordered, runs, Path(options.report))

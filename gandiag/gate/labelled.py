@@ -37,7 +37,7 @@ def lost_modes(case: Case, level: float) -> Measured:
         lost = (as_few(counts, n, SURELY * shares) < each) & (counts <= LOST * n * shares)
     else:
         assert case.known.counts is not None  # noqa: S101 - where there is a number there are counts
-        lost = lost_of_counts(counts, case.known.counts, level).lost
+        lost = lost_of_counts(counts, case.known.counts, each, n, m).lost
     rarest = float(shares.min())
     needed = samples_needed(rarest, SURELY, RESIDUE, each, LOST)
     decided = n > 0 and _effective(n, m) >= needed

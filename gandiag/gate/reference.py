@@ -10,6 +10,7 @@ import numpy as np
 from gandiag.gate.cells import RealCells
 from gandiag.gate.labellers import classes_of, labeller_for
 from gandiag.gate.likeness import RealSplits
+from gandiag.gate.parts import RealParts
 from gandiag.modes import PRESETS, ImageLabeller, Mixture, preset
 from gandiag.quality.collect import FEATURES, Collected
 from gandiag.quality.extractors.registry import extractor as make_extractor
@@ -66,6 +67,7 @@ class Known:
     memo: dict[str, Any] = field(default_factory=dict)  # what rules worked out of the real samples
     _splits: dict[int, RealSplits] = field(default_factory=dict)
     _cells: RealCells | None = None
+    _parts: RealParts | None = None
 
     @property
     def features(self) -> torch.Tensor | None:
@@ -85,6 +87,13 @@ class Known:
         if self._cells is None:
             self._cells = RealCells(self.features, self.plan.seed)
         return self._cells
+
+    def parts(self) -> RealParts:
+        """Parts of the real samples."""
+        assert self.features is not None  # noqa: S101
+        if self._parts is None:
+            self._parts = RealParts(self.features, self.plan.seed)
+        return self._parts
 
 
 @dataclass(frozen=True, kw_only=True)

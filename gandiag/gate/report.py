@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gandiag.findings import Diagnosis, NotAssessed, Verdict
@@ -13,14 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gandiag.findings import Finding
+    from gandiag.gate.results import Series
+
 
 def write_reports(results: Sequence[TargetResult], runs: Mapping[str, Run | None], out: Path) -> list[TargetResult]:
     """Write report.html and report.pdf of every target that could be read; the results with a note of where.
 
     Raises ValueError when they cannot be written.
     """
-    from dataclasses import replace
-
     from gandiag import reports
 
     written = []
@@ -38,6 +40,61 @@ def write_reports(results: Sequence[TargetResult], runs: Mapping[str, Run | None
             raise ValueError(f"--report: {error}") from error
         written.append(replace(result, notes=(*result.notes, f"report: {', '.join(paths)}")))
     return written
+
+
+def write_series(series: Sequence[Series], results: Sequence[TargetResult], out: Path) -> tuple[str, ...]:
+    """Write a report of every series in a folder of its own: where each was written, in words.
+
+    Raises ValueError when one cannot be written.
+    """
+    from gandiag import reports
+
+    notes = []
+    for each in series:
+        members = [result for result in results if result.series == each.name and result.rules]
+        if not members:
+            continue
+        members.sort(key=lambda result: result.step or 0)
+        try:
+            paths = reports.write(*of_series(each, members), folder_of(each.name, out, alone=False))
+        except RunError as error:
+            raise ValueError(f"--report: {error}") from error
+        notes.append(f"report of {each.name}: {', '.join(paths)}")
+    return tuple(notes)
+
+
+def of_series(series: Series, members: Sequence[TargetResult]) -> tuple[Run, Diagnosis]:
+    """Checkpoints of one training as a run, whose signals are the rows' values by step, and what is wrong with it.
+
+    A rule that fails at the last checkpoint began to at the first one from which on it always did.
+    """
+    import pandas as pd
+
+    steps = [max(member.step or 0, 1) for member in members]
+    values = [{row.rule: float(row.value) for row in m.rules if row.value is not None} for m in members]
+    codes = {f"step {step:,}": member.verdict for step, member in zip(steps, members, strict=True)}
+    run = Run(
+        scalars=pd.DataFrame(values, index=pd.Index(steps, name="step"), dtype="float64"),
+        meta={"id": series.name, "status": "closed", "hyperparameters": {"in short": series.sentence, **codes}},
+        samples=tuple(sample for member in members for sample in as_run(member).samples),
+    )
+    last = as_diagnosis(members[-1])
+    diagnosis = replace(
+        last, findings=tuple(sorted((_since(finding, members) for finding in last.findings),
+                                    key=lambda finding: finding.onset_step)),
+        last_healthy_step=series.last_healthy,
+    )  # fmt: skip
+    return run, diagnosis
+
+
+def _since(finding: Finding, members: Sequence[TargetResult]) -> Finding:
+    """A finding of the last checkpoint, from the first one on that has it as all later ones do."""
+    onset = finding.onset_step
+    for member in reversed(members):
+        if not any(each.columns == finding.columns for each in member.findings):
+            break
+        onset = max(member.step or 0, 1)
+    return replace(finding, onset_step=onset)
 
 
 def as_diagnosis(result: TargetResult) -> Diagnosis:

@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
          judge=partial(alike.diversity, "pairwise"), lacks=_real, collapse=True),
     Rule(name="nearest-distance", code="sample-collapse", says="samples keep the distance of real ones to the next",
          judge=partial(alike.diversity, "nearest"), lacks=_real, collapse=True),
-    Rule(name="lost-cells", code="mode-collapse", says="every part of the data is there", judge=alike.lost_cells,
+    Rule(name="lost-parts", code="mode-collapse", says="every part of the data is there", judge=alike.lost_parts,
          lacks=_real, collapse=True),
     Rule(name="cell-shares", code="mode-collapse", level="warn", says="parts of the data have their shares (NDB)",
          judge=alike.cell_shares, lacks=_real),

@@ -139,10 +139,10 @@ def test_github_is_told_by_annotations_and_a_summary(gate, world, monkeypatch):
     done = gate("ema.pt", *BANK, "--reference", "real.npz", "--format", "github", "--report", "report")
     assert done.exit_code == 1
     errors = [line for line in done.output.splitlines() if line.startswith("::error ")]
-    assert any(line.startswith("::error file=ema.pt,title=mode-collapse%3A lost-cells::") for line in errors)
+    assert any(line.startswith("::error file=ema.pt,title=mode-collapse%3A lost-parts::") for line in errors)
     assert all("%25" in line for line in errors if " %" in line.replace("%25", " %"))
     summary = (world / "summary.md").read_text()
-    assert "| lost-cells | ❌ failed |" in summary
+    assert "| lost-parts | ❌ failed |" in summary
     assert "Samples: `report/ema.pt-samples.png`" in summary
     assert (world / "report" / "ema.pt-samples.png").read_bytes()[1:4] == b"PNG"
     assert "mode-collapse" in (world / "report" / "report.html").read_text()

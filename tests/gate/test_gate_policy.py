@@ -91,7 +91,7 @@ def test_the_policy_decides(gate, world):
     """What fails, what is ignored, what must have been judged, and how few samples are too few."""
     bad = ["bad.npz", "--reference", "real.npz"]
     assert gate(*bad).exit_code == 1
-    rules = ["pairwise-distance", "nearest-distance", "lost-cells", "duplicates"]
+    rules = ["pairwise-distance", "nearest-distance", "lost-parts", "duplicates"]
     (world / "lax.toml").write_text(f"[check]\nwarn = {rules}\n")
     assert gate(*bad, "--policy", "lax.toml").exit_code == 0
     assert gate(*bad, "--policy", "lax.toml", "--fail-on", "warning").exit_code == 1

@@ -47,7 +47,7 @@ def test_a_perfect_sampler_passes():
             "failed",
         ),
         (lambda p, m: p[m == 3], "pairwise-distance", "failed"),
-        (lambda p, m: p[m != 3], "lost-cells", "failed"),
+        (lambda p, m: p[m != 3], "lost-parts", "failed"),
         (lambda p, m: p[(m != 3) | (np.arange(len(p)) % 2 == 0)], "cell-shares", "warned"),
         (lambda p, _: np.concatenate([p[:3800], p[:200]]), "duplicates", "failed"),
         (lambda p, _: np.repeat(p[:8], 500, axis=0), "nearest-distance", "failed"),
@@ -206,7 +206,7 @@ def test_bounds_of_shares_are_exact():
 def test_counts_of_two_samples_are_compared_exactly():
     """A lost cell is one; a thinned one, and one of which there are too few, is none."""
     real = np.array([100, 100, 100, 4])
-    found = lost_of_counts(np.array([100, 0, 50, 0]), real, 1e-3)
+    found = lost_of_counts(np.array([100, 0, 50, 0]), real, 1e-4, 150, 304)
     assert found.lost.tolist() == [False, True, False, False]
     assert found.told.tolist() == [True, True, True, False]
     same = proportions(np.array([98, 103, 95, 6]), real)

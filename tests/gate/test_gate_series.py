@@ -34,6 +34,21 @@ def test_a_series_says_where_collapse_began(gate):
     assert "nothing_*.pt: nothing matches" in nothing.stderr
 
 
+def test_a_report_of_a_series_says_the_same(gate, world):
+    """One of all its checkpoints beside one of each, with a finding from the first on that has it for good."""
+    done = gate("ckpt_*.pt", *BANK, "--report", "series")
+    assert done.exit_code == 1
+    (note,) = (line for line in done.output.splitlines() if line.startswith("report of ckpt_#.pt: "))
+    page, paper = (world / path for path in note.removeprefix("report of ckpt_#.pt: ").split(", "))
+    assert paper.read_bytes()[:4] == b"%PDF"
+    text = page.read_text()
+    assert "collapsed from step 300 on; the last healthy one is 200" in text
+    assert "healthy up to step 200" in text
+    assert {entry.name for entry in (world / "series").iterdir() if entry.is_dir()} == {
+        page.parent.name, *(f"ckpt_000{step}.pt" for step in (100, 200, 300, 400))
+    }  # fmt: skip
+
+
 def test_runs_samples_and_checkpoints_in_one_check(gate, world):
     """The worst of them decides; one that cannot be read does not hide another."""
     run = store(synthetic.healthy(), world / "mixed-run")
@@ -84,7 +99,7 @@ def test_the_pytest_fixture_prints_the_finding(pytester, world):
     found.stdout.fnmatch_lines([
         "*gandiag check failed: ckpt_000400.pt*",
         "*mode-collapse: *of the data are left out*",
-        "*evidence: lost-cells = *",
+        "*evidence: lost-parts = *",
         "*G is rewarded for samples*",
         "*try: *",
     ])  # fmt: skip
