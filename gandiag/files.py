@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from os import PathLike
 
     import numpy as np
+    from PIL import Image
 
 MOST_ENTRIES = 10_000  # in one archive
 MOST_DIGITS = 40  # of a whole number; longer ones are read as floats
-MOST_VALUES = 3_000_000  # of one JSON text; each takes some 100 bytes once it is read
+MOST_VALUES = 1_000_000  # of one JSON text; each takes some 100 bytes once it is read
 DEEPEST = 32  # lists and objects within each other
 
 
@@ -140,3 +142,19 @@ def check_header(stream: IO[bytes], size: int) -> None:
         held = size - stream.tell()
         if claimed != held:
             raise UnreadableError(f"claims {claimed:,} bytes for an array {shape} of {kind}, found {held:,}")
+
+
+def picture(source: str | PathLike[str] | IO[bytes], formats: Sequence[str], most: int) -> Image.Image:
+    """An opened picture of one of these formats, which takes at most so many bytes once its pixels are read.
+
+    Raises UnreadableError for others and for larger ones.
+    """
+    from PIL import Image
+
+    with told("not a readable picture"):
+        found = Image.open(source, formats=tuple(formats))  # with all formats Pillow would start other programs
+        held = found.width * found.height * len(found.getbands())
+        if held > most:
+            found.close()
+            raise UnreadableError(f"{found.width:,} x {found.height:,} pixels take {held:,} bytes, more than {most:,}")
+    return found

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
+MOST_NAMED = 100  # sentences on what is missing; more are counted
 NAMED_GAPS = 3  # of one kind and reason; more are counted
 END = 0.1  # the part of a run that tells how it ends
 MOST = 0.5  # of its steps unrecorded, and nothing can be said of a stretch
@@ -26,7 +27,9 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
     found = [*run.damage, *_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]
-    return tuple(dict.fromkeys(found))
+    unique = list(dict.fromkeys(" ".join(sentence.split()) for sentence in found))
+    over = len(unique) - MOST_NAMED
+    return (*unique[:MOST_NAMED], *([f"{over:,} more are in the run directory"] if over > 0 else []))
 
 
 def blind(run: Run) -> bool:

@@ -6,7 +6,7 @@ import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gandiag.files import MOST_VALUES, UnreadableError, count_values, parsed_json, told
+from gandiag.files import UnreadableError, count_values, parsed_json, told
 from gandiag.rundir.schema import SCHEMA, check_event, check_meta
 from gandiag.wording import one_line
 
@@ -21,6 +21,7 @@ __all__ = ["SCHEMA", "Folder", "RunError", "events_name", "meta_name"]
 MAX_META = 16 * 2**20  # bytes of run.json
 MAX_EVENTS = 64 * 2**20  # bytes of events.jsonl that are read
 MAX_LINES = 10**6
+MOST_EVENT_VALUES = 3 * 10**6  # in all lines together; a finding has some hundred
 NAMED_LINES = 3  # that are damaged; more are counted
 
 
@@ -43,6 +44,19 @@ def meta_name(rank: int) -> str:
 def events_name(rank: int) -> str:
     """The file of a rank's events."""
     return "events.jsonl" if rank == 0 else f"events-rank{rank}.jsonl"
+
+
+def read_file(files: AbstractFileSystem, place: str, most: int | None = None) -> bytes:
+    """A file, or its first `most` bytes.
+
+    Raises FileNotFoundError where there is none, UnreadableError where it is none or cannot be read.
+    """
+    with told("cannot be read"):
+        if files.info(place)["type"] != "file":  # a pipe would be waited for without end
+            raise UnreadableError("it is no regular file")
+        with files.open(place, "rb") as file:
+            content: bytes = file.read() if most is None else file.read(most)
+    return content
 
 
 class Folder:
@@ -75,17 +89,8 @@ class Folder:
         return list(self.sizes(folder))
 
     def read_bytes(self, *names: str, most: int | None = None) -> bytes:
-        """A file, or its first `most` bytes.
-
-        Raises FileNotFoundError where there is none, UnreadableError where it is none or cannot be read.
-        """
-        place = self.join(*names)
-        with told("cannot be read"):
-            if self.fs.info(place)["type"] != "file":  # a pipe would be waited for without end
-                raise UnreadableError("it is no regular file")
-            with self.fs.open(place, "rb") as file:
-                content: bytes = file.read() if most is None else file.read(most)
-        return content
+        """A file of the directory, as `read_file` gives it."""
+        return read_file(self.fs, self.join(*names), most)
 
     def write(self, content: bytes, *names: str) -> None:
         """Write a file whole or not at all: under a temporary name first, then renamed."""
@@ -143,7 +148,7 @@ def _events(content: bytes) -> tuple[list[dict[str, Any]], list[str]]:
     bad, values = 0, 0
     for number, line in enumerate(io.BytesIO(content), start=1):
         values += count_values(line)
-        if number > MAX_LINES or values > MOST_VALUES:
+        if number > MAX_LINES or values > MOST_EVENT_VALUES:
             damage.append(f"only its first {number - 1:,} lines are read")
             break
         if not line.strip():
