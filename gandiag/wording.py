@@ -1,11 +1,18 @@
-"""How lists of names read in messages, findings and reports."""
+"""How lists of names read in messages, findings and reports, and what of a text from elsewhere is shown."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MOST_SHOWN = 2000  # letters of one text; the longest sentence of ours has some 600
+UNSEEN = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+"""What steers a terminal (ESC and its kin), turns the direction of writing, is not seen, or is no character at all."""
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
@@ -17,3 +24,33 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     every = list(names)
     rest = len(every) - most
     return ", ".join(every[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    r"""A text that may come from anywhere, fit to be shown: characters that are not seen escaped, its middle left out.
+
+    Line ends and tabs stay.
+
+    >>> print(shown("red \x1b[31m and backwards \u202e"))
+    red \x1b[31m and backwards \u202e
+    >>> shown("a" * 100_000, most=20)
+    'aaaaaaaaaa ... 99,980 letters left out ... aaaaaaaaaa'
+    """
+    over = len(text) - most
+    if over > 0:
+        text = f"{text[: most // 2]} ... {over:,} letters left out ... {text[-(most // 2) :]}"
+    return UNSEEN.sub(_escaped, text)
+
+
+def one_line(text: str, most: int = MOST_SHOWN) -> str:
+    r"""As `shown`, on one line.
+
+    >>> one_line(" two\n lines ")
+    'two lines'
+    """
+    return " ".join(shown(text, most).split())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

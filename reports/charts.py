@@ -73,7 +73,9 @@ def _lines(axes: Axes, panel: Panel) -> None:
     for limit in panel.thresholds:
         axes.axhline(limit.value, color=QUIET, linewidth=0.8, linestyle=":")
         right = axes.get_yaxis_transform()  # x in axes, y in data
-        axes.text(0.005, limit.value, limit.label, transform=right, va="bottom", color=QUIET, fontsize=6.5)
+        axes.text(
+            0.005, limit.value, limit.label, transform=right, va="bottom", color=QUIET, fontsize=6.5, parse_math=False
+        )
     if panel.spell:
         axes.axvspan(*panel.spell, color=TONES[panel.markers[0].severity], alpha=0.07, linewidth=0)
     axes.set_ylabel(panel.unit, parse_math=False)
@@ -114,7 +116,7 @@ def _frame(axes: Axes, panel: Panel | Heatmap) -> None:
         axes.axvline(mark.step, color=tone, linewidth=1)
         label = "onset" if in_finding and mark.label else mark.label
         above = axes.get_xaxis_transform()  # x in data, y in axes
-        axes.text(mark.step, 1.02, label, transform=above, ha="center", va="bottom", color=tone)
+        axes.text(mark.step, 1.02, label, transform=above, ha="center", va="bottom", color=tone, parse_math=False)
 
 
 def _plainly(panel: Panel) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gandiag.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .panels import Heatmap, Panel
     from .strips import Strip
 
+T = TypeVar("T")
 Row = tuple[str, ...]
 Pair = tuple[str, str]
 
@@ -69,6 +71,8 @@ class Table:
     note: str = ""
 
 
+DRAWN = ("points", "image")
+"""Fields that hold drawings."""
 HEADINGS = {
     "story": "What led to what",
     "findings": "Findings",
@@ -113,3 +117,18 @@ class Report:
     provenance: tuple[Table, ...]
     headings: Mapping[str, str] = field(default_factory=lambda: HEADINGS)
     otherwise: Mapping[str, str] = field(default_factory=lambda: OTHERWISE)
+
+
+def cleaned(content: T) -> T:
+    """The content with all of its texts as `gandiag.wording.shown` gives them; paths of drawings stay."""
+    found: Any = content
+    if isinstance(found, str):
+        found = shown(found)
+    elif is_dataclass(found) and not isinstance(found, type):
+        texts = {f.name: cleaned(getattr(found, f.name)) for f in fields(found) if f.init and f.name not in DRAWN}
+        found = replace(found, **texts)
+    elif isinstance(found, tuple) and not (found and isinstance(found[0], (int, float))):
+        found = tuple(cleaned(each) for each in found)
+    elif isinstance(found, Mapping):
+        found = {cleaned(key): cleaned(value) for key, value in found.items()}
+    return found  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from gandiag.rundir.ending import ending
 from gandiag.rundir.events import last_evaluation
 from gandiag.wording import listed
 
-from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table
+from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table, cleaned
 from .panels import finding_panels, general_panels, mode_heatmap
 from .strips import sample_strip
 from .text import count, duration, flat, number
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
+LATEST_TIME = 2.0**32  # seconds since the epoch: in the year 2106
 
 
 def build(run: Run, diagnosis: Diagnosis) -> Report:
     """Everything a report says about a run and its diagnosis."""
     panels, notes = general_panels(run, diagnosis)
-    return Report(
+    report = Report(
         run=str(run.meta.get("id") or "unnamed run"),
         verdict=diagnosis.verdict,
         headline=_headline(diagnosis),
@@ -49,6 +50,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         faults=tuple(_faults(run, diagnosis)),
         provenance=tuple(table for table in _provenance(run, diagnosis) if table.rows or table.note),
     )
+    return cleaned(report)
 
 
 def _headline(diagnosis: Diagnosis) -> str:
@@ -94,7 +96,7 @@ def _facts(run: Run) -> Iterator[Pair]:
     yield "Recorded", f"{count(rows, 'step')}, {count(run.scalars.shape[1], 'signal')}"
     if rows:
         yield "Steps", f"{int(run.scalars.index[0]):,} to {run.last_step:,}"
-    clock = None if run.time is None else run.time.dropna()
+    clock = None if run.time is None else run.time[run.time.between(0, LATEST_TIME)]
     if clock is not None and len(clock):
         start = datetime.fromtimestamp(float(clock.iloc[0]), tz=timezone.utc)
         yield "Started", f"{start:%Y-%m-%d %H:%M} UTC"
@@ -106,7 +108,7 @@ def _facts(run: Run) -> Iterator[Pair]:
         resumed = listed(f"{s['start_step']:,}" for s in segments[1:])
         yield "Resumed", f"{count(len(segments) - 1, 'time')}, at step {resumed}"
     if "ranks" in run.meta:
-        size = segments[-1].get("world_size", 1)
+        size = segments[-1].get("world_size", 1) if segments else len(run.meta["ranks"])
         yield "Ranks", f"{len(run.meta['ranks']):,} of {size:,} recorded"
     if run.path:
         yield "Directory", run.path

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from gandiag.files import Npz, UnreadableError, picture, told
+from gandiag.rundir.folder import read_file
 from gandiag.rundir.run import Folder
 from gandiag.wording import listed
 
@@ -27,6 +28,7 @@ Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x
 MAX_FRAMES = 8
 MAX_POINTS = 800
 SIDE = 100  # of a scatter plot's square, in its own units
+MAX_FILE = 256 * 2**20  # bytes of a snapshot, on disk and once it is expanded
 PIXELS = (384, 1024)  # an image is enlarged to the first, and made smaller to the second
 
 
@@ -116,16 +118,16 @@ def _chosen(total: int, wanted: Sequence[int]) -> list[int]:
 def _content(files: AbstractFileSystem, sample: Sample) -> bytes | np.ndarray | str:
     """A PNG of a sensible size, points of shape (n, d), or why there is neither."""
     try:
-        with files.open(sample.path, "rb") as file:
-            raw: bytes = file.read()
+        raw = read_file(files, sample.path, MAX_FILE)
         if sample.kind == "image":
-            return _fitted(raw)
-        with np.load(io.BytesIO(raw)) as data:
-            points: np.ndarray = np.asarray(data["points"], dtype="float64")
+            with told("not a valid PNG"):
+                return _fitted(raw)
+        with told("not an .npz with numbers under points"):
+            points: np.ndarray = np.asarray(Npz(io.BytesIO(raw), MAX_FILE)["points"], dtype="float64")
     except FileNotFoundError:
         return "no such file"
-    except (OSError, ValueError, KeyError, SyntaxError, EOFError, zipfile.BadZipFile):
-        return "not a valid PNG" if sample.kind == "image" else "not an .npz with numbers under points"
+    except UnreadableError as error:
+        return str(error)
     return points if points.ndim == 2 else f"points must have shape (n, d), found {points.shape}"
 
 
@@ -133,7 +135,7 @@ def _fitted(raw: bytes) -> bytes:
     """The PNG with its pixels repeated when it is tiny, resampled when it is huge."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+    with picture(io.BytesIO(raw), ("PNG",), MAX_FILE) as image:
         image.load()
         longest = max(image.size)
         if PIXELS[0] <= longest <= PIXELS[1]:

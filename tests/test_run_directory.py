@@ -214,15 +214,13 @@ def _write(name, content):
     ("damage", "message"),
     [
         (_cut, "not a readable Parquet file"),
-        (_edit(schema="gandiag-run/9"), "schema is 'gandiag-run/9', this gandiag reads 'gandiag-run/1'"),
-        (_edit(status="fine"), "status is 'fine', expected one of running, closed, crashed"),
-        (_edit(segments="none"), "segments must be list, found str"),
-        (_edit(segments=[{"index": "a"}]), "each needs whole numbers index and start_step"),
+        (_edit(schema="gandiag-run/9"), "must be 'gandiag-run/1', which this gandiag reads, found 'gandiag-run/9'"),
+        (_edit(status="fine"), "status must be one of running, closed, crashed, found 'fine'"),
+        (_edit(segments="none"), "segments must be a list of at most 10,000, found 'none'"),
+        (_edit(segments=[{"index": "a"}]), "segments[0].index must be a whole number from 0 to 10,000, found 'a'"),
         (_write("run.json", b'{"schema": '), "line 1, column 12: Expecting value"),
-        (_write("run.json", b"[1]"), "expected an object, found list"),
+        (_write("run.json", b"[1]"), "it must be an object, found a list of 1"),
         (_write("run.json", b"\xff\xfe"), "not valid UTF-8 text"),
-        (_write("events.jsonl", b'{"kind": 1}\nbroken\n{}\n'), "line 2"),
-        (_write("arrays/rank0-s000-000001.npz", b"PK broken"), "not a readable .npz"),
     ],
 )
 def test_damage_is_named_with_its_file(tmp_path, damage, message):

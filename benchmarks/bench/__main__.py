@@ -28,7 +28,7 @@ def main(corpus: str, processes: int, markdown: str | None, as_json: bool) -> No
         print_json(found.to_dict())
     else:
         from benchmarks.bench.terminal import print_bench
-        from gandiag.cli.terminal import wide_console
+        from gandiag.cli.console import wide_console
 
         print_bench(found, wide_console())
 

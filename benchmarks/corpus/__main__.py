@@ -44,7 +44,7 @@ def main(out: str, processes: int, only: tuple[str, ...], more_tuning: int, *, l
     if as_json:
         print_json([c.name for c in chosen] if listing else manifest)
     else:
-        from gandiag.cli.terminal import wide_console
+        from gandiag.cli.console import wide_console
 
         wide_console().print(corpus_table(chosen, None if listing else manifest["runs"]))
 

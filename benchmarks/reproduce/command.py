@@ -12,8 +12,8 @@ from benchmarks.reproduce.budgets import REDUCED, Budget
 from benchmarks.reproduce.dirac import DiracRow, reproduce_dirac
 from benchmarks.reproduce.pacgan import PacganTable, reproduce_pacgan
 from benchmarks.reproduce.tables import Table, dirac_tables, json_ready, pacgan_table
+from gandiag.cli.console import wide_console
 from gandiag.cli.progress import progress_bars
-from gandiag.cli.terminal import wide_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

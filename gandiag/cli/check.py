@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gandiag.cli.exits import JSON, print_json, refuse
+from gandiag.cli.exits import JSON, print_json, refuse, say
 from gandiag.gate.ranks import rank
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def check(targets: tuple[str, ...], *, show_policy: bool, as_json: bool, form: s
             from gandiag.gate.github import workflow_commands, write_summary
 
             for line in workflow_commands(found):
-                click.echo(line, err=as_json)
+                say(line, err=as_json)
             write_summary(found)
     except ValueError as error:
         refuse(str(error))
@@ -114,12 +113,9 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
             found = judge(list(targets), tell=tell, **options)
     except (ValueError, TypeError, OSError) as error:
         refuse(str(error))
-    except Exception:  # noqa: BLE001 - Python itself would exit with 1, which says that a checkpoint has collapsed
-        traceback.print_exc()
-        refuse("the check broke off by a fault of gandiag's own, see above; nothing is said of the targets")
     for target in found.targets:
         for reason in target.reasons if target.exit_code == UNREADABLE else ():
-            click.echo(f"gandiag: {reason}", err=True)
+            say(f"gandiag: {reason}", err=True)
     return found
 
 

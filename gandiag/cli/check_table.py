@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gandiag.cli.console import wide_console
+from gandiag.cli.exits import say
 from gandiag.gate.results import UNREADABLE
 
 if TYPE_CHECKING:
@@ -17,52 +17,51 @@ if TYPE_CHECKING:
     from gandiag.gate.results import CheckResult, RuleResult, TargetResult
 
 COLOURS = {"passed": "green", "failed": "red", "warned": "yellow", "undecided": "magenta", "ignored": "dim"}
-MOST_WIDE = 100
 
 
 def print_check(found: CheckResult) -> None:
     """Every target, then what a series shows; one line each where there are many."""
     many = len(found.targets) > 1
     if many:
-        Console(width=max(Console().width, MOST_WIDE)).print(_overview(found))
+        wide_console().print(_overview(found))
     for target in found.targets:
         if not many:
             print_target(target)
         elif target.exit_code:
             _print_short(target)
     for series in found.series:
-        click.echo(series.sentence)
+        say(series.sentence)
     for note in found.notes:
-        click.echo(note)
+        say(note)
 
 
 def _print_short(target: TargetResult) -> None:
     """One of many: what failed, and why it could not be decided."""
-    click.echo(f"{target.target} {target.verdict}")
+    say(f"{target.target} {target.verdict}")
     for row in target.rules:
         if row.outcome == "failed":
-            click.echo(f"  {row.rule} ({row.code}): {row.sentence}")
+            say(f"  {row.rule} ({row.code}): {row.sentence}")
     for line in (*_reasons(target), *(note for note in target.notes if note.startswith("report: "))):
-        click.echo(f"  {line}")
+        say(f"  {line}")
 
 
 def print_target(target: TargetResult) -> None:
     """The verdict, the rows, and what could not be decided."""
-    click.echo(f"gandiag check {target.verdict}: {_about(target)}")
+    say(f"gandiag check {target.verdict}: {_about(target)}")
     if target.kind == "run":
         for line in _run_lines(target):
-            click.echo(line)
+            say(line)
     elif target.rules:
-        Console(width=max(Console().width, MOST_WIDE)).print(_table(target))
+        wide_console().print(_table(target))
         for row in target.rules:
             if row.outcome in ("failed", "warned"):
-                click.echo(f"  {row.rule} {row.outcome} ({row.code}): {row.sentence}")
+                say(f"  {row.rule} {row.outcome} ({row.code}): {row.sentence}")
         for code, change in _advice(target).items():
-            click.echo(f"  try: {change} (gandiag explain {code})")
+            say(f"  try: {change} (gandiag explain {code})")
     for reason in _reasons(target):
-        click.echo(f"  {reason}")
+        say(f"  {reason}")
     for note in target.notes:
-        click.echo(f"  note: {note}")
+        say(f"  note: {note}")
 
 
 def _advice(target: TargetResult) -> dict[str, str]:
@@ -142,12 +141,12 @@ def print_policy(shown: Mapping[str, Any]) -> None:
         table.add_column(title, no_wrap=title != "what is asked")
     for name, rule in shown["rules"].items():
         table.add_row(name, rule["code"], rule["level"], _number(rule["limit"]) or "default", rule["says"])
-    Console(width=max(Console().width, MOST_WIDE)).print(table)
+    wide_console().print(table)
     set_by = shown["set_by"]
     for key in ("bounds", "require", "ignore", "tolerance", "false_alarms", "least_samples", "require_closed"):
         origin = set_by.get(key)
-        click.echo(f"{key}: {_told(shown[key])}{f' (set by {origin})' if origin else ''}")
-    click.echo(f"files: {', '.join(shown['files']) or 'none'}")
+        say(f"{key}: {_told(shown[key])}{f' (set by {origin})' if origin else ''}")
+    say(f"files: {', '.join(shown['files']) or 'none'}")
 
 
 def _told(value: Any) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gandiag.cli.console import console
 from gandiag.cli.progress import sample_bars
 from gandiag.quality import distributed
 from gandiag.quality.evaluate import Evaluation, evaluate
@@ -57,7 +57,7 @@ def run_evaluate(
 
 def print_evaluation(found: Evaluation) -> None:
     """The values as a table, then what they depend on."""
-    console = Console()
+    out = console()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("metric", "value", "95 % interval", "a perfect model", "better"):
         table.add_column(title, justify="left" if title in ("metric", "better") else "right")
@@ -65,16 +65,16 @@ def print_evaluation(found: Evaluation) -> None:
         interval = f"{_number(m.low)} to {_number(m.high)}" if m.low is not None and m.high is not None else ""
         perfect = f"about {_number(m.perfect)}" if m.perfect is not None else ""
         table.add_row(m.name, _number(m.value), interval, perfect, {"neither": ""}.get(m.better, m.better))
-    console.print(table)
+    out.print(table)
     for m in found.measurements:
         for name, value in m.details.items():
-            console.print(f"{m.name} {name.replace('_', ' ')}: {_number(value)}", style="dim")
+            out.print(f"{m.name} {name.replace('_', ' ')}: {_number(value)}", style="dim")
     for note in dict.fromkeys([*found.notes, *(f"{m.name}: {n}" for m in found.measurements for n in m.notes)]):
-        console.print(f"Note: {escape(note)}", style="yellow")
+        out.print(f"Note: {escape(note)}", style="yellow")
     for line in _mode_lines(found.modes) if found.modes else ():
-        console.print(escape(line))
+        out.print(escape(line))
     for line in _protocol_lines(found):
-        console.print(escape(line), style="dim")
+        out.print(escape(line), style="dim")
 
 
 def _mode_lines(modes: Modes) -> Iterator[str]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from gandiag.wording import shown
+
 EXIT_UNREADABLE = 2
 EXAMPLES = {"value_range": "-1 1", "reference_range": "-1 1"}  # of values that an option takes
+TRACEBACK = "GANDIAG_TRACEBACK"
+"""The variable of the environment that asks for tracebacks of faults of our own."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
@@ -21,9 +28,14 @@ def print_json(content: Any) -> None:
     click.echo(json.dumps(json_ready(content), indent=1))
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """One line on stdout, or on stderr, whatever stands in the text."""
+    click.echo(re.sub(r"\s*[\n\t]\s*", " ", shown(text)), err=err)
+
+
 def refuse(message: str) -> NoReturn:
     """End with one sentence on stderr and exit code 2."""
-    click.echo(f"gandiag: {in_options(message)}", err=True)
+    say(f"gandiag: {in_options(message)}", err=True)
     sys.exit(EXIT_UNREADABLE)
 
 
@@ -48,3 +60,24 @@ def shape(_context: click.Context, _option: click.Parameter, value: str | None) 
     if not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"{value!r} is no whole number from 1, nor several as 64,1,1")
     return tuple(map(int, parts))
+
+
+class Commands(click.Group):
+    """The commands: none ends with a traceback, none with 1 by a fault of ours: that says that a run is failing."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that has no such letter is shown its number
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - Python itself would exit with 1
+            if os.environ.get(TRACEBACK):
+                traceback.print_exc()
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+            refuse(f"broke off by a fault of gandiag's own ({where}: {error}); nothing is said of the input. "
+                   f"{TRACEBACK}=1 shows the traceback")  # fmt: skip

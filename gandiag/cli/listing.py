@@ -52,24 +52,25 @@ def _thresholds(detector: Any, in_force: Detector, set_by: Mapping[str, str]) ->
 
 def print_listed(policy: Policy) -> None:
     """A block for each detector, then what a policy says beyond thresholds."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
 
-    console = Console()
+    from gandiag.cli.console import console
+
+    out = console()
     entries = listed(policy)
     width = max(len(name) for entry in entries for name in entry["thresholds"])
     for entry in entries:
         off = f"  [red]switched off by {escape(entry['switched_off_by'])}[/red]" if entry["switched_off_by"] else ""
-        console.print(f"[bold]{entry['code']}[/bold]{off}")
+        out.print(f"[bold]{entry['code']}[/bold]{off}")
         needs = ", ".join(need.replace("|", " or ") for need in entry["needs"])
         lines = [f"needs {needs}", *(f"not for {family}: {reason}" for family, reason in entry["not_for"].items())]
         for line in lines:
-            console.print(Padding(escape(line), (0, 0, 0, 2)))
-        console.print(_table(entry["thresholds"], width))
-        console.print()
+            out.print(Padding(escape(line), (0, 0, 0, 2)))
+        out.print(_table(entry["thresholds"], width))
+        out.print()
     for line in _closing(policy):
-        console.print(escape(line))
+        out.print(escape(line))
 
 
 def _table(rows: dict[str, dict[str, Any]], width: int) -> Table:

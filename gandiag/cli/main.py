@@ -8,7 +8,7 @@ import click
 
 from gandiag import __version__
 from gandiag.cli.check import check
-from gandiag.cli.exits import JSON, print_json, refuse, shape
+from gandiag.cli.exits import JSON, Commands, print_json, refuse, say, shape
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
 
@@ -23,7 +23,7 @@ POLICY = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gandiag")
 def main() -> None:
     """Tells what is going wrong in a GAN training run, while it trains and afterwards."""
@@ -52,7 +52,7 @@ def report(run_dir: str, out: str | None, policy: str | None) -> None:
     except RunError as error:
         refuse(str(error))
     for path in paths:
-        click.echo(path)
+        say(path)
 
 
 @main.command(epilog="Example: gandiag diagnose runs/dcgan --json")

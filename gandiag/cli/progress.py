@@ -6,9 +6,10 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gandiag.cli.console import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +21,12 @@ def progress_bars(*, quiet: bool, transient: bool = False) -> Progress:
     `transient` bars vanish when they are done.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True, quiet=quiet)
-    return Progress(*columns, console=console, transient=transient, disable=quiet or not sys.stderr.isatty())
+    return Progress(
+        *columns,
+        console=console(stderr=True, quiet=quiet),
+        transient=transient,
+        disable=quiet or not sys.stderr.isatty(),
+    )
 
 
 @contextmanager

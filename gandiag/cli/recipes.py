@@ -43,8 +43,7 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
     MissingDataError
         When a recipe learns from files that are not there.
     """
-    from rich.console import Console
-
+    from gandiag.cli.console import console
     from gandiag.cli.terminal import results_table
 
     torch.set_num_threads(1)  # networks this small only lose by sharing their work
@@ -54,7 +53,7 @@ def run_recipes(recipes: Sequence[Recipe], *, out: str, modes: bool, quiet: bool
             progress.console.print(f"[bold]{recipe.name}[/bold]: {recipe.says}")
             results.append(_run(recipe, _free_folder(Path(out), recipe.name), progress, modes=modes))
     if not quiet:
-        Console().print(results_table(results))
+        console().print(results_table(results))
     return results
 
 

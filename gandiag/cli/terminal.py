@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gandiag.cli.console import console
 from gandiag.rundir.ending import ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from gandiag.detectors import Detector
     from gandiag.findings import Diagnosis, Finding
@@ -31,37 +34,32 @@ COLOURS = {
 }
 
 
-def wide_console() -> Console:
-    """For tables that lose figures below 100 columns: a narrower terminal, or a file, gets lines of 100."""
-    return Console(width=max(Console().width, 100))
-
-
 def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in order of onset, what led to what, and what was not assessed."""
-    console = Console()
-    console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
+    out = console()
+    out.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
     for finding in diagnosis.findings:
-        _print_finding(console, finding)
+        _print_finding(out, finding)
     if diagnosis.story.line:
-        console.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
-        console.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
+        out.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
+        out.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
     if diagnosis.clean:
-        console.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
+        out.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
     for entry in diagnosis.not_assessed:
-        console.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
-        console.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
+        out.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
+        out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
     for excluded in diagnosis.not_applicable:
-        console.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
+        out.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
     for error in diagnosis.errors:
-        console.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
+        out.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
     for sentence in diagnosis.missing:
-        console.print(f"\nMissing: {escape(sentence)}", style="yellow")
+        out.print(f"\nMissing: {escape(sentence)}", style="yellow")
 
 
-def _print_finding(console: Console, finding: Finding) -> None:
+def _print_finding(out: Console, finding: Finding) -> None:
     until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
-    console.print()
-    console.print(
+    out.print()
+    out.print(
         Text.assemble(
             coloured(finding.severity),
             " ",
@@ -72,7 +70,7 @@ def _print_finding(console: Console, finding: Finding) -> None:
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]
     lines += [f"try: {remedy.change}" for remedy in finding.remedies]
     for line in lines:
-        console.print(Padding(escape(line), (0, 0, 0, 4)))
+        out.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
 def print_explanation(detector: Detector) -> None:
@@ -80,27 +78,27 @@ def print_explanation(detector: Detector) -> None:
     from gandiag.detectors import specification
     from gandiag.detectors.specification import remedies
 
-    console = Console()
+    out = console()
     parts = specification(detector)
-    console.print(f"[bold]{detector.code}[/bold]  {escape(parts.pop('Summary'))}")
+    out.print(f"[bold]{detector.code}[/bold]  {escape(parts.pop('Summary'))}")
     for heading, text in parts.items():
-        console.print(f"\n[bold]{heading}[/bold]")
+        out.print(f"\n[bold]{heading}[/bold]")
         if heading == "Try":
             for remedy in remedies(detector):
-                _print_remedy(console, remedy)
+                _print_remedy(out, remedy)
         else:
-            console.print(Padding(escape(" ".join(text.split())), (0, 0, 0, 4)))
+            out.print(Padding(escape(" ".join(text.split())), (0, 0, 0, 4)))
     for family, reason in detector.not_for.items():
-        console.print(f"\n[bold]Not for {family}[/bold]: {escape(reason)}")
+        out.print(f"\n[bold]Not for {family}[/bold]: {escape(reason)}")
 
 
-def _print_remedy(console: Console, remedy: Remedy) -> None:
-    console.print(Padding(f"[bold]{remedy.name}[/bold]: {escape(remedy.change)}", (0, 0, 0, 4)))
+def _print_remedy(out: Console, remedy: Remedy) -> None:
+    out.print(Padding(f"[bold]{remedy.name}[/bold]: {escape(remedy.change)}", (0, 0, 0, 4)))
     for line in remedy.code.splitlines():
-        console.print(Text(f"        {line}", style="cyan"), soft_wrap=True)  # to be copied as it is
+        out.print(Text(f"        {line}", style="cyan"), soft_wrap=True)  # to be copied as it is
     for name, text in remedy.facts():
-        console.print(Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 8)))
-    console.print()
+        out.print(Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 8)))
+    out.print()
 
 
 def coloured(word: str) -> Text:

@@ -55,7 +55,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([described(recipe) for recipe in RECIPES])
     else:
-        from gandiag.cli.terminal import wide_console
+        from gandiag.cli.console import wide_console
 
         wide_console().print(recipe_table(RECIPES))
 

@@ -51,8 +51,8 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: P
     Diagnosis
         With `not_assessed` for every failure whose signals are missing, too short or ended early, `not_applicable`
         for those that the run's loss family excludes, and findings with the remedies that fit it. A detector that
-        raises becomes an entry of `errors`. No run with errors is called healthy, and none of which most steps, or
-        most of the last tenth, were not recorded; `missing` says what the record lacks.
+        raises becomes an entry of `errors`. No run with errors is called healthy, none whose files are damaged, and
+        none of which most steps, or most of the last tenth, were not recorded; `missing` says what the record lacks.
 
     Raises
     ------
@@ -118,7 +118,7 @@ class Judgement:
         unseen = {n.code for n in self._not_assessed} | {e.code for e in self._errors}
         out = {f.code for f in findings} | unseen | self._excluded
         looked_for = set(codes) - {n.code for n in self._not_assessed} - self._excluded
-        decided = not self._errors and not blind(run) and _essentials(looked_for, self._excluded)
+        decided = not self._errors and not run.damage and not blind(run) and _essentials(looked_for, self._excluded)
         return Diagnosis(
             verdict=_verdict(findings, decided=decided),
             decided=decided,

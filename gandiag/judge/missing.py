@@ -1,4 +1,4 @@
-"""What a run does not tell: steps that were not recorded, detail that was given up, faults of our own."""
+"""What a run does not tell: damaged files, steps not recorded, detail that was given up, faults of our own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
+MOST_NAMED = 100  # sentences on what is missing; more are counted
 NAMED_GAPS = 3  # of one kind and reason; more are counted
 END = 0.1  # the part of a run that tells how it ends
 MOST = 0.5  # of its steps unrecorded, and nothing can be said of a stretch
 
 
 def what_is_missing(run: Run) -> tuple[str, ...]:
-    """A sentence for each gap, each thinning and each fault of a run, without capital and full stop."""
+    """A sentence for each damage, gap, thinning and fault of a run, without capital and full stop."""
     gaps = [e for e in run.events if e.get("kind") == "gap" and _placed(e)]
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
-    return tuple(dict.fromkeys([*_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]))
+    found = [*run.damage, *_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]
+    unique = list(dict.fromkeys(" ".join(sentence.split()) for sentence in found))
+    over = len(unique) - MOST_NAMED
+    return (*unique[:MOST_NAMED], *([f"{over:,} more are in the run directory"] if over > 0 else []))
 
 
 def blind(run: Run) -> bool:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gandiag.files import UnreadableError, count_values, parsed_json, told
+from gandiag.rundir.schema import SCHEMA, check_event, check_meta
+from gandiag.wording import one_line
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from os import PathLike
 
     from fsspec import AbstractFileSystem
 
-SCHEMA = "gandiag-run/1"
-STATUSES = ("running", "closed", "crashed")
-RANK_FIELDS = {"segments": list, "faults": list}
-RUN_FIELDS = {
-    "segments": list,
-    "versions": dict,
-    "roles": dict,
-    "loss_family": dict,
-    "attribution": dict,
-    "hyperparameters": dict,
-    "faults": list,
-}
+__all__ = ["SCHEMA", "Folder", "RunError", "events_name", "meta_name"]
+
+MAX_META = 16 * 2**20  # bytes of run.json
+MAX_EVENTS = 64 * 2**20  # bytes of events.jsonl that are read
+MAX_LINES = 10**6
+MOST_EVENT_VALUES = 3 * 10**6  # in all lines together; a finding has some hundred
+NAMED_LINES = 3  # that are damaged; more are counted
 
 
 class RunError(ValueError):
-    """A run directory that cannot be read or written: the message names the file and what is wrong."""
+    """A run directory that cannot be read or written: the message, one line, names the file and what is wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def meta_name(rank: int) -> str:
@@ -41,6 +44,19 @@ def meta_name(rank: int) -> str:
 def events_name(rank: int) -> str:
     """The file of a rank's events."""
     return "events.jsonl" if rank == 0 else f"events-rank{rank}.jsonl"
+
+
+def read_file(files: AbstractFileSystem, place: str, most: int | None = None) -> bytes:
+    """A file, or its first `most` bytes.
+
+    Raises FileNotFoundError where there is none, UnreadableError where it is none or cannot be read.
+    """
+    with told("cannot be read"):
+        if files.info(place)["type"] != "file":  # a pipe would be waited for without end
+            raise UnreadableError("it is no regular file")
+        with files.open(place, "rb") as file:
+            content: bytes = file.read() if most is None else file.read(most)
+    return content
 
 
 class Folder:
@@ -74,10 +90,9 @@ class Folder:
         """Sorted file names in a subfolder, without temporary ones; none when there is no such folder."""
         return list(self.sizes(folder))
 
-    def read_bytes(self, *names: str) -> bytes:
-        with self.fs.open(self.join(*names), "rb") as file:
-            content: bytes = file.read()
-        return content
+    def read_bytes(self, *names: str, most: int | None = None) -> bytes:
+        """A file of the directory, as `read_file` gives it."""
+        return read_file(self.fs, self.join(*names), most)
 
     def write(self, content: bytes, *names: str) -> None:
         """Write a file whole or not at all: under a temporary name first, then renamed."""
@@ -96,49 +111,58 @@ class Folder:
             raise RunError(f"{self.root}: no such run directory")
         if not self.fs.exists(place):
             raise RunError(f"{self.root}: no {meta_name(rank)} in it, so it is not a gandiag run directory")
-        try:
-            meta = json.loads(self.read_bytes(meta_name(rank)).decode())
-        except UnicodeDecodeError as error:
-            raise RunError(f"{place}: not valid UTF-8 text: {error}") from error
-        except json.JSONDecodeError as error:
-            raise RunError(f"{place}: line {error.lineno}, column {error.colno}: {error.msg}") from error
-        _check_meta(meta, place, RUN_FIELDS if rank == 0 else RANK_FIELDS)
-        return dict(meta)
+        with self.told(meta_name(rank)):
+            content = self.read_bytes(meta_name(rank), most=MAX_META + 1)
+            if len(content) > MAX_META:
+                raise UnreadableError(f"is larger than the {MAX_META:,} bytes that are read")
+            return check_meta(parsed_json(content), rank)
 
-    def read_events(self, rank: int = 0) -> Iterator[dict[str, Any]]:
-        """The lines of a rank's events; a torn last line is left out."""
+    @contextmanager
+    def told(self, *names: str) -> Iterator[None]:
+        """Turns what cannot be read inside into a RunError that names the file."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise RunError(f"{self.join(*names)}: vanished while it was read") from error
+        except UnreadableError as error:
+            raise RunError(f"{self.join(*names)}: {error}") from error
+
+    def read_events(self, rank: int = 0) -> tuple[list[dict[str, Any]], list[str]]:
+        """The events of a rank, and what of its file cannot be read; a torn last line is left out.
+
+        Raises RunError when the file cannot be read at all.
+        """
         name = events_name(rank)
         if not self.fs.exists(self.join(name)):
-            return
-        lines = self.read_bytes(name).split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                event = json.loads(line)
-                if not isinstance(event, dict):
-                    raise ValueError(f"expected an object, found {type(event).__name__}")  # noqa: TRY004, TRY301
-            except ValueError as error:
-                if number == len(lines):  # the writer ends each line: no newline, a torn write
-                    return
-                raise RunError(f"{self.join(name)}: line {number}: {error}") from error
-            yield event
+            return [], []
+        with self.told(name):
+            content = self.read_bytes(name, most=MAX_EVENTS + 1)
+        events, damage = _events(content[:MAX_EVENTS])
+        if len(content) > MAX_EVENTS:
+            damage.append(f"only its first {MAX_EVENTS:,} bytes are read")
+        return events, [f"{name}: {sentence}" for sentence in damage]
 
 
-def _check_meta(meta: Any, place: str, fields: Mapping[str, type]) -> None:
-    if not isinstance(meta, dict):
-        raise RunError(f"{place}: expected an object, found {type(meta).__name__}")
-    if meta.get("schema") != SCHEMA:
-        raise RunError(f"{place}: schema is {meta.get('schema')!r}, this gandiag reads {SCHEMA!r}")
-    if meta.get("status") not in STATUSES:
-        raise RunError(f"{place}: status is {meta.get('status')!r}, expected one of {', '.join(STATUSES)}")
-    for key, kind in fields.items():
-        if not isinstance(meta.get(key), kind):
-            found = type(meta[key]).__name__ if key in meta else "nothing"
-            raise RunError(f"{place}: {key} must be {kind.__name__}, found {found}")
-    for segment in meta["segments"]:
-        if not isinstance(segment, dict) or not all(isinstance(segment.get(k), int) for k in ("index", "start_step")):
-            raise RunError(f"{place}: segments: each needs whole numbers index and start_step, found {segment}")
-    for fault in meta["faults"]:
-        if not isinstance(fault, dict) or not isinstance(fault.get("count", 1), int):
-            raise RunError(f"{place}: faults: each is an object with a whole number count, found {fault}")
+def _events(content: bytes) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the lines hold, and a sentence for each of the first that hold no event."""
+    events: list[dict[str, Any]] = []
+    damage: list[str] = []
+    bad, values = 0, 0
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        values += count_values(line)
+        if number > MAX_LINES or values > MOST_EVENT_VALUES:
+            damage.append(f"only its first {number - 1:,} lines are read")
+            break
+        if not line.strip():
+            continue
+        try:
+            events.append(check_event(parsed_json(line)))
+        except UnreadableError as error:
+            if not line.endswith(b"\n"):  # the writer ends each line: no newline, a torn write
+                break
+            bad += 1
+            if bad <= NAMED_LINES:
+                damage.append(f"line {number}: {error}".replace("line 1, ", ""))
+    if bad > NAMED_LINES:
+        damage.append(f"{bad - NAMED_LINES:,} more lines are damaged")
+    return events, damage

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.files import Npz, UnreadableError, told
+from gandiag.rundir.schema import MAX_STEP
+from gandiag.wording import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 KINDS = {"scalars": "parquet", "arrays": "npz"}  # folder and suffix
 STEP = ":step"
+MAX_LOADED = 2**30  # bytes of one part once it is loaded; a merged one has 16 MiB
 SAMPLE = re.compile(r"step-(\d+)\.(png|npz)$")
 _NAME = re.compile(r"rank(\d+)-s(\d+)-(\d+)(?:-(\d+))?\.(parquet|npz)$")
 
@@ -116,28 +121,71 @@ def encode(columns: Columns) -> bytes:
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
     sink = io.BytesIO()
     # measured values hardly repeat: dictionaries of them take most of the time and a fifth more room
-    pq.write_table(pa.table(arrays), sink, compression="zstd", use_dictionary=False)
+    pq.write_table(pa.table(arrays), sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
     return sink.getvalue()
 
 
-def read_table(source: Any) -> pa.Table:
-    """The table of a Parquet file, open or in memory, read by the calling thread alone.
+def decode(content: bytes, most: int = MAX_LOADED) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The rows of a Parquet file, and what of it cannot be used.
 
-    Arrow's own threads let go of a file after it was read, for which they need the interpreter; where that is about
-    to end, they abort the process.
+    Columns have shape (n,): `step` is int64, all others float64, NaN where a value was not recorded. Arrow's own
+    threads let go of a file after it was read, for which they need the interpreter; where that is about to end, they
+    abort the process. So the calling thread reads alone.
+
+    Raises UnreadableError when it is no such file, has no usable steps, or would take more than `most` bytes.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(source, pre_buffer=False) as file:
-        return file.read(use_threads=False)
+    with told("not a readable Parquet file"):
+        source = pa.BufferReader(content)
+        with pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            if rows * len(schema) * 8 > most:
+                raise UnreadableError(f"{rows:,} rows of {len(schema):,} columns take more than {most:,} bytes")
+            _check_columns(schema)
+            numbers = [field.name for field in schema if _is_number(field.type)]
+            table = file.read(columns=numbers, use_threads=False)
+            columns = {name: _values(table[name]).astype(np.float64, copy=False) for name in numbers[1:]}
+            columns = {"step": checked_steps(_values(table["step"])), **columns}
+    dropped = [name for name in schema.names if name not in columns]
+    return columns, [f"columns that hold no numbers: {listed(dropped)}"] if dropped else []
 
 
-def decode(content: bytes) -> dict[str, np.ndarray]:
-    """The rows of a Parquet file, NaN where a value was not recorded."""
-    import pyarrow as pa
+def _check_columns(schema: pa.Schema) -> None:
+    import pyarrow.types as kinds
 
-    table = read_table(pa.BufferReader(content))
-    return {name: table[name].to_numpy() for name in table.column_names}
+    if schema.names[:2] != ["step", "time"]:
+        raise UnreadableError(f"expected columns step and time first, found {listed(map(repr, schema.names[:2]))}")
+    if len(set(schema.names)) != len(schema.names):
+        raise UnreadableError("two columns have one name")
+    step, time = (schema.field(name).type for name in ("step", "time"))
+    if not kinds.is_integer(step) or not _is_number(time):
+        raise UnreadableError(f"step is of type {step} and time of type {time}")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow.types as kinds
+
+    return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind) or kinds.is_null(kind))
+
+
+def _values(column: pa.ChunkedArray) -> np.ndarray:
+    import pyarrow.types as kinds
+
+    if kinds.is_null(column.type):
+        return np.full(len(column), np.nan)
+    values: np.ndarray = column.to_numpy()
+    return values
+
+
+def checked_steps(steps: np.ndarray) -> np.ndarray:
+    """Steps (n,) as int64. Raises UnreadableError for what are none."""
+    if steps.ndim != 1 or steps.dtype.kind not in "iu":
+        raise UnreadableError(f"steps must be whole numbers, one behind the other, found {steps.dtype} {steps.shape}")
+    if len(steps) and not 0 <= steps.min() <= steps.max() <= MAX_STEP:
+        raise UnreadableError(f"steps must lie between 0 and {MAX_STEP:,}, found {steps.min():,} to {steps.max():,}")
+    return steps.astype(np.int64)
 
 
 def encode_arrays(arrays: Arrays) -> bytes:
@@ -147,10 +195,22 @@ def encode_arrays(arrays: Arrays) -> bytes:
     return sink.getvalue()
 
 
-def decode_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file."""
-    with np.load(io.BytesIO(content)) as data:
-        return {name: data[name] for name in data.files}
+def decode_arrays(content: bytes, most: int = MAX_LOADED) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, of numbers, each beside its steps.
+
+    Raises UnreadableError when it is no such file or would take more than `most` bytes.
+    """
+    data = Npz(io.BytesIO(content), most)
+    found: dict[str, np.ndarray] = {}
+    for name in (n for n in data.names if not n.endswith(STEP)):
+        if name + STEP not in data.names:
+            raise UnreadableError(f"not a readable .npz: array {name} has no steps")
+        with told(f"not a readable .npz: array {name}"):
+            steps, values = checked_steps(data[name + STEP]), data[name]
+            if values.dtype.kind not in "biuf" or values.shape[:1] != steps.shape:
+                raise UnreadableError(f"{values.dtype} of shape {values.shape} for {len(steps):,} steps")
+        found |= {name + STEP: steps, name: values}
+    return found
 
 
 @dataclass(frozen=True)

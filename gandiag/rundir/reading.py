@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from gandiag.files import UnreadableError
 from gandiag.rundir.events import EVALUATION, STOP
 from gandiag.rundir.folder import RunError
-from gandiag.rundir.parts import STEP, read_table, split_replaced
+from gandiag.rundir.parts import KINDS, MAX_LOADED, STEP, decode, decode_arrays, joined, split_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
-    import pyarrow as pa
 
     from gandiag.rundir.folder import Folder
     from gandiag.rundir.parts import Part
 
 T = TypeVar("T")
 
+LEAST_LOADED = 128 * 2**20  # bytes that the parts of one kind may take once loaded, however few they are on disk
+MOST_EXPANSION = 100  # bytes once loaded for each byte on disk: of constants one takes a twentieth of a byte
+MOST_SPARSE = 20  # cells of the table of all parts for each cell that a part holds
 ATTEMPTS = 5  # at files that a recording process may be merging while they are read
 _RANK_META = re.compile(r"rank(\d+)\.json$")
 
@@ -55,28 +58,62 @@ def read_metas(folder: Folder) -> dict[int, dict[str, Any]]:
     return metas | {rank: folder.read_meta(rank) for rank in sorted(ranks) if rank > 0}
 
 
-def read_scalars(folder: Folder, segments: Segments) -> dict[int, pd.DataFrame]:
-    """For each rank that recorded any: one row per step, float columns, `time` among them."""
-    return _steadily(folder, lambda: _scalars(folder, segments))
+def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataFrame], list[str]]:
+    """For each rank that recorded any, one row per step, float columns, `time` among them; and what is damaged.
+
+    Raises RunError when there are parts and none of them can be read.
+    """
+    found, damage = _steadily(folder, lambda: _parts(folder, "scalars"))
+    _check_room(folder, [columns for _, columns in found])
+    if damage and not found:
+        raise RunError(folder.join(damage[0]))
+    ranks: dict[int, list[dict[str, np.ndarray]]] = {}
+    for part, columns in found:
+        counting = segments.count(columns["step"], part.rank, part.segment)
+        ranks.setdefault(part.rank, []).append({name: values[counting] for name, values in columns.items()})
+    return {rank: _frame(blocks) for rank, blocks in sorted(ranks.items())}, damage
 
 
-def read_arrays(folder: Folder, segments: Segments) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Steps (n,) and values (n, ...) by name, each from the lowest rank that recorded it."""
-    return _steadily(folder, lambda: _arrays(folder, segments))
+def read_arrays(folder: Folder, segments: Segments) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Steps (n,) and values (n, ...) by name, each from the lowest rank that recorded it; and what is damaged."""
+    found, damage = _steadily(folder, lambda: _parts(folder, "arrays"))
+    pieces: dict[str, dict[int, list[tuple[np.ndarray, np.ndarray]]]] = {}
+    for part, arrays in found:
+        for name in (n for n in arrays if not n.endswith(STEP)):
+            counting = segments.count(arrays[name + STEP], part.rank, part.segment)
+            values = arrays[name][counting]
+            kept = pieces.setdefault(name, {}).setdefault(part.rank, [])
+            if kept and kept[0][1].shape[1:] != values.shape[1:]:
+                damage.append(f"arrays/{part.name}: {name} has another shape than in earlier parts")
+            else:
+                kept.append((arrays[name + STEP][counting], values))
+    return {name: _stacked(ranks[min(ranks)]) for name, ranks in pieces.items()}, damage
 
 
-def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) -> Iterator[dict[str, Any]]:
-    """The events of all ranks; what a later segment did again is cut from gaps, thinnings, evaluations and stops."""
+def read_events(
+    folder: Folder, metas: Mapping[int, Any], segments: Segments
+) -> tuple[tuple[dict[str, Any], ...], list[str]]:
+    """The events of all ranks, without what a later segment did again; and what is damaged."""
+    events: list[dict[str, Any]] = []
+    damage: list[str] = []
     for rank in metas:
-        for event in folder.read_events(rank):
-            end = segments.end(rank, event["segment"]) if isinstance(event.get("segment"), int) else float("inf")
-            if "from_step" in event and end <= event["to_step"]:
-                if event["from_step"] >= end:
-                    continue
-                event["to_step"] = int(end) - 1
-            if event.get("kind") in (EVALUATION, STOP) and event["step"] >= end:
+        found, bad = folder.read_events(rank)
+        events += _counting_events(found, rank, segments)
+        damage += bad
+    return tuple(events), damage
+
+
+def _counting_events(events: Iterable[dict[str, Any]], rank: int, segments: Segments) -> Iterator[dict[str, Any]]:
+    """What a later segment did again is cut from gaps, thinnings, evaluations and stops."""
+    for event in events:
+        end = segments.end(rank, event["segment"]) if "segment" in event else float("inf")
+        if "from_step" in event and "to_step" in event and end <= event["to_step"]:
+            if event["from_step"] >= end:
                 continue
-            yield event | ({"rank": rank} if rank else {})
+            event["to_step"] = int(end) - 1
+        if event.get("kind") in (EVALUATION, STOP) and event["step"] >= end:
+            continue
+        yield event | ({"rank": rank} if rank else {})
 
 
 def _steadily(folder: Folder, read: Callable[[], T]) -> T:
@@ -92,63 +129,51 @@ def _steadily(folder: Folder, read: Callable[[], T]) -> T:
         raise RunError(f"{folder.root}: {error.filename or error} vanished while it was read") from error
 
 
-def _scalars(folder: Folder, segments: Segments) -> dict[int, pd.DataFrame]:
-    ranks: dict[int, list[pa.Table]] = {}
-    for part in split_replaced(folder.names("scalars"))[0]:
-        if part.suffix == "parquet":
-            ranks.setdefault(part.rank, []).append(_counting(_table(folder, part), part, segments))
-    return {rank: _frame(tables) for rank, tables in sorted(ranks.items())}
+def _parts(folder: Folder, kind: str) -> tuple[list[tuple[Part, dict[str, np.ndarray]]], list[str]]:
+    """What the parts of one kind hold, in the order written; and a sentence for each that cannot be read whole.
+
+    All together may take a hundred times their bytes on disk, or `LEAST_LOADED`.
+    """
+    sizes = folder.sizes(kind)
+    left = max(LEAST_LOADED, MOST_EXPANSION * sum(sizes.values()))
+    found: list[tuple[Part, dict[str, np.ndarray]]] = []
+    damage: list[str] = []
+    for part in split_replaced(sizes)[0]:
+        if part.suffix != KINDS[kind]:
+            continue
+        try:
+            content = folder.read_bytes(kind, part.name, most=MAX_LOADED)
+            notes: list[str] = []
+            if kind == "scalars":
+                columns, notes = decode(content, min(left, MAX_LOADED))
+            else:
+                columns = decode_arrays(content, min(left, MAX_LOADED))
+        except UnreadableError as error:
+            notes = [str(error)]
+        else:
+            left -= sum(values.nbytes for values in columns.values())
+            found.append((part, columns))
+        damage += [f"{kind}/{part.name}: {note}" for note in notes]
+    return found, damage
 
 
-def _table(folder: Folder, part: Part) -> pa.Table:
-    import pyarrow as pa
-
-    place = folder.join("scalars", part.name)
-    try:
-        with folder.fs.open(place, "rb") as file:
-            table = read_table(file)
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise RunError(f"{place}: not a readable Parquet file: {str(error).splitlines()[0]}") from error
-    if table.schema.names[:2] != ["step", "time"]:
-        raise RunError(f"{place}: expected columns step and time first, found {table.schema.names[:2]}")
-    return table
+def _check_room(folder: Folder, blocks: list[dict[str, np.ndarray]]) -> None:
+    """Raise RunError when parts with ever other columns would make too large a table."""
+    names = {name for columns in blocks for name in columns}
+    cells = len(names) * sum(len(columns["step"]) for columns in blocks)
+    held = sum(len(columns) * len(columns["step"]) for columns in blocks)
+    if 8 * cells > max(LEAST_LOADED, MOST_SPARSE * 8 * held):
+        raise RunError(f"{folder.join('scalars')}: {len(names):,} columns that hardly any part has in common")
 
 
-def _counting(table: pa.Table, part: Part, segments: Segments) -> pa.Table:
-    import pyarrow as pa
+def _frame(blocks: list[dict[str, np.ndarray]]) -> pd.DataFrame:
+    import pandas as pd
 
-    counting = segments.count(table["step"].to_numpy(), part.rank, part.segment)
-    return table if counting.all() else table.filter(pa.array(counting))
-
-
-def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    import pyarrow as pa
-
-    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas().set_index("step")
+    columns = joined(blocks)
+    frame = pd.DataFrame(columns, index=pd.Index(columns.pop("step"), name="step"))
     if not frame.index.is_unique:  # a row written in two parts: the later value of each signal counts
         frame = frame.groupby(level=0).last()
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
-
-
-def _arrays(folder: Folder, segments: Segments) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    import zipfile
-
-    found: dict[str, dict[int, list[tuple[np.ndarray, np.ndarray]]]] = {}
-    for part in split_replaced(folder.names("arrays"))[0]:
-        place = folder.join("arrays", part.name)
-        try:
-            with folder.fs.open(place, "rb") as file, np.load(file) as data:
-                for name in (n for n in data.files if not n.endswith(STEP)):
-                    steps, values = data[name + STEP], data[name]
-                    counting = segments.count(steps, part.rank, part.segment)
-                    found.setdefault(name, {}).setdefault(part.rank, []).append((steps[counting], values[counting]))
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise RunError(f"{place}: not a readable .npz of arrays by step: {error}") from error
-    return {name: _stacked(ranks[min(ranks)]) for name, ranks in found.items()}
 
 
 def _stacked(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

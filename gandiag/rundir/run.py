@@ -38,7 +38,8 @@ class Run:
 
     `scalars` has one row per step (a generator update, from 1) and one float column per signal, NaN where a
     signal was not recorded. `time` holds the wall clock in seconds since the epoch by the same index.
-    `arrays` maps a name to (steps, values) with values of shape (len(steps), ...). `meta` is run.json.
+    `arrays` maps a name to (steps, values) with values of shape (len(steps), ...). `meta` is run.json. `damage` has a
+    sentence, which begins with the file, for each thing that could not be read.
     """
 
     scalars: pd.DataFrame
@@ -48,6 +49,7 @@ class Run:
     events: tuple[Mapping[str, Any], ...] = ()
     samples: tuple[Sample, ...] = ()
     path: str = ""
+    damage: tuple[str, ...] = ()
     memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
@@ -56,24 +58,27 @@ class Run:
         """Read a run directory, of a running, closed or killed training, on any fsspec file system.
 
         The rows of a distributed training's ranks are merged as `gandiag.rundir.ranks` says.
-        Raises RunError naming the file when the directory holds no run or is damaged. Files under a
-        temporary name and a torn last line, which a killed process may leave, are ignored.
+        Raises RunError naming the file when the directory holds no run, or nothing of its rows can be read. What else
+        is damaged stands in `damage`. Files under a temporary name and a torn last line, which a killed process may
+        leave, are ignored.
         """
         folder = Folder(path)
         metas = read_metas(folder)
         segments = Segments(metas)
-        frames = read_scalars(folder, segments)
-        events = tuple(read_events(folder, metas, segments))
+        frames, damaged_rows = read_scalars(folder, segments)
+        events, damaged_events = read_events(folder, metas, segments)
+        arrays, damaged_arrays = read_arrays(folder, segments)
         meta = merge_metas(metas, frames, exact_after(events))
         scalars = with_evaluations(merge_rows(frames, meta["roles"]), events)
         return cls(
             scalars=scalars.drop(columns="time"),
             time=scalars["time"],
             meta=meta,
-            arrays=read_arrays(folder, segments),
+            arrays=arrays,
             events=events,
             samples=tuple(_samples(folder)),
             path=str(path),
+            damage=(*damaged_rows, *damaged_events, *damaged_arrays),
         )
 
     @property

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.files import told
 from gandiag.rundir import parts
-from gandiag.rundir.folder import RunError
 from gandiag.rundir.parts import KINDS, Extent, Part
 from gandiag.rundir.thinning import halved_arrays, halved_rows, usual_interval
 
@@ -94,11 +93,8 @@ class Storage:
 
     def _extent(self, kind: str, part: Part) -> Extent:
         place = self.folder.join(kind, part.name)
-        try:
-            with self.folder.fs.open(place, "rb") as file:
-                return Extent.read(file, part.suffix)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise RunError(f"{place}: not a readable part: {str(error).splitlines()[0]}") from error
+        with self.folder.told(kind, part.name), told("not a readable part"), self.folder.fs.open(place, "rb") as file:
+            return Extent.read(file, part.suffix)
 
     def write(self, kind: str, part: Part, content: Content) -> None:
         """Write a part of scalars or arrays, whole or not at all."""
@@ -175,7 +171,7 @@ class Storage:
 
     def _read(self, stored: Stored) -> dict[str, np.ndarray]:
         content = self.folder.read_bytes(stored.kind, stored.part.name)
-        return parts.decode(content) if stored.kind == "scalars" else parts.decode_arrays(content)
+        return parts.decode(content)[0] if stored.kind == "scalars" else parts.decode_arrays(content)
 
     def _thin(self) -> bool:
         """Make one part or the snapshots smaller, of the kind that takes most; False when nothing is left to do."""
