@@ -43,7 +43,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         samples=sample_strip(run, diagnosis.findings),
         modes=mode_heatmap(run, diagnosis),
         clean=diagnosis.clean,
-        not_assessed=tuple((n.code, n.reason, n.how_to) for n in diagnosis.not_assessed),
+        not_assessed=tuple((n.title, n.reason, n.how_to) for n in diagnosis.not_assessed),
         not_applicable=tuple((n.code, n.reason) for n in diagnosis.not_applicable),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
         faults=tuple(_faults(run, diagnosis)),
@@ -59,7 +59,7 @@ def _headline(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict not in ("failing", "suspect") or not worst:
         return diagnosis.verdict.capitalize()
     until = "" if worst[0].ongoing else f" to {worst[0].last_step:,}"
-    return f"{diagnosis.verdict.capitalize()}: {worst[0].code} from step {worst[0].onset_step:,}{until}"
+    return f"{diagnosis.verdict.capitalize()}: {worst[0].title} from step {worst[0].onset_step:,}{until}"
 
 
 def _sentence(diagnosis: Diagnosis) -> str:
@@ -115,11 +115,12 @@ def _facts(run: Run) -> Iterator[Pair]:
 def _card(run: Run, finding: Finding, number_: int) -> Card:
     panels, notes = finding_panels(run, finding, number_)
     until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
+    whose = f"of {finding.network}, " if finding.network else ""
     return Card(
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"from step {finding.onset_step:,}, {until}",
+        when=f"{whose}from step {finding.onset_step:,}, {until}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,
@@ -138,13 +139,14 @@ def _causes(diagnosis: Diagnosis) -> Causes:
     findings, story = diagnosis.findings, diagnosis.story
 
     def step(place: int) -> Step:
-        return Step(place + 1, findings[place].code, f"step {findings[place].onset_step:,}")
+        return Step(place + 1, findings[place].title, f"step {findings[place].onset_step:,}")
 
     return Causes(
         sentence=story.sentence,
         chains=tuple(tuple(step(place) for place in chain) for chain in story.chains),
         links=tuple(
-            (findings[link.cause].code, findings[link.effect].code, link.sentence, link.source) for link in story.links
+            (findings[link.cause].title, findings[link.effect].title, link.sentence, link.source)
+            for link in story.links
         ),
     )
 

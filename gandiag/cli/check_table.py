@@ -90,12 +90,14 @@ def _about(target: TargetResult) -> str:
 
 
 def _run_lines(target: TargetResult) -> Iterator[str]:
+    from gandiag.gate.runs import sentence_of
+
     diagnosis = target.diagnosis
     for finding in diagnosis.findings if diagnosis else ():
         when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
-        row = next(row for row in target.rules if row.rule == finding.code and row.sentence == finding.summary)
+        row = next(row for row in target.rules if row.rule == finding.code and row.sentence == sentence_of(finding))
         ignored = f" (ignored: {row.ignored_because})" if row.outcome == "ignored" else ""
-        yield f"  {finding.severity} {finding.code}: {finding.summary}{when}{ignored}"
+        yield f"  {finding.severity} {finding.title}: {finding.summary}{when}{ignored}"
 
 
 def _table(target: TargetResult) -> Table:

@@ -48,7 +48,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     if diagnosis.clean:
         console.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
     for entry in diagnosis.not_assessed:
-        console.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
+        console.print(f"\nNot assessed: [bold]{escape(entry.title)}[/bold]: {escape(entry.reason)}")
         console.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
     for excluded in diagnosis.not_applicable:
         console.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
@@ -65,7 +65,7 @@ def _print_finding(console: Console, finding: Finding) -> None:
         Text.assemble(
             coloured(finding.severity),
             " ",
-            (finding.code, "bold"),
+            (finding.title, "bold"),
             f"  from step {finding.onset_step:,}, {until}",
         )
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.measure.reductions import combined
 from gandiag.signal_names import parse
 
 if TYPE_CHECKING:
@@ -120,18 +121,31 @@ class BinTracker:
         return signals
 
 
-def track(
-    tracker: BinTracker, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
-) -> dict[str, np.ndarray]:
-    """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
-    found: dict[int, tuple[np.ndarray | None, np.ndarray]] = {}
-    for rows, raw in arrays:
-        first = next((name for name in map(parse, raw) if name.base == FAKE_POINTS), None)
-        if first is not None:
-            real = raw.get(str(first.sibling("real")), [None] * len(rows))
-            found |= dict(zip(rows, zip(real, raw[str(first)], strict=True), strict=True))
-    columns: dict[str, np.ndarray] = {}
-    for row in sorted(found):
-        for name, value in tracker.update(int(steps[row]), *found[row]).items():
-            columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
-    return columns
+class BinTrackers:
+    """A `BinTracker` for each discriminator: what each is shown has cells of its own."""
+
+    def __init__(self) -> None:
+        self._trackers: dict[str, BinTracker] = {}
+
+    def track(
+        self, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
+    ) -> dict[str, np.ndarray]:
+        """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends.
+
+        Where discriminators have names, so have their signals, and there is one of all as well.
+        """
+        found: dict[str, dict[int, tuple[np.ndarray | None, np.ndarray]]] = {}
+        for rows, raw in arrays:
+            for name in (n for n in map(parse, raw) if n.base == FAKE_POINTS):
+                real = raw.get(str(name.sibling("real")), [None] * len(rows))
+                found.setdefault(name.network, {}).update(
+                    dict(zip(rows, zip(real, raw[str(name)], strict=True), strict=True))
+                )
+        columns: dict[str, np.ndarray] = {}
+        for network, of in found.items():
+            tracker = self._trackers.setdefault(network, BinTracker())
+            for row in sorted(of):
+                for signal, value in tracker.update(int(steps[row]), *of[row]).items():
+                    column = str(parse(signal).of(network))
+                    columns.setdefault(column, np.full(len(steps), np.nan))[row] = value
+        return columns | combined(columns)
