@@ -57,12 +57,12 @@ def read_metas(folder: Folder) -> dict[int, dict[str, Any]]:
 
 def read_scalars(folder: Folder, segments: Segments) -> dict[int, pd.DataFrame]:
     """For each rank that recorded any: one row per step, float columns, `time` among them."""
-    return _steadily(folder, lambda: _scalars(folder, segments))
+    return steadily(folder, lambda: _scalars(folder, segments))
 
 
 def read_arrays(folder: Folder, segments: Segments) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Steps (n,) and values (n, ...) by name, each from the lowest rank that recorded it."""
-    return _steadily(folder, lambda: _arrays(folder, segments))
+    return steadily(folder, lambda: _arrays(folder, segments))
 
 
 def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) -> Iterator[dict[str, Any]]:
@@ -79,7 +79,7 @@ def read_events(folder: Folder, metas: Mapping[int, Any], segments: Segments) ->
             yield event | ({"rank": rank} if rank else {})
 
 
-def _steadily(folder: Folder, read: Callable[[], T]) -> T:
+def steadily(folder: Folder, read: Callable[[], T]) -> T:
     """What `read` gives, tried again when a file vanishes under it: the recording process merges parts."""
     for _ in range(ATTEMPTS - 1):
         try:
