@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
+BROKE_OFF = {"crashed": "crashed", "killed": "was killed", "interrupted": "was interrupted"}
 
 
 def build(run: Run, diagnosis: Diagnosis) -> Report:
@@ -33,7 +34,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
     return Report(
         run=str(run.meta.get("id") or "unnamed run"),
         verdict=diagnosis.verdict,
-        headline=_headline(diagnosis),
+        headline=_headline(run, diagnosis),
         sentence=_sentence(diagnosis),
         facts=tuple(_facts(run)),
         causes=_causes(diagnosis),
@@ -51,8 +52,14 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
     )
 
 
-def _headline(diagnosis: Diagnosis) -> str:
-    """The verdict and the finding that made it."""
+def _headline(run: Run, diagnosis: Diagnosis) -> str:
+    """The verdict and the finding that made it, and how the training broke off, if it did."""
+    broke_off = BROKE_OFF.get(ending(run.meta).status)
+    told = _verdict(diagnosis)
+    return f"{told}; the training {broke_off} at step {diagnosis.last_step:,}" if broke_off else told
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
     serious = [f for f in diagnosis.findings if f.severity != "info"]
     ongoing = [f for f in serious if f.ongoing]
     worst = [f for f in ongoing if f.severity == "failure"] or ongoing or serious

@@ -28,7 +28,7 @@ def print_check(found: CheckResult) -> None:
     for target in found.targets:
         if not many:
             print_target(target)
-        elif target.exit_code:
+        elif target.exit_code or target.notes:
             _print_short(target)
     for series in found.series:
         click.echo(series.sentence)
@@ -42,7 +42,8 @@ def _print_short(target: TargetResult) -> None:
     for row in target.rules:
         if row.outcome == "failed":
             click.echo(f"  {row.rule} ({row.code}): {row.sentence}")
-    for line in (*_reasons(target), *(note for note in target.notes if note.startswith("report: "))):
+    told = target.notes if target.kind == "run" else [note for note in target.notes if note.startswith("report: ")]
+    for line in (*_reasons(target), *told):
         click.echo(f"  {line}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.gate.results import FAILED, PASSED, UNDECIDED, UNREADABLE, RuleResult, TargetResult
 from gandiag.judge.diagnose import diagnose
+from gandiag.judge.missing import what_was_lost
 from gandiag.rundir.ending import ending
 from gandiag.rundir.run import Run, RunError
 
@@ -36,6 +37,7 @@ def judged_run(path: str, settings: Settings, policy: Policy, fail_on: Severity)
         target=path, kind="run", exit_code=FAILED if failed else UNDECIDED if reasons else PASSED, rules=rows,
         findings=diagnosis.findings, diagnosis=diagnosis, step=diagnosis.last_step, status=end.status,
         status_reason=end.reason, reasons=reasons, seconds=time.monotonic() - started,
+        notes=tuple(f"missing: {sentence}" for sentence in what_was_lost(run)) if diagnosis.decided else (),
     )  # fmt: skip
     return found, run
 

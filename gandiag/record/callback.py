@@ -11,11 +11,13 @@ from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
+from gandiag.record import exits
 from gandiag.record.given import Given, sample_outputs
 from gandiag.record.options import check_limits, check_options
 from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
 from gandiag.record.settings import Settings
+from gandiag.rundir.ending import ended_by
 from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
@@ -121,6 +123,8 @@ class Callback:
         self._recording = Recording(recorder, judge, tracker, settings, Plan(max_overhead), on_finding)
         self._given = Given(self._recording)
         self._recording.start(Run.open(self.run_dir) if resume and rank == 0 else None)
+        self._left: tuple[int, SystemExit] | None = None
+        exits.listen(self._on_exit)
         atexit.register(self._at_exit)
 
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
@@ -198,6 +202,7 @@ class Callback:
     def close(self, status: str = "closed", reason: str | None = None) -> None:
         """Stop recording: write what is left, judge once more, note how the run ended. Calling again is harmless."""
         atexit.unregister(self._at_exit)
+        exits.forget(self._on_exit)
         self._recording.close(status, reason)
 
     @property
@@ -235,11 +240,17 @@ class Callback:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close("crashed" if error else "closed", _one_line(error) if error else None)
+        self.close(*ended_by(error))
+
+    def _on_exit(self, error: SystemExit) -> None:
+        self._left = self.completed_steps, error
 
     def _at_exit(self) -> None:
         error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
-        self.close("crashed" if error else "closed", _one_line(error) if error else "the interpreter exited")
+        if error is None and self._left is not None and self._left[0] == self.completed_steps:
+            error = self._left[1]  # of sys.exit, after which no step came
+        status, reason = ended_by(error)
+        self.close(status, reason or "the interpreter exited")
 
 
 def recording_of(callback: Callback) -> Recording:
@@ -265,7 +276,3 @@ def _put_down(
     if tracker is not None:
         meta["modes"] = tracker.describe()
     recorder.write_meta(**meta)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 SCHEMA = "gandiag-run/1"
-STATUSES = ("running", "closed", "crashed")
+STATUSES = ("running", "closed", "interrupted", "crashed")
 RANK_FIELDS = {"segments": list, "faults": list}
 RUN_FIELDS = {
     "segments": list,
