@@ -214,6 +214,33 @@ def trained(run_dir, generators, steps, bypassed=()):
     return Run.open(run_dir)
 
 
+def test_of_one_discriminator_each_generator_is_judged_by_its_own_samples(tmp_path):
+    """D sees a mixture of both, in which the dead one hides."""
+    torch.manual_seed(0)
+    generators, critic = {"good": Ring(), "dead": Point()}, nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    adam_g = torch.optim.Adam([p for g in generators.values() for p in g.parameters()], 1e-4)
+    adam_d = torch.optim.Adam(critic.parameters(), 1e-3)
+    with gandiag.attach(generators, critic, run_dir=tmp_path / "run", alerts=False):
+        for _ in range(1400):
+            adam_d.zero_grad()
+            fakes = [critic(g(torch.randn(32, 4)).detach()) for g in generators.values()]
+            loss = bce(critic(ring(64)), torch.ones(64, 1)) + sum(bce(fake, torch.zeros(32, 1)) for fake in fakes)
+            loss.backward()
+            adam_d.step()
+            adam_g.zero_grad()
+            sum(bce(critic(g(torch.randn(32, 4))), torch.ones(32, 1)) for g in generators.values()).backward()
+            adam_g.step()
+    run = Run.open(tmp_path / "run")
+    assert networks_of(run) == {"generator": ["good", "dead"], "discriminator": []}
+    assert run.series("diversity.dead/ratio").median() < 0.01
+    assert run.series("diversity.good/ratio").median() > 0.8
+    diagnosis = diagnose(run)
+    assert diagnosis.verdict == "failing"
+    assert {f.network for f in diagnosis.findings if f.code == "sample-collapse" and f.severity == "failure"} == {
+        "dead"
+    }
+
+
 def test_who_plays_with_whom_is_recorded(tmp_path):
     """From the samples that each discriminator is trained on; each has cells and signals of its own."""
     run = trained(tmp_path / "run", [Ring(), Point()], steps=150)

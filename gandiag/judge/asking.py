@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gandiag.findings import SEVERITIES, DetectorError, Finding, NotAssessed
 from gandiag.judge.doubts import WEAK, doubt, in_grace, lacking, obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from gandiag.detectors import Detector
     from gandiag.judge.networks import Part, Parts
-
-
-@dataclass(frozen=True)
-class Question:
-    """One detector, and what it is asked of."""
-
-    detector: Detector
-    part: Part
-
-    @property
-    def code(self) -> str:
-        """Of the failure."""
-        return self.detector.code
 
 
 @dataclass(frozen=True)
@@ -54,9 +41,8 @@ def asked_of(detector: Detector, parts: Parts) -> list[Part]:
     return [*rest, *concerned]
 
 
-def answered(question: Question) -> Answer:
-    """Ask a detector; one that breaks must not cost the diagnosis."""
-    detector, part = question.detector, question.part
+def answered(detector: Detector, part: Part) -> Answer:
+    """Ask a detector of a part; one that breaks must not cost the diagnosis."""
     if reason := obstacle(part.run, detector):
         return Answer(detector.code, part, reason=reason)
     try:
@@ -73,7 +59,7 @@ def answered(question: Question) -> Answer:
 
 
 def merged_findings(answers: Sequence[Answer]) -> list[Finding]:
-    """What was found in all parts, each finding once.
+    """What a detector found in all parts, each finding once.
 
     What several parts show alike is of what they share, such as the one generator of several discriminators. What is
     known of a network is not told of the whole run once more.
@@ -93,19 +79,14 @@ def _tells_more(named: Finding, finding: Finding) -> bool:
     return bool(named.network) and alike and overlap and severe
 
 
-def merged_reasons(answers: Iterable[Answer]) -> Iterator[NotAssessed]:
-    """Why failures could not be looked for, with the networks of which that is so; once where it is so of all."""
-    by_code: dict[str, list[Answer]] = {}
-    for answer in answers:
-        by_code.setdefault(answer.code, []).append(answer)
-    for of in by_code.values():
-        reasons = dict.fromkeys(a.reason for a in of if a.reason)
-        for reason in reasons:
-            parts = [a.part for a in of if a.reason == reason]
-            if len(parts) == len(of):
-                yield reason
-            else:
-                yield from (replace(reason, network=part.name) for part in parts)
+def merged_reasons(answers: Sequence[Answer]) -> Iterator[NotAssessed]:
+    """Why a failure could not be looked for, with the networks of which that is so; once where it is so of all."""
+    for reason in dict.fromkeys(a.reason for a in answers if a.reason):
+        parts = [a.part for a in answers if a.reason == reason]
+        if len(parts) == len(answers):
+            yield reason
+        else:
+            yield from (part.named(reason) for part in parts)
 
 
 def looked_for_by_part(parts: Parts, answers: Sequence[Answer]) -> list[set[str]]:

@@ -6,16 +6,8 @@ from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from gandiag.findings import Diagnosis, Finding, NotApplicable, Verdict
-from gandiag.judge.asking import (
-    Answer,
-    Question,
-    answered,
-    asked_of,
-    looked_for_by_part,
-    merged_findings,
-    merged_reasons,
-)
+from gandiag.findings import Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
+from gandiag.judge.asking import Answer, answered, asked_of, looked_for_by_part, merged_findings, merged_reasons
 from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
@@ -63,8 +55,7 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: P
 class Judgement:
     """A diagnosis in the making: of a training that runs, detectors are asked a few at a time.
 
-    The parameters are those of `diagnose`. `waiting` holds what `ask` will ask, in this order: detectors, each of every
-    network by itself where there are several.
+    The parameters are those of `diagnose`. `waiting` holds the detectors that `ask` will ask, in this order.
     """
 
     def __init__(self, run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> None:
@@ -72,31 +63,31 @@ class Judgement:
         self._selection = read_policy(policy).selection(detectors)
         self._not_applicable = _not_applicable(self._selection.detectors, run.loss_family)
         self._excluded = {n.code for n in self._not_applicable}
+        self.waiting = deque(d for d in self._selection.detectors if d.code not in self._excluded)
         self._parts = parts_of(run)
-        self.waiting = deque(
-            Question(detector, part)
-            for detector in self._selection.detectors
-            if detector.code not in self._excluded
-            for part in asked_of(detector, self._parts)
-        )
         self._answers: list[Answer] = []
+        self._findings: list[Finding] = []
+        self._not_assessed: list[NotAssessed] = list(self._selection.not_assessed())
 
     def ask(self) -> None:
-        """Note what the next detector found, could not assess, or broke on."""
-        self._answers.append(answered(self.waiting.popleft()))
+        """Note what the next detector found, could not assess, or broke on: of each network where there are several."""
+        detector = self.waiting.popleft()
+        answers = [answered(detector, part) for part in asked_of(detector, self._parts)]
+        self._answers += answers
+        self._not_assessed += merged_reasons(answers)
+        found = merged_findings(answers)
+        self._findings += [replace(f, remedies=offered(f.remedies, self.run.loss_family)) for f in found]
 
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
-        findings = sorted(merged_findings(self._answers), key=lambda f: (f.onset_step, f.last_step))
-        findings = [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in findings]
-        not_assessed = (*self._selection.not_assessed(), *merged_reasons(self._answers))
+        findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
         errors = tuple(dict.fromkeys(a.error for a in self._answers if a.error))
-        unseen = {n.code for n in not_assessed} | {e.code for e in errors}
+        unseen = {n.code for n in self._not_assessed} | {e.code for e in errors}
         out = {f.code for f in findings} | unseen | self._excluded
         pending = any(answer.in_grace and is_essential(answer.code) for answer in self._answers)
-        sure = not errors and not pending and not blind(run)
         looked_for = looked_for_by_part(self._parts, self._answers)
+        sure = not errors and not pending and not blind(run)
         decided = sure and all(looked_at_essentials(found, self._excluded) for found in looked_for)
         return Diagnosis(
             verdict=_verdict(findings, decided=decided),
@@ -104,7 +95,7 @@ class Judgement:
             findings=tuple(findings),
             story=tell(findings, unseen),
             clean=tuple(code for code in codes if code not in out),
-            not_assessed=not_assessed,
+            not_assessed=tuple(self._not_assessed),
             not_applicable=self._not_applicable,
             errors=errors,
             missing=what_is_missing(run),

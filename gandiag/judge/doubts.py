@@ -68,13 +68,20 @@ def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     if missing := lacking(run, detector):
         names = " and ".join(map(_or, missing))
         reason = f"{names} was not recorded"
-        return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector), missing=missing)
+        how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
+        return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
     return None
 
 
 def lacking(run: Run, detector: Detector) -> tuple[str, ...]:
     """Those of a detector's `needs` of which nothing was recorded."""
     return tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
+
+
+def _samples_alone(run: Run, detector: Detector) -> bool:
+    """Whether samples are what is missing of a run that is attached, or whose D was observed."""
+    known = bool(run.meta.get("roles")) or not run.series("d/auc").empty
+    return known and any(set(WEAK) & {*names.split("|")} for names in detector.needs)
 
 
 def doubt(run: Run, detector: Detector) -> NotAssessed | None:

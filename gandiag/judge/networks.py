@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from gandiag.signal_names import COMBINED, NETS, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from gandiag.detectors import Detector
-    from gandiag.findings import Finding
+    from gandiag.findings import Finding, NotAssessed
     from gandiag.rundir.run import Run
 
 GENERATOR, DISCRIMINATOR = NETS
@@ -39,12 +39,14 @@ class Part:
     name : as the user named the network, both where a generator and a discriminator belong together
     record : the whole run
     own : for each signal of the part, the name that it has in the whole run; None for all signals
+    discriminator : its name among several
     roles : whose signals are there
     """
 
     name: str
     record: Run
     own: Mapping[str, str] | None = None
+    discriminator: str = ""
     roles: frozenset[str] = frozenset(NETS)
 
     @cached_property
@@ -60,6 +62,12 @@ class Part:
         needs = [[roles_of(n) for n in names.split("|") if n not in weak] for names in detector.needs]
         there = [[roles for roles in of if not roles or roles & self.roles] for of in needs]
         return all(there) and any(roles for of in there for roles in of)
+
+    def named(self, reason: NotAssessed) -> NotAssessed:
+        """Why something could not be looked for in this part, and what to add for it."""
+        call = "callback.observe("
+        named = f'{call}discriminator="{self.discriminator}", ' if self.discriminator else call
+        return replace(reason, network=self.name, how_to=reason.how_to.replace(call, named))
 
     def told(self, finding: Finding) -> Finding:
         """What was found in this part, in the words of the whole run."""
@@ -104,8 +112,14 @@ def networks_of(run: Run) -> dict[str, list[str]]:
             found[name.role][name.network] = None
     for name in (parse(str(column)) for column in run.scalars):
         if name.network and (role := _role(str(name.base))):
-            found[role][name.network] = None
+            found[_role_of_network(role, name.network, found)][name.network] = None
     return {role: list(names) for role, names in found.items()}
+
+
+def _role_of_network(role: str, network: str, names: Mapping[str, Collection[str]]) -> str:
+    """The role that a network has: samples, which D is shown as a rule, may be recorded of a generator."""
+    others = [other for other in NETS if network in names[other]]
+    return role if role in others or not others else others[0]
 
 
 def owner(column: str, names: Mapping[str, Sequence[str]]) -> tuple[str, str, str]:
@@ -116,6 +130,8 @@ def owner(column: str, names: Mapping[str, Sequence[str]]) -> tuple[str, str, st
         network, _, layer = name.rest.removeprefix(LAYER).partition(".")
         if layer and network in names[role]:
             return role, network, f"{name.head}/{LAYER}{layer}"
+    if role and name.network:
+        role = _role_of_network(role, name.network, names)
     return role, name.network, str(name.base)
 
 
@@ -180,4 +196,5 @@ def _part(
         elif network and network == pair.get(role):
             own[base] = column
     roles = frozenset(role for role in NETS if role in pair or len(names[role]) < 2)
-    return Part(" and ".join(dict.fromkeys(pair[role] for role in NETS if role in pair)), run, own, roles)
+    name = " and ".join(dict.fromkeys(pair[role] for role in NETS if role in pair))
+    return Part(name, run, own, pair.get(DISCRIMINATOR, ""), roles)

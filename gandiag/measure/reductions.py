@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.measure.pairwise import latent_signals, sample_signals
+from gandiag.measure.pairwise import latent_signals, sample_signals, with_own_samples
 from gandiag.measure.spectra import weight_signals
 from gandiag.signal_names import COMBINED, NETS, parse
 from gandiag.signals import describe
@@ -65,9 +65,9 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
     signals |= weight_signals(raw)
     for role in NETS:
         signals |= update_signals(role, raw, layers)
-    for network, own in _by_network(raw).items():
+    for network, own in with_own_samples(_by_network(raw)).items():
         signals |= {str(parse(name).of(network)): v for name, v in _network_signals(own, decision).items()}
-    return signals | combined(signals)
+    return combined(signals) | signals
 
 
 def _by_network(raw: Raw) -> dict[str, Raw]:
