@@ -214,6 +214,21 @@ def trained(run_dir, generators, steps, bypassed=()):
     return Run.open(run_dir)
 
 
+def test_networks_with_names_that_are_alone_are_recorded_as_those_without(tmp_path, tiny):
+    """A dictionary of one gives all that a module gives."""
+    gan, named_gan = tiny(), tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "plain", alerts=False):
+        gan.train(210)
+    networks = {"a": named_gan.generator}, {"b": named_gan.discriminator}
+    with gandiag.attach(*networks, run_dir=tmp_path / "named", alerts=False):
+        named_gan.train(210)
+    plain, other = (Run.open(tmp_path / name).scalars for name in ("plain", "named"))
+    shared = [c for c in plain if "/layer/" not in c]
+    assert set(shared) <= set(other)
+    assert parts_of(Run.open(tmp_path / "named")).networks == ()
+    pd.testing.assert_frame_equal(plain[shared], other[shared])
+
+
 def test_of_one_discriminator_each_generator_is_judged_by_its_own_samples(tmp_path):
     """D sees a mixture of both, in which the dead one hides."""
     torch.manual_seed(0)

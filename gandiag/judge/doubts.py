@@ -26,11 +26,8 @@ signals are missing stays open. Where no group applies at all nothing essential 
 
 LATEST = 8
 """Intervals between values of a signal that tell how often it is recorded at the end."""
-ESSENTIAL_STEPS = 100
-"""What is essential may end at most so many steps before the run, or two intervals: windows of detectors are as long.
-
-Anything else is good for a tenth of the run.
-"""
+ESSENTIAL_END, ESSENTIAL_STEPS = 0.01, (20, 100)
+"""The share of a run, within bounds in steps, before whose end what is essential may stop: END is that of all else."""
 NEVER = {
     "sample-collapse": "never diverse yet",
     "mode-collapse": "most of the data never covered yet",
@@ -115,15 +112,15 @@ def _end(run: Run, name: str, code: str) -> tuple[float, int]:
     """How far a signal reaches: the step up to which its last value still counts, and the step of that value.
 
     It is good for twice the interval of its latest values (the second longest of the last eight: one may be a gap),
-    and for a tenth of the run, or 100 steps where the failure is essential.
+    and for a tenth of the run, or a hundredth where the failure is essential.
     """
     steps = run.series(name).index.to_numpy()
     if not len(steps):
         return 0.0, 0
     latest = np.sort(np.diff(steps[-LATEST - 1 :]))
     interval = float(latest[max(len(latest) - 2, 0)]) if len(latest) else 0.0
-    least = END * (run.last_step - int(run.scalars.index[0]))
-    least = min(least, ESSENTIAL_STEPS) if is_essential(code) else least
+    span = run.last_step - int(run.scalars.index[0])
+    least = float(np.clip(ESSENTIAL_END * span, *ESSENTIAL_STEPS)) if is_essential(code) else END * span
     return steps[-1] + max(2 * interval, least), int(steps[-1])
 
 

@@ -124,7 +124,7 @@ def combined(signals: Signals) -> Signals:
     """
     same: dict[str, list[np.ndarray]] = {}
     for name, values in signals.items():
-        if (parsed := parse(name)).network and parsed.head in COMBINED:
+        if (parsed := parse(name)).network and (parsed.head in COMBINED or parsed.family == "weights"):
             same.setdefault(str(parsed.base), []).append(values)
     return {name: _of_all(describe(name), np.stack(values)) for name, values in same.items()}
 
@@ -178,7 +178,8 @@ def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> 
             squares.append(np.square(signals[f"grad/{net}/norm"]))
         if f"update/{net}" in raw:
             moved.append(np.square(raw[f"update/{net}"].astype(np.float64)))
-    if len(nets) > 1:
+            signals[f"update/{net}/ratio"] = update_ratio(raw[f"update/{net}"])
+    if nets != [role]:
         found = [signals[k] for n in nets if (k := f"grad/{n}/nonfinite") in signals]
         if found:
             signals |= {f"grad/{role}/norm": np.sqrt(sum(squares)), f"grad/{role}/nonfinite": np.asarray(sum(found))}
