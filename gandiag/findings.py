@@ -19,6 +19,15 @@ SEVERAL = "several, undecided"
 """The root of a story that has more than one beginning."""
 
 
+def titled(code: str, network: str = "") -> str:
+    """How a failure is called where it is told.
+
+    >>> titled("sample-collapse"), titled("sample-collapse", "a2b")
+    ('sample-collapse', 'sample-collapse of a2b')
+    """
+    return f"{code} of {network}" if network else code
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """One measured value and the threshold it was compared with."""
@@ -41,7 +50,7 @@ class Finding:
     `onset_step` is the first step of the spell and `last_step` the last one at which it still held;
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
-    first.
+    first. `network` is the name of the network that it is about, where there are several; "" where it is about all.
     """
 
     code: str
@@ -54,6 +63,7 @@ class Finding:
     mechanism: str
     remedies: tuple[Remedy, ...]
     columns: tuple[str, ...]
+    network: str = ""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -61,15 +71,26 @@ class Finding:
         if self.last_step < self.onset_step:
             raise ValueError(f"last_step {self.last_step} lies before onset_step {self.onset_step}")
 
+    @property
+    def title(self) -> str:
+        """The code, and the network where there are several."""
+        return titled(self.code, self.network)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NotAssessed:
-    """A failure that could not be looked for, and what to add so that it can be."""
+    """A failure that could not be looked for, and what to add so that it can be; of one `network`, or of all."""
 
     code: str
     reason: str
     how_to: str
     missing: tuple[str, ...] = ()
+    network: str = ""
+
+    @property
+    def title(self) -> str:
+        """The code, and the network where there are several."""
+        return titled(self.code, self.network)
 
 
 @dataclass(frozen=True, kw_only=True)

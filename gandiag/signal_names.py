@@ -12,7 +12,7 @@ from functools import lru_cache
 
 NETS = ("generator", "discriminator")
 """The two roles."""
-COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback", "pull")
+COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback", "pull", "bins")
 """Heads of signals that several networks may have: all of them have one more in common."""
 _RAW = ("points", "labels", "latent", "held_out", "seen", "asked", "penalties")
 _OF_A_ROLE = ("grad", "update", "skipped", "weights", "bound", "gram")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Worse = Literal["high", "low", "both", "neither"]
 Merge = Literal["mean", "min", "max", "sum", "spread", "norm"]
-"""How one value is made of several: of networks in one role, of ranks, or of neighbouring steps when rows are thinned.
+"""How one value is made of several: of ranks, or of neighbouring steps when rows are thinned.
+
+Of networks in one role it is the worst value where a direction is worse, else as said here.
 
 - mean: the mean, over ranks weighted by the samples behind it
 - min, max: the smallest, the largest

@@ -26,6 +26,7 @@ ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
 LATEST_TIME = 2.0**32  # seconds since the epoch: in the year 2106
+BROKE_OFF = {"crashed": "crashed", "killed": "was killed", "interrupted": "was interrupted"}
 
 
 def build(run: Run, diagnosis: Diagnosis) -> Report:
@@ -34,7 +35,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
     report = Report(
         run=str(run.meta.get("id") or "unnamed run"),
         verdict=diagnosis.verdict,
-        headline=_headline(diagnosis),
+        headline=_headline(run, diagnosis),
         sentence=_sentence(diagnosis),
         facts=tuple(_facts(run)),
         causes=_causes(diagnosis),
@@ -44,7 +45,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         samples=sample_strip(run, diagnosis.findings),
         modes=mode_heatmap(run, diagnosis),
         clean=diagnosis.clean,
-        not_assessed=tuple((n.code, n.reason, n.how_to) for n in diagnosis.not_assessed),
+        not_assessed=tuple((n.title, n.reason, n.how_to) for n in diagnosis.not_assessed),
         not_applicable=tuple((n.code, n.reason) for n in diagnosis.not_applicable),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
         faults=tuple(_faults(run, diagnosis)),
@@ -53,15 +54,21 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
     return cleaned(report)
 
 
-def _headline(diagnosis: Diagnosis) -> str:
-    """The verdict and the finding that made it."""
+def _headline(run: Run, diagnosis: Diagnosis) -> str:
+    """The verdict and the finding that made it, and how the training broke off, if it did."""
+    broke_off = BROKE_OFF.get(ending(run.meta).status)
+    told = _verdict(diagnosis)
+    return f"{told}; the training {broke_off} at step {diagnosis.last_step:,}" if broke_off else told
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
     serious = [f for f in diagnosis.findings if f.severity != "info"]
     ongoing = [f for f in serious if f.ongoing]
     worst = [f for f in ongoing if f.severity == "failure"] or ongoing or serious
     if diagnosis.verdict not in ("failing", "suspect") or not worst:
         return diagnosis.verdict.capitalize()
     until = "" if worst[0].ongoing else f" to {worst[0].last_step:,}"
-    return f"{diagnosis.verdict.capitalize()}: {worst[0].code} from step {worst[0].onset_step:,}{until}"
+    return f"{diagnosis.verdict.capitalize()}: {worst[0].title} from step {worst[0].onset_step:,}{until}"
 
 
 def _sentence(diagnosis: Diagnosis) -> str:
@@ -117,11 +124,12 @@ def _facts(run: Run) -> Iterator[Pair]:
 def _card(run: Run, finding: Finding, number_: int) -> Card:
     panels, notes = finding_panels(run, finding, number_)
     until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
+    whose = f"of {finding.network}, " if finding.network else ""
     return Card(
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"from step {finding.onset_step:,}, {until}",
+        when=f"{whose}from step {finding.onset_step:,}, {until}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,
@@ -140,13 +148,14 @@ def _causes(diagnosis: Diagnosis) -> Causes:
     findings, story = diagnosis.findings, diagnosis.story
 
     def step(place: int) -> Step:
-        return Step(place + 1, findings[place].code, f"step {findings[place].onset_step:,}")
+        return Step(place + 1, findings[place].title, f"step {findings[place].onset_step:,}")
 
     return Causes(
         sentence=story.sentence,
         chains=tuple(tuple(step(place) for place in chain) for chain in story.chains),
         links=tuple(
-            (findings[link.cause].code, findings[link.effect].code, link.sentence, link.source) for link in story.links
+            (findings[link.cause].title, findings[link.effect].title, link.sentence, link.source)
+            for link in story.links
         ),
     )
 

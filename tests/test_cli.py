@@ -143,6 +143,31 @@ def test_a_training_that_broke_off_does_not_pass(tmp_path):
         assert f"{status}: " in gandiag("diagnose", folder).output.splitlines()[0]
 
 
+def test_what_a_healthy_record_lacks_is_said_where_it_passes(tmp_path):
+    """A rank without a row and a gap do not make a run fail, and do not pass in silence, one target or several."""
+    folder = store(synthetic.healthy(), tmp_path / "run")
+    segments = json.loads((Path(folder) / "run.json").read_text())["segments"]
+    ended(folder, segments=[segments[0] | {"world_size": 2}])
+    (Path(folder) / "events.jsonl").write_text(
+        json.dumps({"kind": "gap", "what": "scalars", "from_step": 3001, "to_step": 3009, "reason": "it fell behind"})
+    )
+    for targets in ([folder], [folder, folder]):
+        result = gandiag("check", *targets)
+        assert result.exit_code == 0
+        assert "missing: rank 1, once at step 1: recorded nothing" in result.output
+        assert "missing: steps 3,001 to 3,009 were not recorded: it fell behind" in result.output
+    notes = json.loads(gandiag("check", folder, "--json").output)["targets"][0]["notes"]
+    assert len(notes) == 2
+
+
+def test_a_training_that_was_interrupted_is_no_crash_and_does_not_pass(tmp_path):
+    """Ctrl-C, or a scheduler: it did not come to its end."""
+    folder = ended(store(synthetic.healthy(), tmp_path / "run"), status="interrupted", reason="KeyboardInterrupt")
+    result = gandiag("check", folder)
+    assert result.exit_code == 3
+    assert "healthy, 3,000 steps, interrupted: KeyboardInterrupt" in result.output.splitlines()[0]
+
+
 def test_a_crashed_run_that_was_failing_fails(tmp_path):
     """What was found says more than how it ended."""
     folder = store(synthetic.mode_collapse(at=1500), tmp_path / "run")

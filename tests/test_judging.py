@@ -12,7 +12,8 @@ import pytest
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
 from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, Link, NotApplicable, NotAssessed
-from gandiag.judge.diagnose import ESSENTIAL, diagnose
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.doubts import ESSENTIAL
 from gandiag.remedy import Remedy
 
 RUN = synthetic.healthy()

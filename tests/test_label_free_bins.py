@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gandiag.measure.label_free import BinTracker, track
+from gandiag.measure.label_free import BinTracker, BinTrackers
 from gandiag.modes import preset
 
 RING = preset("ring8_wgangp")
@@ -110,10 +110,23 @@ def test_samples_that_are_no_numbers_are_not_counted():
 def test_a_block_gives_columns():
     """Rows in order, whatever the groups they come in; NaN where no histogram ends."""
     rng = np.random.default_rng(0)
-    tracker, steps = BinTracker(), np.arange(1, 201)
+    steps = np.arange(1, 201)
     points = [RING.sample(32, rng)[0] for _ in steps]
     groups = [list(range(0, 200, 2)), list(range(1, 200, 2))]
     arrays = [(g, {f"points/{k}": np.stack([points[i] for i in g]) for k in ("real", "fake")}) for g in groups]
-    columns = track(tracker, steps, arrays)
+    columns = BinTrackers().track(steps, arrays)
     assert np.flatnonzero(~np.isnan(columns["bins/lost"])).tolist() == [49, 99, 149, 199]
     assert columns["bins/effective"].shape == (200,)
+
+
+def test_each_discriminator_has_cells_of_its_own():
+    """One of three generators gives a single point: its cells are empty, and all together say so, too."""
+    rng = np.random.default_rng(0)
+    steps = np.arange(1, 201)
+    real = {own: np.stack([RING.sample(32, rng)[0] for _ in steps]) for own in "abc"}
+    fake = {**real, "b": np.zeros_like(real["b"]) + real["b"][0, 0]}
+    raw = {f"points.{own}/{kind}": v[own] for kind, v in (("real", real), ("fake", fake)) for own in "abc"}
+    columns = BinTrackers().track(steps, [(list(range(200)), raw)])
+    lost = {own: float(np.nanmax(columns[f"bins{own}/lost"])) for own in ("", ".a", ".b", ".c")}
+    assert lost[".a"] == lost[".c"] == 0
+    assert lost[".b"] == lost[""] > 0.8

@@ -13,7 +13,8 @@ import gandiag
 from gandiag import synthetic
 from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
-from gandiag.judge.diagnose import ESSENTIAL, diagnose
+from gandiag.judge.diagnose import diagnose
+from gandiag.judge.doubts import ESSENTIAL
 from gandiag.judge.live import Judge
 from gandiag.judge.policy import Policy, read_policy
 from gandiag.judge.policy_files import PolicyError

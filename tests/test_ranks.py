@@ -314,7 +314,7 @@ def test_distributed_data_parallel_is_recorded_as_computed_by_hand(tmp_path):
         ranks = by_hand if attach != "rank 0 only" else by_hand[:1]
         assert run.meta["ranks"] == list(range(len(ranks)))
         assert run.meta["segments"][0]["world_size"] == 2
-        assert not run.meta["faults"]
+        assert [f["message"] for f in run.meta["faults"]] == ["recorded nothing"] * (attach == "rank 0 only")
         assert run.scalars.index.tolist() == list(range(1, 31))
         assert run.series("quality/frechet").index.tolist() == ([30] if attach in ("wrapped", "inner") else [])
         for step, rows in enumerate(zip(*ranks, strict=True), start=1):
@@ -371,3 +371,21 @@ def test_the_report_says_how_many_ranks_recorded(tmp_path):
     run = Run.open(tmp_path / "run")
     assert dict(sections.build(run, diagnose(run)).facts)["Ranks"] == "2 of 3 recorded"
     assert "Ranks" not in dict(sections.build(replace(run, meta={}), diagnose(run)).facts)
+
+
+@pytest.mark.parametrize("status", ["closed", "crashed", "running"])
+def test_a_rank_that_left_no_file_at_all_is_missed(tmp_path, status):
+    """As where only rank 0 of two attaches: half of the samples were seen by nobody."""
+    record(tmp_path / "run", 0, 2, {"x": STEPS * 1.0})
+    path = tmp_path / "run" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": status}))
+    run = Run.open(tmp_path / "run")
+    assert [(f["where"], f["message"]) for f in run.meta["faults"]] == [("rank 1", "recorded nothing")]
+    assert any("rank 1" in sentence for sentence in diagnose(run).missing)
+
+
+def test_a_rank_that_was_closed_without_a_row_is_missed(tmp_path):
+    """It says that it ended well, and recorded nothing."""
+    record(tmp_path / "run", 0, 2, {"x": STEPS * 1.0})
+    Recorder(tmp_path / "run", rank=1, world_size=2).close()
+    assert [f["message"] for f in Run.open(tmp_path / "run").meta["faults"]] == ["recorded nothing"]

@@ -115,17 +115,43 @@ def test_an_exception_in_the_loop_is_kept_as_the_reason(tmp_path):
     [
         ("", "closed", "the interpreter exited"),
         ("raise ValueError('boom\\nline two')", "crashed", "ValueError: boom line two"),
+        ("import sys\nsys.exit(3)", "crashed", "SystemExit: 3"),
+        ("import sys\nsys.exit('no data')", "crashed", "SystemExit: no data"),
+        ("import sys\nsys.exit(0)", "closed", "the interpreter exited"),
+        ("import sys\ntry: sys.exit(1)\nexcept SystemExit: c.step()", "closed", "the interpreter exited"),
     ],
 )
 def test_a_run_that_nobody_closes_is_closed_at_exit(tmp_path, ending, status, reason):
-    """At the interpreter's end the run is complete, with the reason of an unhandled exception."""
+    """At the interpreter's end the run is complete, with the reason of an unhandled exception or an exit code."""
     lines = (
         f"import gandiag\nc = gandiag.Callback({str(tmp_path / 'run')!r})\n"
         f"for i in range(7):\n c.log(x=i)\n c.step()\n{ending}"
     )
     subprocess.run([sys.executable, "-c", lines], check=False, capture_output=True, timeout=120)
     run = Run.open(tmp_path / "run")
-    assert (run.meta["status"], run.meta["reason"], run.last_step) == (status, reason, 7)
+    assert (run.meta["status"], run.meta["reason"]) == (status, reason)
+    assert run.last_step == 8 if "c.step()" in ending else 7
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [(SystemExit(0), "closed", None), (SystemExit(), "closed", None), (SystemExit(2), "crashed", "SystemExit: 2"),
+     (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt")],
+)  # fmt: skip
+def test_how_a_block_is_left_is_how_the_training_ended(tmp_path, error, status, reason):
+    """A program that ends as it means to is no crash, nor is Ctrl-C; and sys.exit is what it was."""
+    before = sys.exit
+
+    def train():
+        with gandiag.Callback(tmp_path / "run") as callback:
+            callback.step()
+            raise error
+
+    with pytest.raises(type(error)):
+        train()
+    meta = Run.open(tmp_path / "run").meta
+    assert (meta["status"], meta["reason"]) == (status, reason)
+    assert sys.exit is before
 
 
 @pytest.mark.slow
@@ -215,7 +241,7 @@ def _write(name, content):
     [
         (_cut, "not a readable Parquet file"),
         (_edit(schema="gandiag-run/9"), "must be 'gandiag-run/1', which this gandiag reads, found 'gandiag-run/9'"),
-        (_edit(status="fine"), "status must be one of running, closed, crashed, found 'fine'"),
+        (_edit(status="fine"), "status must be one of running, closed, interrupted, crashed, found 'fine'"),
         (_edit(segments="none"), "segments must be a list of at most 10,000, found 'none'"),
         (_edit(segments=[{"index": "a"}]), "segments[0].index must be a whole number from 0 to 10,000, found 'a'"),
         (_write("run.json", b'{"schema": '), "line 1, column 12: Expecting value"),

@@ -99,7 +99,7 @@ def test_a_run_survives_crash_resume_crash_and_rollback(tmp_path):
 
 @pytest.mark.parametrize("block", ["with gandiag.Callback(folder) as c:", "c = gandiag.Callback(folder)\nif True:"])
 def test_ctrl_c_closes_the_run_with_its_reason(tmp_path, block):
-    """SIGINT within and without a with block: status crashed, KeyboardInterrupt, every step."""
+    """SIGINT within and without a with block: status interrupted, every step."""
     lines = (
         "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where tests run with &
         f"import gandiag, sys, time\nfolder = {str(tmp_path / 'run')!r}\n{block}\n"
@@ -113,7 +113,7 @@ def test_ctrl_c_closes_the_run_with_its_reason(tmp_path, block):
     _, errors = process.communicate(timeout=60)
     assert b"KeyboardInterrupt" in errors
     run = Run.open(tmp_path / "run")
-    assert (run.meta["status"], run.meta["reason"], run.last_step) == ("crashed", "KeyboardInterrupt", 7)
+    assert (run.meta["status"], run.meta["reason"], run.last_step) == ("interrupted", "KeyboardInterrupt", 7)
 
 
 # the disk

@@ -27,7 +27,7 @@ def print_check(found: CheckResult) -> None:
     for target in found.targets:
         if not many:
             print_target(target)
-        elif target.exit_code:
+        elif target.exit_code or target.notes:
             _print_short(target)
     for series in found.series:
         say(series.sentence)
@@ -41,7 +41,8 @@ def _print_short(target: TargetResult) -> None:
     for row in target.rules:
         if row.outcome == "failed":
             say(f"  {row.rule} ({row.code}): {row.sentence}")
-    for line in (*_reasons(target), *(note for note in target.notes if note.startswith("report: "))):
+    told = target.notes if target.kind == "run" else [note for note in target.notes if note.startswith("report: ")]
+    for line in (*_reasons(target), *told):
         say(f"  {line}")
 
 
@@ -89,12 +90,14 @@ def _about(target: TargetResult) -> str:
 
 
 def _run_lines(target: TargetResult) -> Iterator[str]:
+    from gandiag.gate.runs import sentence_of
+
     diagnosis = target.diagnosis
     for finding in diagnosis.findings if diagnosis else ():
         when = "" if finding.ongoing else f" (until step {finding.last_step:,})"
-        row = next(row for row in target.rules if row.rule == finding.code and row.sentence == finding.summary)
+        row = next(row for row in target.rules if row.rule == finding.code and row.sentence == sentence_of(finding))
         ignored = f" (ignored: {row.ignored_because})" if row.outcome == "ignored" else ""
-        yield f"  {finding.severity} {finding.code}: {finding.summary}{when}{ignored}"
+        yield f"  {finding.severity} {finding.title}: {finding.summary}{when}{ignored}"
 
 
 def _table(target: TargetResult) -> Table:

@@ -64,7 +64,7 @@ def _run(recipe: Recipe, folder: Path, progress: Progress, *, modes: bool) -> di
     started = time.perf_counter()
 
     def tell(finding: Finding) -> None:
-        progress.console.print(f"  [red]{finding.severity}[/red] {finding.code}: {finding.summary}")
+        progress.console.print(f"  [red]{finding.severity}[/red] {finding.title}: {finding.summary}")
 
     def advance(_game: Game, _step: int) -> None:
         progress.advance(task)

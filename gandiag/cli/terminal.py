@@ -46,7 +46,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     if diagnosis.clean:
         out.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
     for entry in diagnosis.not_assessed:
-        out.print(f"\nNot assessed: [bold]{entry.code}[/bold]: {escape(entry.reason)}")
+        out.print(f"\nNot assessed: [bold]{escape(entry.title)}[/bold]: {escape(entry.reason)}")
         out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
     for excluded in diagnosis.not_applicable:
         out.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
@@ -63,7 +63,7 @@ def _print_finding(out: Console, finding: Finding) -> None:
         Text.assemble(
             coloured(finding.severity),
             " ",
-            (finding.code, "bold"),
+            (finding.title, "bold"),
             f"  from step {finding.onset_step:,}, {until}",
         )
     )

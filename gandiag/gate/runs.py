@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.gate.results import FAILED, PASSED, UNDECIDED, UNREADABLE, RuleResult, TargetResult
 from gandiag.judge.diagnose import diagnose
+from gandiag.judge.missing import what_was_lost
 from gandiag.rundir.ending import ending
 from gandiag.rundir.run import Run, RunError
 
@@ -36,6 +37,7 @@ def judged_run(path: str, settings: Settings, policy: Policy, fail_on: Severity)
         target=path, kind="run", exit_code=FAILED if failed else UNDECIDED if reasons else PASSED, rules=rows,
         findings=diagnosis.findings, diagnosis=diagnosis, step=diagnosis.last_step, status=end.status,
         status_reason=end.reason, reasons=reasons, seconds=time.monotonic() - started,
+        notes=tuple(f"missing: {sentence}" for sentence in what_was_lost(run)) if diagnosis.decided else (),
     )  # fmt: skip
     return found, run
 
@@ -47,17 +49,23 @@ def _rows(diagnosis: Diagnosis, settings: Settings, fail_on: Severity) -> Iterat
         first = finding.evidence[0] if finding.evidence else None
         yield RuleResult(
             rule=finding.code, code=finding.code, says="", outcome=_outcome(finding, settings, fail_on),
-            sentence=finding.summary, n=diagnosis.last_step, value=first.value if first else None,
+            sentence=sentence_of(finding), n=diagnosis.last_step, value=first.value if first else None,
             bound=first.threshold if first else None, side=first.comparison if first else "above",
             ignored_because=ignoring.reason if ignoring else "",
         )  # fmt: skip
     for code in diagnosis.clean:
         yield RuleResult(rule=code, code=code, says="", outcome="passed", sentence="not found", n=diagnosis.last_step)
     for entry in diagnosis.not_assessed:
-        said = f"{entry.reason}; {entry.how_to}"
+        whose = f"{entry.network}: " if entry.network else ""
+        said = f"{whose}{entry.reason}; {entry.how_to}"
         yield RuleResult(
             rule=entry.code, code=entry.code, says="", outcome="undecided", sentence=said, n=diagnosis.last_step
         )
+
+
+def sentence_of(finding: Finding) -> str:
+    """What was found, and of which network where there are several."""
+    return f"{finding.network}: {finding.summary}" if finding.network else finding.summary
 
 
 def _outcome(finding: Finding, settings: Settings, fail_on: Severity) -> Outcome:
@@ -73,7 +81,7 @@ def _outcome(finding: Finding, settings: Settings, fail_on: Severity) -> Outcome
 
 def _reasons(diagnosis: Diagnosis, settings: Settings, *, broken_off: bool) -> Iterator[str]:
     if not diagnosis.decided:
-        yield from (f"not assessed {n.code}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed)
+        yield from (f"not assessed {n.title}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed)
         yield from (f"error in {e.code}: {e.message}" for e in diagnosis.errors)
         yield from (f"missing: {sentence}" for sentence in diagnosis.missing)
         if not (diagnosis.not_assessed or diagnosis.errors or diagnosis.missing):

@@ -37,7 +37,7 @@ class NotRecording:
     def log(self, values: Mapping[str, Any] | None = None, /, **scalars: Any) -> None:
         """Do nothing."""
 
-    def observe(self, *, real: Any = None, fake: Any = None) -> None:
+    def observe(self, **_: Any) -> None:
         """Do nothing."""
 
     def flush(self) -> None:

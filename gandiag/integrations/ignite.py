@@ -87,7 +87,7 @@ class Gandiag:
         self.callback.close("closed", reason)
 
     def _raised(self, engine: Engine, error: BaseException) -> None:
-        """Close as crashed; re-raise when this handler is the only reason why the engine did not raise itself."""
+        """Close with the reason; re-raise when this handler is the only reason why the engine did not raise itself."""
         self._recording = False
         self.callback.__exit__(type(error), error, None)
         handlers = [handler for handler, *_ in engine._event_handlers[Events.EXCEPTION_RAISED]]  # noqa: SLF001

@@ -126,7 +126,7 @@ class GandiagCallback(LightningCallback):
         self.callback.close()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ARG002 - as above
-        """Close the run as crashed, with the reason."""
+        """Close the run, with the reason."""
         self.callback.__exit__(type(exception), exception, None)
 
     def _fresh(self, trainer: Any) -> dict[str, Any]:

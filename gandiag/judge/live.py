@@ -178,6 +178,7 @@ class Judge:
 
 
 def _covers(known: Finding, new: Finding) -> bool:
-    """Whether `new` tells nothing beyond `known`: same failure, same spell, no higher severity."""
-    same_spell = known.code == new.code and new.onset_step <= known.last_step
+    """Whether `new` tells nothing beyond `known`: same failure of the same network, same spell, no higher severity."""
+    same = (known.code, known.network) == (new.code, new.network)
+    same_spell = same and new.onset_step <= known.last_step
     return same_spell and SEVERITIES.index(new.severity) <= SEVERITIES.index(known.severity)

@@ -32,6 +32,13 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     return (*unique[:MOST_NAMED], *([f"{over:,} more are in the run directory"] if over > 0 else []))
 
 
+def what_was_lost(run: Run) -> tuple[str, ...]:
+    """Those of `what_is_missing` that nobody meant: gaps and faults."""
+    meant = [*_thinnings([e for e in run.events if e.get("kind") == "thinned" and _placed(e)])]
+    meant += _less_often(run.meta.get("plan"))
+    return tuple(sentence for sentence in what_is_missing(run) if sentence not in meant)
+
+
 def blind(run: Run) -> bool:
     """Whether more than half of the steps, or of the last tenth of them, were not recorded at all.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gandiag.findings import SEVERAL, Link, Story
+from gandiag.findings import SEVERAL, Link, Story, titled
 from gandiag.judge.mechanisms import MECHANISMS, Mechanism
 
 if TYPE_CHECKING:
@@ -21,13 +21,21 @@ _KNOWN = {(m.cause, m.effect): m for m in MECHANISMS}
 
 @dataclass(frozen=True)
 class _Episode:
-    """Findings of one failure that follow close on each other; `place` is the index of the first in the diagnosis."""
+    """Findings of one failure, of one network where there are several, that follow close on each other.
+
+    `place` is the index of the first in the diagnosis.
+    """
 
     place: int
     code: str
+    network: str
     onset: int
     last: int
     serious: bool
+
+    @property
+    def title(self) -> str:
+        return titled(self.code, self.network)
 
 
 def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
@@ -65,16 +73,18 @@ def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
 
 
 def _episodes(findings: Sequence[Finding]) -> list[_Episode]:
-    open_: dict[str, _Episode] = {}
+    open_: dict[tuple[str, str], _Episode] = {}
     found: dict[int, _Episode] = {}
     for place, f in enumerate(findings):
         if f.severity == "info":
             continue
         serious = f.ongoing or f.severity == "failure"
-        new = _Episode(place, f.code, f.onset_step, f.last_step, serious)
-        if (before := open_.get(f.code)) and f.onset_step - before.last <= _reach(before, f.onset_step):
-            new = _Episode(before.place, f.code, before.onset, max(before.last, new.last), serious or before.serious)
-        open_[f.code] = found[new.place] = new
+        new = _Episode(place, f.code, f.network, f.onset_step, f.last_step, serious)
+        if (before := open_.get((f.code, f.network))) and f.onset_step - before.last <= _reach(before, f.onset_step):
+            new = _Episode(
+                before.place, f.code, f.network, before.onset, max(before.last, new.last), serious or before.serious
+            )
+        open_[f.code, f.network] = found[new.place] = new
     return list(found.values())
 
 
@@ -89,7 +99,7 @@ def _reach(cause: _Episode, step: int) -> float:
 
 def _link(cause: _Episode, effect: _Episode) -> Link | None:
     mechanism = _KNOWN.get((cause.code, effect.code))
-    if mechanism is None:
+    if mechanism is None or (cause.network and effect.network and cause.network != effect.network):
         return None
     if (effect.code, cause.code) in _KNOWN:
         follows = (cause.onset, cause.place) < (effect.onset, effect.place)
@@ -146,20 +156,20 @@ def _chains(place: int, nearest: dict[int, int], head: tuple[int, ...] = ()) -> 
 
 def _line(chain: list[_Episode]) -> str:
     first, *rest = chain
-    return " -> ".join([f"{first.code} (step {first.onset:,})", *(f"{e.code} ({e.onset:,})" for e in rest)])
+    return " -> ".join([f"{first.title} (step {first.onset:,})", *(f"{e.title} ({e.onset:,})" for e in rest)])
 
 
 def _sentence(roots: list[_Episode], told: dict[int, _Episode], links: list[Link]) -> str:
     if len(roots) > 1:
-        named = _and([f"{r.code} from step {r.onset:,}" for r in roots])
+        named = _and([f"{r.title} from step {r.onset:,}" for r in roots])
         return f"Several beginnings, undecided: {named}; no known mechanism leads from one to the other."
     (root,) = roots
     if len(told) == 1:
-        return f"{root.code} stands alone: nothing else was found that is known to cause it or to follow from it."
+        return f"{root.title} stands alone: nothing else was found that is known to cause it or to follow from it."
     sentences = dict.fromkeys(link.sentence for link in links if link.cause == root.place)
     if any(told[link.cause].onset > told[link.effect].onset for link in links):
         sentences["Onsets this close together cannot be ordered; the mechanism orders them."] = None
-    return f"It began with {root.code}. {' '.join(sentences)}"
+    return f"It began with {root.title}. {' '.join(sentences)}"
 
 
 def _doubts(roots: list[_Episode], unseen: Collection[str]) -> Iterator[str]:

@@ -118,14 +118,16 @@ def _looks(raw: Raw, k: int) -> dict[str, Look]:
 
 
 def _crossed(groups: Groups, others: Groups) -> Groups:
-    """Groups of the same rows, with what two splits of them hold."""
+    """Groups of the same rows, with what two splits of them hold; what the first one has, such as what the loop
+    passed by hand, stays.
+    """
     crossed = []
     for here, known in groups:
         for there, more in others:
             both, first, second = np.intersect1d(here, there, return_indices=True)
             if len(both):
                 crossed.append(
-                    (both, {k: v[first] for k, v in known.items()} | {k: v[second] for k, v in more.items()})
+                    (both, {k: v[second] for k, v in more.items()} | {k: v[first] for k, v in known.items()})
                 )
     return crossed
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.measure.reductions import combined
 from gandiag.signal_names import parse
 
 if TYPE_CHECKING:
@@ -146,19 +147,33 @@ class BinTracker:
         return signals
 
 
-def track(
-    tracker: BinTracker, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
-) -> dict[str, np.ndarray]:
-    """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends."""
-    found: dict[int, tuple[np.ndarray | None, np.ndarray]] = {}
-    for rows, raw in arrays:
-        first = next((name for name in map(parse, raw) if name.base == FAKE_POINTS), None)
-        if first is not None:
-            real = raw.get(str(first.sibling("real")), [None] * len(rows))
-            found |= dict(zip(rows, zip(real, raw[str(first)], strict=True), strict=True))
-    rows = sorted(found)
-    columns: dict[str, np.ndarray] = {}
-    for row, signals in zip(rows, tracker.update_all(steps[rows].tolist(), [found[row] for row in rows]), strict=True):
-        for name, value in signals.items():
-            columns.setdefault(name, np.full(len(steps), np.nan))[row] = value
-    return columns
+class BinTrackers:
+    """A `BinTracker` for each discriminator: what each is shown has cells of its own."""
+
+    def __init__(self) -> None:
+        self._trackers: dict[str, BinTracker] = {}
+
+    def track(
+        self, steps: np.ndarray, arrays: Sequence[tuple[list[int], Mapping[str, np.ndarray]]]
+    ) -> dict[str, np.ndarray]:
+        """Signals (k,) of a block of k steps from its raw records, NaN where no histogram ends.
+
+        Where discriminators have names, so have their signals, and there is one of all as well.
+        """
+        found: dict[str, dict[int, tuple[np.ndarray | None, np.ndarray]]] = {}
+        for rows, raw in arrays:
+            for name in (n for n in map(parse, raw) if n.base == FAKE_POINTS):
+                real = raw.get(str(name.sibling("real")), [None] * len(rows))
+                found.setdefault(name.network, {}).update(
+                    dict(zip(rows, zip(real, raw[str(name)], strict=True), strict=True))
+                )
+        columns: dict[str, np.ndarray] = {}
+        for network, of in found.items():
+            tracker = self._trackers.setdefault(network, BinTracker())
+            rows = sorted(of)
+            found_in = tracker.update_all(steps[rows].tolist(), [of[row] for row in rows])
+            for row, signals in zip(rows, found_in, strict=True):
+                for signal, value in signals.items():
+                    column = str(parse(signal).of(network))
+                    columns.setdefault(column, np.full(len(steps), np.nan))[row] = value
+        return columns | combined(columns)

@@ -46,6 +46,19 @@ def sample_signals(raw: Raw) -> Signals:
     return signals | class_signals(raw, within)
 
 
+def with_own_samples(apart: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Records by network; where several generators have one D, each with samples of its own and the reals of that D.
+
+    D is shown all of theirs, as a mixture. What each one made is recorded beside its latents.
+    """
+    reals = [raw["points/real"] for raw in apart.values() if "points/real" in raw]
+    makers = [name for name, raw in apart.items() if name and "latent/made" in raw and "points/fake" not in raw]
+    if len(reals) != 1 or len(makers) < 2:
+        return dict(apart)
+    own = {name: {"points/real": reals[0], "points/fake": apart[name]["latent/made"]} for name in makers}
+    return {name: {**raw, **own.get(name, {})} for name, raw in apart.items()}
+
+
 def latent_signals(raw: Raw) -> Signals:
     """How far apart G puts two latents over how far apart they are, the ratio of Mao et al. 2019 (mode seeking).
 

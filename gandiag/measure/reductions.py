@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.measure.pairwise import latent_signals, sample_signals
+from gandiag.measure.pairwise import latent_signals, sample_signals, with_own_samples
 from gandiag.measure.spectra import weight_signals
 from gandiag.signal_names import COMBINED, NETS, parse
 from gandiag.signals import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from gandiag.signals import Signal
 
     Raw = Mapping[str, np.ndarray]
     Signals = dict[str, np.ndarray]
@@ -63,9 +65,9 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
     signals |= weight_signals(raw)
     for role in NETS:
         signals |= update_signals(role, raw, layers)
-    for network, own in _by_network(raw).items():
+    for network, own in with_own_samples(_by_network(raw)).items():
         signals |= {str(parse(name).of(network)): v for name, v in _network_signals(own, decision).items()}
-    return signals | _combined(signals)
+    return combined(signals) | signals
 
 
 def _by_network(raw: Raw) -> dict[str, Raw]:
@@ -114,14 +116,28 @@ def held_out_signals(raw: Raw) -> Signals:
     }
 
 
-def _combined(signals: Signals) -> Signals:
-    """One signal for all networks of a role that have it each: their mean, and of minima and maxima the extreme one."""
+def combined(signals: Signals) -> Signals:
+    """One signal for all networks of a role that have it each: that of the worst, where one direction is worse.
+
+    Else their mean, and of minima and maxima the extreme one. A mean would hide one that is dead among several; what is
+    NaN for one of them is taken from the others.
+    """
     same: dict[str, list[np.ndarray]] = {}
     for name, values in signals.items():
-        if (parsed := parse(name)).network and parsed.head in COMBINED:
+        if (parsed := parse(name)).network and (parsed.head in COMBINED or parsed.family == "weights"):
             same.setdefault(str(parsed.base), []).append(values)
-    merge = {"min": np.min, "max": np.max}
-    return {name: merge.get(describe(name).merge, np.mean)(np.stack(v), axis=0) for name, v in same.items()}
+    return {name: _of_all(describe(name), np.stack(values)) for name, values in same.items()}
+
+
+def _of_all(signal: Signal, values: np.ndarray) -> np.ndarray:
+    """One value (k,) of those (n, k) of n networks."""
+    extreme = signal.merge if signal.merge in ("min", "max") else {"low": "min", "high": "max"}.get(signal.worse)
+    if extreme:
+        worst: np.ndarray = (np.fmin if extreme == "min" else np.fmax).reduce(values)
+        return worst
+    there = ~np.isnan(values)
+    mean: np.ndarray = np.where(there, values, 0.0).sum(axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)
+    return mean
 
 
 def count_nonfinite(raw: Raw) -> np.ndarray:
@@ -162,7 +178,8 @@ def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> 
             squares.append(np.square(signals[f"grad/{net}/norm"]))
         if f"update/{net}" in raw:
             moved.append(np.square(raw[f"update/{net}"].astype(np.float64)))
-    if len(nets) > 1:
+            signals[f"update/{net}/ratio"] = update_ratio(raw[f"update/{net}"])
+    if nets != [role]:
         found = [signals[k] for n in nets if (k := f"grad/{n}/nonfinite") in signals]
         if found:
             signals |= {f"grad/{role}/norm": np.sqrt(sum(squares)), f"grad/{role}/nonfinite": np.asarray(sum(found))}

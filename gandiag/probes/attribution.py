@@ -39,6 +39,7 @@ class Call:
     inputs: tuple[Any, Any] | None = None  # all arguments and keywords, where the call is to be repeated
     pulls: dict[int, list[Pull]] = field(default_factory=dict)  # what came back, by output, in order
     score: torch.Tensor | None = None  # (B,) what the user's own function makes of the output
+    maker: Network | None = None  # the generator whose samples it was given
     input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
 
     def answer(self, output: int, gradient: torch.Tensor) -> None:

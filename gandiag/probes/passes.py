@@ -73,7 +73,7 @@ class PassProbe:
         if self._early and given is not None and self._output_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
         for tensor in made or [batch]:
-            self._origins.add(tensor, mark=True)
+            self._origins.add(tensor, mark=True, note=network)
         if batch.is_complex():
             self.tell_complex(network)
             return
@@ -137,15 +137,17 @@ class PassProbe:
         if self._early:
             for answer in answers:
                 self._output_origins.add(answer)
+        origins = [self._origins.traced(t) for t in given]
         call = Call(
             network,
             self._recording.completed_steps + 1,
             [detached(t) for t in given],
-            [self._origins.of(t) for t in given],
+            [origin for origin, _ in origins],
             {i: detached(t) for i, t in enumerate(answers)},
             any(t.requires_grad for t in given),
             labels=classes(everything, len(given[0]) if given[0].dim() else 0),
             inputs=(arguments, kwargs) if self.repeats() else None,
+            maker=next((note for _, note in origins if note is not None), None),
         )
         if self._score is not None:
             with torch.no_grad():

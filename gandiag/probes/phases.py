@@ -54,6 +54,7 @@ class PhaseProbe:
         self._unseen: dict[Network, int] = {}  # updates of D without any call
         self._told: set[str] = set()
         self.mute: set[Network] = set()  # networks whose outputs are not understood, which is said elsewhere
+        self._pairs: dict[str, list[str]] = {}
 
     def keep_generated(self, network: Network, batch: torch.Tensor, given: torch.Tensor | None) -> None:
         """Hold the batch that G makes until its update, if samples are wanted in this step.
@@ -101,6 +102,7 @@ class PhaseProbe:
             self._family.see(DISCRIMINATOR, calls, self.judged, scale, penalised=bool(penalties))
             self._record_penalties(network, penalties)
             self._record_update(network, calls)
+            self._pair(network, calls)
             self._watch_out(network, used)
         for network, used in others.items():
             for call in used:
@@ -133,6 +135,14 @@ class PhaseProbe:
         slots.close(key for key in row if key not in before)
         if "plain" in origins:  # the reals are among them
             self._recording.wants_range = False
+
+    def _pair(self, network: Network, calls: Sequence[Call]) -> None:
+        """Put down which generators' samples a D is trained on, where generators have names."""
+        known = self._pairs.setdefault(network.name, [])
+        new = {call.maker.name for call in calls if call.maker is not None and call.maker.suffix} - {*known}
+        if new:
+            self._pairs[network.name] = sorted({*known, *new})
+            self._recording.describe(pairs={**self._pairs})
 
     def _forget_asked(self, network: Network) -> None:
         """Drop what G's earlier update of this step recorded."""

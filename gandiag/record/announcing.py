@@ -29,7 +29,7 @@ def tell_findings(recorder: Recorder, step: int, findings: Iterable[Finding], *,
         recorder.event("finding", step=step, **asdict(finding))
         if alerts:
             level = logging.ERROR if finding.severity == "failure" else logging.WARNING
-            say(level, f"gandiag: step {step}: {finding.severity} {finding.code}: {finding.summary}")
+            say(level, f"gandiag: step {step}: {finding.severity} {finding.title}: {finding.summary}")
 
 
 def tell_stop(recorder: Recorder, step: int, stop: Stop, *, alerts: bool) -> None:

@@ -31,7 +31,7 @@ class Attributor:
         self._pool = Pool()
         self._asked: dict[str, float] = {"rows": 0, "real": 0, "generated": 0}
         self._penalties: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
 
     def known(self, arrays: Sequence[tuple[list[int], Raw]], step: int) -> Sequence[tuple[list[int], Raw]]:
         """The rows of a block that ends with `step`, in groups, with D's outputs and samples by kind."""
@@ -40,8 +40,7 @@ class Attributor:
         for rows, raw in arrays:
             self._count(raw, len(rows))
         groups = [(rows, self._weighed(raw)) for rows, raw in self._attribution.resolve(kept)]
-        if not all(any(key.startswith("d/") for key in raw) for _, raw in kept):  # some rows were not observed
-            self._tell(step)
+        self._tell(step, [raw for _, raw in kept])
         return self._pool.add(groups)
 
     def sign(self) -> float:
@@ -97,8 +96,15 @@ class Attributor:
         }
         return {**raw, **sizes}
 
-    def _tell(self, step: int) -> None:
-        for what in self._attribution.told().values():
-            if what not in self._told:
-                self._told.add(what)
-                self._faults.add("attribution", SENTENCES[what].format(steps=PATIENCE), step)
+    def _tell(self, step: int, known: Sequence[Raw]) -> None:
+        """Say of each D, once, what cannot be told of its calls, where its outputs were not passed in every row."""
+        for own, what in self._attribution.told().items():
+            observed = all(any(key.startswith(f"d{own}/") for key in raw) for raw in known)
+            if observed or (own, what) in self._told:
+                continue
+            self._told.add((own, what))
+            told = SENTENCES[what].format(steps=PATIENCE)
+            if own:
+                call = f'callback.observe(discriminator="{own[1:]}", '
+                told = f"discriminator {own[1:]}: {told.replace('callback.observe(', call)}"
+            self._faults.add("attribution", told, step)

@@ -9,12 +9,12 @@ from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
-from gandiag.record.given import Given, sample_outputs
-from gandiag.record.leaving import one_line
+from gandiag.record.given import Given
 from gandiag.record.options import check_limits, check_options, check_place, chosen
 from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
 from gandiag.record.settings import Settings
+from gandiag.rundir.ending import ended_by
 from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
@@ -156,13 +156,27 @@ class Callback:
             scalar = float(value)
         self._recording.row_for(key)[key] = scalar
 
-    def observe(self, *, real: Any = None, fake: Any = None) -> None:
-        """Record D's outputs of this step, shape (B, ...), instead of those that hooks attribute."""
-        for kind, outputs in (("real", real), ("fake", fake)):
-            if outputs is None:
-                continue
-            with self._recording.faults.caught(f"observe({kind}=)", self.completed_steps):
-                self._recording.observe(kind, sample_outputs(outputs))
+    def observe(
+        self,
+        *,
+        real: Any = None,
+        fake: Any = None,
+        real_samples: Any = None,
+        fake_samples: Any = None,
+        discriminator: str | None = None,
+    ) -> None:
+        """Record D's outputs of this step, and the samples it was given, instead of those that hooks attribute.
+
+        Without samples nobody can tell how diverse they are, and the verdict stays undecided.
+
+        Parameters
+        ----------
+        real, fake : D's outputs (B, ...) on this step's real and generated batch
+        real_samples, fake_samples : the batches (B, ...) themselves; of each a few samples are copied now and then
+        discriminator : its name, where there are several
+        """
+        given = {"real": real, "fake": fake, "real_samples": real_samples, "fake_samples": fake_samples}
+        self._given.observe({name: values for name, values in given.items() if values is not None}, discriminator)
 
     def step(
         self,
@@ -247,7 +261,7 @@ class Callback:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close("crashed" if error else "closed", one_line(error) if error else None)
+        self.close(*ended_by(error))
 
 
 def recording_of(callback: Callback) -> Recording:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,17 @@ class Given:
             with self._recording.faults.caught(f"step({name}=)", self._recording.completed_steps):
                 self._takers[name](value)
 
+    def observe(self, given: Mapping[str, Any], discriminator: str | None) -> None:
+        """Record outputs (real, fake) of one D, and samples (real_samples, fake_samples) that it was given."""
+        for name, values in given.items():
+            with self._recording.faults.caught(f"observe({name}=)", self._recording.completed_steps):
+                kind, samples, _ = name.partition("_samples")
+                suffix = _suffix(discriminator)
+                if not samples:
+                    self._recording.observe(f"{suffix}/{kind}", sample_outputs(values))
+                elif self._recording.plan.points or not self._recording.steps_are_seen:
+                    self._recording.row[f"points{suffix}/{kind}"] = self._projection(values)
+
     def _outputs(self, kind: str, outputs: Any) -> None:
         self._recording.row[f"d/{kind}"] = sample_outputs(outputs)
 
@@ -80,6 +92,15 @@ class Given:
             if net not in settings.layers:  # a new dictionary: the background thread reads the old one
                 settings.layers = settings.layers | {net: layers}
             self._recording.row[f"grad/{net}"] = record
+
+
+def _suffix(discriminator: str | None) -> str:
+    """What names a D in raw keys, "" for an only one."""
+    if discriminator is None:
+        return ""
+    if not isinstance(discriminator, str) or not re.fullmatch(r"\w+", discriminator):
+        raise ValueError(f"discriminator must be the name that it was attached by, got {discriminator!r}")
+    return f".{discriminator}"
 
 
 class Projection:

@@ -11,6 +11,9 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gandiag.record import exits
+from gandiag.rundir.ending import ended_by
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +29,8 @@ EXIT_SECONDS = 30.0
 class Open(Protocol):
     """A recording that is open."""
 
+    @property
+    def completed_steps(self) -> int: ...
     def close(self, status: str, reason: str | None, patience: float = ...) -> None: ...
     def interrupted(self) -> None: ...
     def join(self, patience: float) -> None: ...
@@ -41,6 +46,8 @@ _open: weakref.WeakSet[Any] = weakref.WeakSet()
 _ending: list[Ending] = []
 _before: dict[int, Handler] = {}  # by signal, whose place our handler has taken
 _received: list[str] = []
+_exited: weakref.WeakKeyDictionary[Any, tuple[int, SystemExit]] = weakref.WeakKeyDictionary()
+"""By recording: after which step the program called `sys.exit`, and with what."""
 
 
 def watch(recording: Open) -> None:
@@ -49,6 +56,7 @@ def watch(recording: Open) -> None:
     Handlers of signals are set in the main thread only, and never where a signal is ignored.
     """
     _open.add(recording)
+    exits.listen(_on_exit)
     if threading.current_thread() is not threading.main_thread():
         return
     for number in SIGNALS:
@@ -61,6 +69,8 @@ def watch(recording: Open) -> None:
 def forget(recording: Open) -> None:
     """A recording is closed; with the last one the program's own handlers come back."""
     _open.discard(recording)
+    if not _open:
+        exits.forget(_on_exit)
     if _open or threading.current_thread() is not threading.main_thread():
         return
     for number, before in [*_before.items()]:
@@ -74,9 +84,9 @@ def wait_for(ending: Ending) -> None:
     _ending.append(ending)
 
 
-def one_line(error: BaseException) -> str:
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+def _on_exit(error: SystemExit) -> None:
+    for recording in [*_open]:
+        _exited[recording] = recording.completed_steps, error
 
 
 def _on_signal(number: int, frame: Any) -> None:
@@ -99,9 +109,12 @@ def _on_signal(number: int, frame: Any) -> None:
 @atexit.register
 def _at_exit() -> None:
     error = getattr(sys, "last_value", None)  # set when the interpreter ends on an unhandled exception
-    reason = one_line(error) if error else _received[0] if _received else None
     for recording in [*_open]:
-        recording.close("crashed" if reason else "closed", reason or "the interpreter exited")
+        left, exited = _exited.get(recording, (-1, None))
+        status, reason = ended_by(error or (exited if left == recording.completed_steps else None))
+        if reason is None and _received:
+            status, reason = "crashed", _received[0]
+        recording.close(status, reason or "the interpreter exited")
     for ending in _ending:
         with contextlib.suppress(RuntimeError):
             ending.join(EXIT_SECONDS)

@@ -8,7 +8,8 @@ PATIENCE = 20  # updates of a network before it is said that something was not s
 OPEN = (
     "in over {steps} steps it could not be told which batches of D were real and which were generated: none could be "
     "traced to the generator, and D's loss does not pull its outputs on them apart in a way that tells; D's outputs "
-    "are not recorded; pass them: callback.observe(real=d_out_real, fake=d_out_fake)"
+    "are not recorded; pass them, and the samples: callback.observe(real=d_out_real, fake=d_out_fake, real_samples=x, "
+    "fake_samples=y)"
 )
 NO_DIRECTION = (
     "in over {steps} steps D's loss pulled its outputs on all batches the same way, so it does not teach D to tell "

@@ -153,9 +153,9 @@ class Recording:
         """Whether D's outputs of the step in progress were passed explicitly."""
         return self._observed
 
-    def observe(self, kind: str, outputs: Any) -> None:
-        """Record D's outputs (B,) on the "real" or "fake" batch as the loop passed them."""
-        self.row[f"d/{kind}"] = outputs
+    def observe(self, place: str, outputs: Any) -> None:
+        """Record D's outputs (B,) as the loop passed them: "/real", "/fake", or ".patch/real" of one of several D."""
+        self.row[f"d{place}"] = outputs
         self._observed = True
 
     def attributed(self, kind: str, outputs: Any, suffix: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.measure.columns import scatter
-from gandiag.measure.label_free import BinTracker, track
+from gandiag.measure.label_free import BinTrackers
 from gandiag.measure.reductions import reduce_block
 from gandiag.record.notices import UNKNOWN_RANGE
 from gandiag.signals import matching
@@ -111,11 +111,11 @@ class Bins:
     """Coverage where there are no labels."""
 
     def __init__(self) -> None:
-        self._tracker = BinTracker()
+        self._trackers = BinTrackers()
 
     def __call__(self, signals: Signals) -> None:
         """Add the signals of coverage."""
-        signals.columns |= track(self._tracker, signals.steps, signals.raw)
+        signals.columns |= self._trackers.track(signals.steps, signals.raw)
 
 
 class Modes:

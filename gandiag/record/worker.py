@@ -224,7 +224,7 @@ class Worker:
             self.recorder.give_up()
         with self._caught("run.json"):
             self._describe_attribution()
-        if status == "crashed":  # first: whoever crashed may be killed in the next moment
+        if status != "closed":  # first: whoever crashed may be killed in the next moment
             with self._caught("run.json"):
                 self._write_faults(status=status, reason=reason)
         if time.monotonic() < deadline:

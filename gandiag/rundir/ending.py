@@ -17,7 +17,10 @@ NAMESPACE = Path("/proc/self/ns/pid")
 
 
 class Ending(NamedTuple):
-    """`status` is closed, crashed, running or killed; `over_or_alive` is False where a training may have broken off."""
+    """`status` is closed, interrupted (Ctrl-C), crashed, running or killed.
+
+    `over_or_alive` is False where a training may have broken off.
+    """
 
     status: str
     reason: str | None
@@ -43,6 +46,18 @@ def ending(meta: Mapping[str, Any]) -> Ending:
     if alive:
         return Ending(status, f"{process} is alive", over_or_alive=True)
     return Ending(KILLED, f"{process} ended without closing the run", over_or_alive=False)
+
+
+def ended_by(error: BaseException | None) -> tuple[str, str | None]:
+    """The status, and the reason in one line, of a training that an exception ended, or none.
+
+    >>> ended_by(ValueError("no data")), ended_by(SystemExit(0)), ended_by(KeyboardInterrupt())
+    (('crashed', 'ValueError: no data'), ('closed', None), ('interrupted', 'KeyboardInterrupt'))
+    """
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "closed", None
+    reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "crashed", reason
 
 
 def this_process() -> dict[str, Any]:

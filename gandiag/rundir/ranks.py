@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.rundir.ending import ending
 from gandiag.signal_names import NETS, parse
 from gandiag.signals import describe
 
@@ -181,13 +182,14 @@ def _all_faults(metas: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _ended_early(
     metas: Mapping[int, Mapping[str, Any]], frames: Mapping[int, pd.DataFrame]
 ) -> Iterator[dict[str, Any]]:
-    """Ranks that were neither closed nor recorded as much as the run, when it is over."""
-    if metas[0]["status"] == "running":
-        return
+    """Ranks that recorded nothing, and those that were neither closed nor recorded as much as a run that is over."""
     end = max((int(frame.index[-1]) for frame in frames.values() if len(frame)), default=0)
-    for rank, meta in metas.items():
+    over = ending(metas[0]).status != "running"
+    for rank in range(1, _world_size(metas[0])):
         last = int(frames[rank].index[-1]) if rank in frames and len(frames[rank]) else 0
-        if 0 < rank < _world_size(metas[0]) and meta["status"] == "running" and last < end:
+        status = metas[rank]["status"] if rank in metas else "missing"
+        silent = not last and (over or status == "missing")
+        if last < end and (silent or (over and status == "running")):
             message = f"recorded nothing after step {last:,} of {end:,}" if last else "recorded nothing"
             yield {"where": f"rank {rank}", "message": message, "count": 1, "first_step": last + 1}
 

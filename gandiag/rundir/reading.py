@@ -63,7 +63,7 @@ def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataF
 
     Raises RunError when there are parts and none of them can be read.
     """
-    found, damage = _steadily(folder, lambda: _parts(folder, "scalars"))
+    found, damage = steadily(folder, lambda: _parts(folder, "scalars"))
     _check_room(folder, [columns for _, columns in found])
     if damage and not found:
         raise RunError(folder.join(damage[0]))
@@ -76,7 +76,7 @@ def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataF
 
 def read_arrays(folder: Folder, segments: Segments) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], list[str]]:
     """Steps (n,) and values (n, ...) by name, each from the lowest rank that recorded it; and what is damaged."""
-    found, damage = _steadily(folder, lambda: _parts(folder, "arrays"))
+    found, damage = steadily(folder, lambda: _parts(folder, "arrays"))
     pieces: dict[str, dict[int, list[tuple[np.ndarray, np.ndarray]]]] = {}
     for part, arrays in found:
         for name in (n for n in arrays if not n.endswith(STEP)):
@@ -116,7 +116,7 @@ def _counting_events(events: Iterable[dict[str, Any]], rank: int, segments: Segm
         yield event | ({"rank": rank} if rank else {})
 
 
-def _steadily(folder: Folder, read: Callable[[], T]) -> T:
+def steadily(folder: Folder, read: Callable[[], T]) -> T:
     """What `read` gives, tried again when a file vanishes under it: the recording process merges parts."""
     for _ in range(ATTEMPTS - 1):
         try:

@@ -82,7 +82,8 @@ class Recorder:
         self._rows = 0
         self._arrays: dict[str, list[tuple[int, np.ndarray]]] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
-        self._part = 0
+        self._parts = dict.fromkeys(KINDS, 0)  # numbers of the next ones: a reader sees where one is missing
+        self._reached = 0
         self._torn = resume  # the last line of the events may lack its end
         self._flushed = time.monotonic()
         self.written = self.start_step - 1
@@ -147,6 +148,7 @@ class Recorder:
     def append(self, steps: np.ndarray, times: np.ndarray, columns: Columns) -> None:
         """Buffer k rows: `steps` int (k,), `times` float (k,) seconds since the epoch, columns float (k,)."""
         self._columns.append({"step": steps, "time": times, **columns})
+        self._reached = int(steps[-1])
         self._rows += len(steps)
         if self._rows > KEPT_ROWS:
             self._give_up_oldest()
@@ -202,15 +204,19 @@ class Recorder:
     def flush(self) -> None:
         """Write what is buffered as a new part."""
         self._flushed = time.monotonic()
-        number, self._part = self._part, self._part + 1
         if self._columns:
-            self.storage.write("scalars", self._named(number, "scalars"), joined(self._columns))
+            self._write("scalars", joined(self._columns))
             self.written = int(self._columns[-1]["step"][-1])
             self._columns, self._rows = [], 0
         if self._arrays:
-            self.storage.write("arrays", self._named(number, "arrays"), _stacked(self._arrays))
+            self._write("arrays", _stacked(self._arrays))
             self._arrays = {}
         self._tell_gaps()
+
+    def _write(self, kind: str, content: Columns) -> None:
+        number = self._parts[kind]
+        self.storage.write(kind, Part(self.rank, self.segment_index, number, number, KINDS[kind]), content)
+        self._parts[kind] = number + 1
 
     def give_up(self) -> None:
         """Put down as lost what flushing could not write."""
@@ -226,9 +232,6 @@ class Recorder:
         for what in list(self._gaps):
             self.gap(*self._gaps.pop(what), LATE, what)
 
-    def _named(self, number: int, kind: str) -> Part:
-        return Part(self.rank, self.segment_index, number, number, KINDS[kind])
-
     def tidy(self) -> None:
         """Keep what is on disk few in files, and small: to `max_bytes`."""
         self.storage.tidy()
@@ -243,6 +246,7 @@ class Recorder:
             try:
                 self.give_up()
             finally:
+                self.segment["last_step"] = self._reached
                 self.write_meta(status=status, reason=reason, closed=_now(), **fields)
 
 

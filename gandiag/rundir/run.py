@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.rundir.events import with_evaluations
 from gandiag.rundir.folder import SCHEMA, Folder, RunError
+from gandiag.rundir.lost import lost_steps
 from gandiag.rundir.parts import sample_step
 from gandiag.rundir.ranks import exact_after, merge_metas, merge_rows
-from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars
+from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars, steadily
 from gandiag.signals import matching
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Run:
         frames, damaged_rows = read_scalars(folder, segments)
         events, damaged_events = read_events(folder, metas, segments)
         arrays, damaged_arrays = read_arrays(folder, segments)
+        events += tuple(steadily(folder, lambda: lost_steps(folder, metas[0], frames, events)))
         meta = merge_metas(metas, frames, exact_after(events))
         scalars = with_evaluations(merge_rows(frames, meta["roles"]), events)
         return cls(

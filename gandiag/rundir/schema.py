@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SCHEMA = "gandiag-run/1"
-STATUSES = ("running", "closed", "crashed")
+STATUSES = ("running", "closed", "interrupted", "crashed")
 MAX_STEP = 10**9
 MAX_SEGMENTS = 10_000
 MAX_WORLD = 10**6

@@ -26,6 +26,11 @@ FEWEST_ROWS = 8  # a part of fewer is not thinned
 REASON = "max_bytes was reached"
 
 
+def _adjoin(before: Part | None, part: Part) -> bool:
+    """Whether a part follows on another: a merged part hides no missing one."""
+    return before is not None and before.segment == part.segment and before.last + 1 == part.first
+
+
 @dataclass(eq=False)
 class Stored:
     """A part on disk: its bytes there, and what it holds."""
@@ -138,13 +143,13 @@ class Storage:
         """Neighbouring small parts, in groups that make one part of a bounded size each."""
         for kind in KINDS:
             runs: dict[int, list[Stored]] = {}  # what is small and stands side by side
-            number, before = 0, -1
+            number, before = 0, None
             for stored in self._in_order(kind):
-                if stored.extent.loaded >= self._merged_bytes // 2 or stored.part.segment != before:
+                if stored.extent.loaded >= self._merged_bytes // 2 or not _adjoin(before, stored.part):
                     number += 1
                 if stored.extent.loaded < self._merged_bytes // 2:
                     runs.setdefault(number, []).append(stored)
-                before = stored.part.segment
+                before = stored.part
             for run in runs.values():
                 if len(run) >= least:
                     yield from self._filled(run)

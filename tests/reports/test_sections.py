@@ -11,7 +11,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.findings import Diagnosis, Finding
+from gandiag.findings import Diagnosis, Finding, NotAssessed
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.policy import Policy
 from gandiag.judge.policy_files import Setting, thresholds
@@ -34,6 +34,35 @@ def test_a_failing_run_is_headed_by_the_finding_that_made_it_fail(failing: tuple
         "1 failure and 1 warning found in 3,000 steps; healthy up to step 1,499; "
         "1 kind of failure could not be looked for; 1 detector crashed; 2 notes on what the record lacks."
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "headline"),
+    [
+        ("closed", "Healthy"),
+        ("crashed", "Healthy; the training crashed at step 3,000"),
+        ("interrupted", "Healthy; the training was interrupted at step 3,000"),
+    ],
+)
+def test_how_a_training_broke_off_stands_in_the_headline(status: str, headline: str) -> None:
+    """A crash is no health, whatever was found."""
+    run = synthetic.healthy()
+    run = replace(run, meta={**run.meta, "status": status})
+    assert sections.build(run, Diagnosis(verdict="healthy", last_step=3000)).headline == headline
+
+
+def test_findings_and_gaps_of_several_networks_name_theirs(collapse: Finding) -> None:
+    """In the headline, on the card, and among what was not assessed."""
+    diagnosis = Diagnosis(
+        verdict="failing",
+        findings=(replace(collapse, network="g1"),),
+        not_assessed=(NotAssessed(code="sample-collapse", reason="it was not seen", how_to="pass it", network="g2"),),
+        last_step=3000,
+    )
+    report = sections.build(synthetic.healthy(), diagnosis)
+    assert report.headline == "Failing: mode-collapse of g1 from step 1,500"
+    assert report.findings[0].when == "of g1, from step 1,500, ongoing"
+    assert report.not_assessed[0][0] == "sample-collapse of g2"
 
 
 def test_a_passed_failure_is_not_called_ongoing(collapse: Finding) -> None:

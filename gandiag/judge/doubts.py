@@ -1,0 +1,154 @@
+"""Why a detector that found nothing does not clear a run: no signals, too few, ended early, or still in its grace."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.findings import NotAssessed
+from gandiag.judge.missing import END, intervals
+
+if TYPE_CHECKING:
+    from gandiag.detectors import Detector
+    from gandiag.rundir.run import Run
+
+ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
+"""Of each of these groups one failure at least must have been looked for before a run is called healthy.
+
+A group none of whose rules applies to the run's loss family is left out: that a rule does not apply is a fact about the
+loss, not a gap in the record, so nothing that could be recorded would ever close it, and the run would stay undecided
+for ever. Whatever does apply must have been looked for: a group with one rule that does not apply and another whose
+signals are missing stays open. Where no group applies at all nothing essential was looked at, and nothing is decided.
+"""
+
+LATEST = 8
+"""Intervals between values of a signal that tell how often it is recorded at the end."""
+ESSENTIAL_END, ESSENTIAL_STEPS = 0.01, (20, 100)
+"""The share of a run, within bounds in steps, before whose end what is essential may stop: END is that of all else."""
+NEVER = {
+    "sample-collapse": "never diverse yet",
+    "mode-collapse": "most of the data never covered yet",
+    "mode-hopping": "never more than a few modes at a time yet",
+    "critic-constraint": "the gradient norm on interpolates was never near 1 yet",
+}
+"""What has never been seen of a run of which only its grace keeps a detector from a finding."""
+SAMPLES = "pass the samples as well: callback.observe(real=d_out_real, fake=d_out_fake, real_samples=x, fake_samples=y)"
+WEAK = {
+    "diversity/latent": (
+        "no real sample was seen beside generated ones, and against its own best a generator may always have been poor"
+    )
+}
+"""Signals that show failures, and no health: what they leave open."""
+_ATTACH = re.compile(r"^attach with gandiag\.attach(; |, or |, and |$)")
+
+
+def is_essential(code: str) -> bool:
+    """Whether a failure is one of `ESSENTIAL`."""
+    return any(code in group for group in ESSENTIAL)
+
+
+def looked_at_essentials(looked_for: set[str], excluded: set[str]) -> bool:
+    """Whether something of each group of `ESSENTIAL` that applies was looked for, and at least one group applies."""
+    groups = [set(group) for group in ESSENTIAL if not excluded.issuperset(group)]
+    return bool(groups) and all(looked_for & group for group in groups)
+
+
+def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
+    """Why a detector cannot judge this run: it is too short or lacks signals; None where it can."""
+    steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
+    if steps < detector.min_run_steps:
+        reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
+        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
+    if missing := lacking(run, detector):
+        names = " and ".join(map(_or, missing))
+        reason = f"{names} was not recorded"
+        how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
+        return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
+    return None
+
+
+def lacking(run: Run, detector: Detector) -> tuple[str, ...]:
+    """Those of a detector's `needs` of which nothing was recorded."""
+    return tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
+
+
+def _samples_alone(run: Run, detector: Detector) -> bool:
+    """Whether samples are what is missing of a run that is attached, or whose D was observed."""
+    known = bool(run.meta.get("roles")) or not run.series("d/auc").empty
+    return known and any(set(WEAK) & {*names.split("|")} for names in detector.needs)
+
+
+def doubt(run: Run, detector: Detector) -> NotAssessed | None:
+    """Why a detector that finds nothing at the end of a run does not clear it; None where it does."""
+    if detector.score(run).empty:
+        reason = f"{' and '.join(map(_or, detector.needs))} was recorded too seldom, or never where it can be judged"
+        return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector, seldom=True))
+    return _weak(run, detector) or _ended(run, detector)
+
+
+def _weak(run: Run, detector: Detector) -> NotAssessed | None:
+    """Where all that is there of what a detector needs can show failures only."""
+    for names in detector.needs:
+        there = [name for name in names.split("|") if not run.series(name).empty]
+        if all(name in WEAK for name in there):
+            return NotAssessed(code=detector.code, reason=WEAK[there[0]], how_to=SAMPLES)
+    return None
+
+
+def _ended(run: Run, detector: Detector) -> NotAssessed | None:
+    """Where a signal that a detector needs ends before the run does."""
+    ends = {names: max(_end(run, n, detector.code) for n in names.split("|")) for names in detector.needs}
+    for name, (good_for, last) in ends.items():
+        if good_for < run.last_step:
+            reason = f"{_or(name)} was recorded up to step {last:,} of {run.last_step:,}"
+            return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector))
+    return None
+
+
+def _end(run: Run, name: str, code: str) -> tuple[float, int]:
+    """How far a signal reaches: the step up to which its last value still counts, and the step of that value.
+
+    It is good for twice the interval of its latest values (the second longest of the last eight: one may be a gap),
+    and for a tenth of the run, or a hundredth where the failure is essential.
+    """
+    steps = run.series(name).index.to_numpy()
+    if not len(steps):
+        return 0.0, 0
+    latest = np.sort(np.diff(steps[-LATEST - 1 :]))
+    interval = float(latest[max(len(latest) - 2, 0)]) if len(latest) else 0.0
+    span = run.last_step - int(run.scalars.index[0])
+    least = float(np.clip(ESSENTIAL_END * span, *ESSENTIAL_STEPS)) if is_essential(code) else END * span
+    return steps[-1] + max(2 * interval, least), int(steps[-1])
+
+
+def in_grace(run: Run, detector: Detector) -> NotAssessed | None:
+    """Why a detector finds nothing where only its grace, the time that a network has to warm up, keeps it from that.
+
+    None where it would find nothing in any case.
+    """
+    if not (grace := getattr(detector, "grace_steps", 0)):
+        return None
+    impatient: Any = replace(detector, grace_steps=0)  # type: ignore[type-var]
+    if not any(f.ongoing for f in impatient(run)):
+        return None
+    until = int(detector.score(run).index[0]) + grace
+    reason = NEVER.get(detector.code, "never without it yet")
+    how_to = f"train for longer: it counts from step {until:,} on, unless it is still getting better then"
+    return NotAssessed(code=detector.code, reason=reason, how_to=how_to)
+
+
+def _how_to(run: Run, detector: Detector, *, seldom: bool = False) -> str:
+    """How signals are to be had that a run lacks, or has too `seldom`: no use to tell to attach who did."""
+    found = detector.how_to
+    if run.meta.get("roles"):
+        found = _ATTACH.sub("", found)
+    if seldom and intervals(run.meta.get("plan")):
+        found = "pass max_overhead=None, for a record of every round of the game"
+    return found or "look at run.json for what was attributed"
+
+
+def _or(names: str) -> str:
+    return names.replace("|", " or ")
