@@ -20,19 +20,18 @@ REAL = 10_000
 
 def judge(saved: Sequence[Saved]) -> list[tuple[Saved, str, int]]:
     """The exit code for each checkpoint: by real samples alone, and with labels besides ("labelled")."""
-    recipes = {recipe.name: recipe for recipe in RECIPES}
     found = []
-    for one in saved:
-        recipe = recipes[one.recipe]
+    for recipe in RECIPES:
         data = recipe.data()
-        real = data.samples[:REAL]
-        ways = {"real samples": None, "with labels": "digits" if one.data == "digits" else data.truth}
-        for way, modes in ways.items():
+        mine = [one for one in saved if one.recipe == recipe.name]
+        ways = {"real samples": None, "with labels": "digits" if data.name == "digits" else data.truth}
+        for way, modes in ways.items() if mine else ():
             result = gandiag.check(
-                one.path, generator=partial(_built, recipe), latent=f"normal:{recipe.latent}",
-                reference=real, modes=modes, policy=gandiag.gate.Settings(),
+                [one.path for one in mine], generator=partial(_built, recipe), latent=f"normal:{recipe.latent}",
+                reference=data.samples[:REAL], modes=modes, policy=gandiag.gate.Settings(),
             )  # fmt: skip
-            found.append((one, way, result.exit_code))
+            codes = {target.target: target.exit_code for target in result.targets}
+            found += [(one, way, codes[one.path]) for one in mine]
     return found
 
 
@@ -40,14 +39,14 @@ def _built(recipe: Recipe) -> object:
     return recipe.generator(recipe.latent, recipe.data().shape)
 
 
-def tables(judged: Sequence[tuple[Saved, str, int]]) -> Iterator[str]:
+def tables(judged: Sequence[tuple[Saved, str, int]], seeds: Sequence[int]) -> Iterator[str]:
     """Markdown: verdicts by ground truth, then the recipes."""
     ways = list(dict.fromkeys(way for _, way, _ in judged))
     kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
     total = len(judged) // len(ways)
     yield (
         f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; losses {', '.join(kinds[0])}; "
-        f"data {', '.join(kinds[1])}."
+        f"data {', '.join(kinds[1])}; seeds {', '.join(map(str, seeds))}, on which no limit was set."
     )
     yield ""
     yield "| ground truth | judged by | checkpoints | failed | passed | could not decide |"

@@ -137,10 +137,11 @@ def planned(scale: float) -> Callable[[Family, str, int], int]:
     def checks(family: Family, defect: str, n: int) -> int:
         if n > 2500 and family.data == "digits":
             return 0  # so many are not drawn from 1,797 images
-        slow = (0.2 if family.data == "digits" else 1.0) * (0.4 if family.by == "both" else 1.0)
-        claimed = defect == "removed" and n == (2500 if family.data == "digits" else 10_000) and family.by != "both"
-        perfect = {500: 120, 1000: 100, 2500: 60, 10_000: 60}
-        count = perfect[n] if defect == "none" else 320 if claimed else 24
+        slow = 0.25 if family.data in ("digits", "mnist") and family.by != "labels" else 1.0
+        slow *= 0.4 if family.by == "both" else 1.0
+        claimed = defect == "removed" and n == (2500 if family.data == "digits" else 10_000)
+        perfect = {500: 160, 1000: 120, 2500: 40, 10_000: 40}
+        count = perfect[n] if defect == "none" else 120 if claimed else 24
         return max(2, round(scale * slow * count))
 
     return checks

@@ -25,6 +25,7 @@ from gandiag.zoo.training import train
 from gandiag.zoo.truth import SAMPLES, coverage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from gandiag.zoo.game import Game
@@ -70,11 +71,11 @@ class Saved:
     figures: dict[str, float]
 
 
-def save_all(folder: Path, seeds: int = 1) -> list[Saved]:
-    """Train every recipe and save its checkpoints; those of an earlier call are kept."""
+def save_all(folder: Path, seeds: Sequence[int]) -> list[Saved]:
+    """Train every recipe with these seeds and save its checkpoints; those of an earlier call are kept."""
     found: list[Saved] = []
     for recipe in RECIPES:
-        for seed in range(seeds):
+        for seed in seeds:
             found += _saved(replace(recipe, seed=seed), folder / f"{recipe.name}-{seed}")
     return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gandiag.gate.case import Case
 
 ALIKE = 0.5  # of the diversity of real samples, below which it is gone: as `SampleCollapse.ratio`
-LOST_DATA = 0.05  # share of the data in parts that are left out; half of it where the part stands apart
+LOST_DATA = 0.065  # share of the data in parts that are left out; half of it where the part stands apart
 SURE_PART = 0.04  # share of the data from which on a part must be told for the rule to pass
 DIFFERENT = 0.02  # of the samples that would have to move to another cell, beyond what chance moves
 COPIES = 0.005  # share of samples that repeat another, beyond that of real ones

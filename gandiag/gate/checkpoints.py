@@ -90,6 +90,8 @@ def _program(path: Path, drawing: Drawing) -> tuple[GeneratorSource, list[str]]:
         draw = partial(_normal, shape)
     else:
         raise ValueError(f"{path}: says nothing of its latents; pass --latent normal:128")
+    if len(inputs) == 2 and not drawing.labels:
+        raise ValueError(f"{path}: takes a second input beside latents; --labels uniform:CLASSES asks for classes")
     labels = class_labels(drawing.labels, drawing.n, drawing.seed) if drawing.labels else None
     source = GeneratorSource(module, draw, drawing.n, drawing.device, drawing.seed, labels)
     source.name = str(path)

@@ -13,11 +13,15 @@ Side = Literal["below", "above"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One judgement.
+class Figures:
+    """What a rule found, as it stands in a row of the table.
 
     Attributes
     ----------
+    sentence
+        What was found, for people.
+    n
+        Samples behind the value.
     value
         What was measured; None where nothing could be.
     bound
@@ -28,24 +32,14 @@ class Measured:
         Ends of an interval at the confidence of the rule; None without one.
     interval
         How the interval is made.
-    n
-        Samples behind the value.
-    violated
-        Whether the samples show the defect, at the rule's level.
-    decided
-        Whether as many samples would have shown it, had it been there: a value without that never passes.
     needed
         Samples that would do, where they were too few.
-    sentence
-        What was found, for people.
     details
         More numbers.
     """
 
-    n: int
-    violated: bool
-    decided: bool
     sentence: str
+    n: int
     value: float | None = None
     bound: float | None = None
     side: Side = "below"
@@ -54,3 +48,19 @@ class Measured:
     interval: str = ""
     needed: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Figures):
+    """One judgement.
+
+    Attributes
+    ----------
+    violated
+        Whether the samples show the defect, at the rule's level.
+    decided
+        Whether as many samples would have shown it, had it been there: a value without that never passes.
+    """
+
+    violated: bool
+    decided: bool

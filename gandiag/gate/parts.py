@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from gandiag.gate.cells import lost_of_counts, main_axes
-from gandiag.quality.measures.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +27,7 @@ FITTED = 2000  # real samples that a tree is made of, at most
 LEAST, MOST = 0.025, 0.6  # share of the data in a part
 WIDE = 0.1  # of the mean distance of real samples: what is closer together is one, and no part of it is missed
 APART = 0.5  # on the scale of `Tree.apart`
+BLOCK = 250  # samples whose distances are held at once
 DRAWN = 400  # of the normal law that a part is compared with
 
 
@@ -62,8 +62,10 @@ class Tree:
 
     def count(self, features: Tensor) -> Counts:
         """Samples (N, D) by part, (K,); parts lie within each other."""
-        index = nearest(self._turned(features), self._rows)[1].cpu().numpy()
-        found: Counts = self.members @ np.bincount(index, minlength=len(self._rows))
+        half = self._rows.square().sum(dim=1) / 2
+        blocks = self._turned(features).split(BLOCK)
+        index = torch.cat([torch.addmm(half, block, self._rows.T, alpha=-1).argmin(dim=1) for block in blocks])
+        found: Counts = self.members @ np.bincount(index.cpu().numpy(), minlength=len(self._rows))
         return found
 
     def apart(self, part: int) -> float:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gandiag.findings import json_ready
+from gandiag.gate.measured import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Diagnosis, Finding
-    from gandiag.gate.measured import Outcome, Side
+    from gandiag.gate.measured import Outcome
     from gandiag.gate.targets import Target
 
 SCHEMA = "gandiag-check/1"
@@ -21,25 +22,15 @@ Kind = Literal["run", "samples", "checkpoint"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleResult:
-    """One row of the table. What `Measured` says, and what follows from it under the policy in force."""
+class RuleResult(Figures):
+    """One row of the table: what was found, and what follows from it under the policy in force."""
 
     rule: str
     code: str
     says: str
     outcome: Outcome
-    sentence: str
-    n: int
-    value: float | None = None
-    bound: float | None = None
-    side: Side = "below"
-    low: float | None = None
-    high: float | None = None
-    interval: str = ""
     confidence: float | None = None
-    needed: int | None = None
     ignored_because: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

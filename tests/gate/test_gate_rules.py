@@ -10,6 +10,7 @@ from torch import nn
 import gandiag
 from gandiag.gate import Ignored, Settings
 from gandiag.gate.cells import lost_of_counts, proportions
+from gandiag.gate.parts import APART, Tree
 from gandiag.gate.statistics import fewest, lower_share, samples_needed, upper_share
 from gandiag.modes import preset
 
@@ -64,6 +65,28 @@ def test_a_defect_is_seen_by_its_rule(change, rule, outcome):
     codes = {finding.code for finding in found.findings}
     assert found.targets[0][rule].code in codes
     assert all(finding.mechanism and finding.evidence for finding in found.findings)
+
+
+def test_a_lost_mode_of_twenty_five_fails_without_labels():
+    """Though it holds 4 % of the data; a generator with all modes, half as wide, does not."""
+    grid = preset("grid25_pacgan")
+    points, modes = grid.sample(4000, np.random.default_rng(0))
+    real = grid.sample(6000, np.random.default_rng(1))[0]
+    lost = gandiag.check(points[modes != 7], reference=real, policy=NONE)
+    assert outcomes(lost)["lost-parts"] == "failed"
+    assert 0.03 < lost.targets[0]["lost-parts"].value < 0.05
+    narrow = grid.centres[modes] + (points - grid.centres[modes]) / 2
+    assert outcomes(gandiag.check(narrow, reference=real, policy=NONE))["lost-parts"] == "passed"
+
+
+def test_a_piece_of_one_cloud_does_not_stand_apart():
+    """A cloud cut anywhere gives pieces, whatever its dimension; clouds far from each other are parts."""
+    rng = np.random.default_rng(0)
+    cloud = torch.from_numpy(rng.standard_normal((3000, 3)))
+    two = cloud + 10 * torch.from_numpy(rng.integers(2, size=(3000, 1)))
+    for rows, apart in ((cloud, 0), (two, 1)):
+        tree = Tree(rows, seed=0)
+        assert (max(tree.apart(part) for part in range(len(tree.members))) > APART) == bool(apart)
 
 
 def test_few_samples_do_not_pass():

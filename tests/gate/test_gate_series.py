@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,28 @@ def test_checkpoints_are_spread_over_the_ranks_of_torchrun(world):
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("collapsed from step 300 on") == 1
     assert done.stdout.index("ckpt_000100.pt") < done.stdout.index("ckpt_000400.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_with_labels_must_follow_its_latents(gate, world):
+    """Within a class, too; without --labels it says what it takes."""
+    generator = runpy.run_path(str(world / "bank_model.py"))["conditional"]()
+    with np.load(world / "real.npz") as data:
+        images, labels = torch.from_numpy(data["images"]).float() / 127.5 - 1, data["labels"]
+    bank = torch.stack([images[labels == digit][:174] for digit in range(10)], dim=1).reshape(1740, 1, 8, 8)
+    batch = torch.export.Dim("batch", min=2)
+    for name, gain, rows in (("good", 0.05, bank), ("flat", 0.0, bank[:10].repeat(174, 1, 1, 1))):
+        generator.load_state_dict({"bank": rows, "gain": torch.tensor(gain)})
+        example = (torch.randn(8, 65), torch.arange(8))
+        program = torch.export.export(generator.eval(), example, dynamic_shapes=({0: batch}, {0: batch}))
+        torch.export.save(program, world / f"labels-{name}.pt2")
+    by = ["--n", "1000", "--reference", "real.npz", "--json"]
+    for name, outcome in (("good", "passed"), ("flat", "failed")):
+        found = json.loads(gate(f"labels-{name}.pt2", "--labels", "uniform:10", *by).output)
+        assert {r["rule"]: r["outcome"] for r in found["targets"][0]["rules"]}["latents"] == outcome
+    without = gate("labels-good.pt2", *by)
+    assert without.exit_code == 2
+    assert "--labels uniform:CLASSES asks for classes" in without.stderr
 
 
 def test_a_conditional_checkpoint_is_judged_class_by_class(gate, world):
