@@ -74,7 +74,7 @@ class Sleepy:
     def score(self, run):
         return run.series("d/auc")
 
-    def __call__(self, run):
+    def __call__(self, _):
         end = time.thread_time() + 2 * PART_SECONDS
         while self.works and time.thread_time() < end:
             pass

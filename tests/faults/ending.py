@@ -126,9 +126,8 @@ def handler_exits(folder: Path) -> Happened:
 )
 def torchrun(folder: Path) -> Happened:
     lines = LOOP.format(run=str(folder / "run"), before="", after=SLEEP)
-    (folder / "train.py").write_text(
-        lines.replace('print("ready", flush=True)', "open('ready' + os.environ['RANK'], 'w')")
-    )
+    ready = "open('ready' + os.environ['RANK'], 'w')"
+    (folder / "train.py").write_text(lines.replace('print("ready", flush=True)', ready))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "train.py"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not all((folder / f"ready{rank}").exists() for rank in (0, 1)):
