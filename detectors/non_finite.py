@@ -82,7 +82,9 @@ class NonFinite:
             inside = score.loc[spell.onset : spell.last]
             lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
             where = self._where(run, spell.onset)
-            summary = f"{where} NaN or infinite from step {spell.onset:,}" + ("" if lasting else ", and recovered")
+            summary = f"{where} NaN or infinite from step {spell.onset:,}" + (
+                "" if lasting or spell.ongoing else ", and recovered"
+            )
             facts = (evidence(score, 0, "above", spell.onset),)
             columns = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
             found.append(finding(self, spell, "failure" if lasting else "warning", summary, facts, columns))

@@ -80,6 +80,17 @@ def test_networks_that_cannot_be_watched_do_not_reach_the_training(tmp_path):
     assert "are the same module" in first["message"]
 
 
+def test_networks_that_are_not_met_are_missed_soon_and_welcome_later(tmp_path, monkeypatch):
+    """It is said while the trainer still runs, and withdrawn when they come."""
+    monkeypatch.setattr("gandiag.probes.watching.ENOUGH_SECONDS", -1.0)
+    with gandiag.watch_modules(Generator, Critic, tmp_path / "run", alerts=False) as callback:
+        nn.Linear(1, 1)(torch.zeros(1, 1))
+        (fault,) = callback._recording.faults.listed()
+        assert "no module that is the generator and discriminator was called" in fault["message"]
+        _fit()
+    assert not gandiag.Run.open(tmp_path / "run").meta["faults"]
+
+
 def test_networks_at_hand_are_for_attach(tmp_path):
     """A module in place of its class."""
     with pytest.raises(TypeError, match=r"networks at hand are for gandiag\.attach"):

@@ -65,23 +65,25 @@ class Block:
 def stack(rows: Sequence[Row]) -> Block:
     """Start to bring rows to the host; does not wait for a device, and does not raise.
 
-    Together are rows whose values agree in shape, type and device. Of an empty batch there is nothing to keep.
+    Together are rows whose values agree in shape and device. Of an empty batch there is nothing to keep.
     """
     signatures: dict[tuple[Any, ...], list[int]] = {}
     for position, row in enumerate(rows):
-        signature = tuple([(key, *_kind(value)) for key, value in row.raw.items()])
+        signature = tuple(
+            [(key, getattr(value, "shape", ()), getattr(value, "device", None)) for key, value in row.raw.items()]
+        )
         signatures.setdefault(signature, []).append(position)
     block, devices = Block([r.step for r in rows], [r.time for r in rows], []), set[Any]()
     for signature, positions in signatures.items():
         raw: dict[str, Any] = {}
-        for key, shape, _, device in signature:
+        for key, shape, device in signature:
             if 0 in shape:
                 continue
             try:
                 raw[key] = _stack([rows[p].raw[key] for p in positions])
             except Exception as error:  # noqa: BLE001 - as in `Block.arrays`
                 raw[key], block.failed[key] = None, error
-            if device is not None and device.type == "cuda":
+            if getattr(device, "type", None) == "cuda":
                 devices.add(device)
                 block.awaited.add((len(block.groups), key))
         block.groups.append((positions, raw))
@@ -95,13 +97,6 @@ def stack(rows: Sequence[Row]) -> Block:
 def is_tensor(value: Any) -> bool:
     """Whether `value` is a torch tensor, without importing torch."""
     return hasattr(value, "detach") and hasattr(value, "device")
-
-
-def _kind(value: Any) -> tuple[Any, Any, Any]:
-    """Shape, type and device: numbers and arrays are alike, whatever their type."""
-    if is_tensor(value):
-        return value.shape, value.dtype, value.device
-    return getattr(value, "shape", ()), None, None
 
 
 def _stack(values: list[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from gandiag.probes import notices
 from gandiag.probes.attach import checked_score, watch
 from gandiag.probes.networks import watched_networks
 from gandiag.record.callback import Callback, recording_of
+from gandiag.record.notices import ENOUGH_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,15 +74,22 @@ def watch_modules(
     recording = recording_of(callback)
 
     def attach(met_generator: nn.Module, met_discriminator: nn.Module) -> None:
+        recording.faults.withdraw("networks")
         with recording.faults.caught("attach", recording.completed_steps):
             watch(callback, watched_networks(met_generator, met_discriminator), score, quality, held_out)
 
-    meeting = Meeting(generator, discriminator, attach, lambda error: recording.faults.add("attach", error, 0))
+    def not_met(told: str) -> None:
+        recording.faults.add("networks", told, recording.completed_steps)
+
+    def failed(error: Exception) -> None:
+        recording.faults.add("attach", error, 0)
+
+    meeting = Meeting(generator, discriminator, attach, failed, not_met)
 
     def leave() -> None:
         if meeting.open:
             meeting.close()
-            recording.faults.add("attach", meeting.missing(), recording.completed_steps)
+            not_met(meeting.missing())
 
     recording.on_close(leave)
     return callback
@@ -89,7 +98,8 @@ def watch_modules(
 class Meeting:
     """Looks at every module that is called until both networks are met, then calls `met` with them.
 
-    `met` runs before the later of the two is called for the first time, so that this call is seen already.
+    `met` runs before the later of the two is called for the first time, so that this call is seen already. `late` is
+    told which are missing once modules have been called for ten seconds; they are looked for all the same.
     """
 
     def __init__(
@@ -98,10 +108,12 @@ class Meeting:
         discriminator: Which,
         met: Callable[[nn.Module, nn.Module], object],
         failed: Callable[[Exception], object] | None = None,
+        late: Callable[[str], object] | None = None,
     ) -> None:
         self._which = {"generator": generator, "discriminator": discriminator}
         self._found: dict[str, nn.Module] = {}
-        self._met, self._failed = met, failed
+        self._met, self._failed, self._late = met, failed, late
+        self._since: float | None = None
         self._process = os.getpid()
         self._classes: dict[str, None] = {}  # of modules that were called, in order
         self.open = True
@@ -117,6 +129,11 @@ class Meeting:
         roles = [role for role in self._which if role not in self._found]
         return notices.NOT_MET.format(roles=" and ".join(roles), classes=", ".join(self._classes) or "none")
 
+    def _is_late(self) -> bool:
+        now = time.monotonic()
+        self._since = self._since or now
+        return now - self._since > ENOUGH_SECONDS
+
     def _look(self, module: nn.Module, _inputs: Any) -> None:
         if not self.open or torch.compiler.is_compiling() or os.getpid() != self._process:
             return
@@ -129,6 +146,9 @@ class Meeting:
             if len(self._found) == len(self._which):
                 self.close()
                 self._met(self._found["generator"], self._found["discriminator"])
+            elif self._late is not None and self._is_late():
+                self._late(self.missing())
+                self._late = None
         except Exception as error:
             self.close()
             if self._failed is None:

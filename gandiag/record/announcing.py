@@ -44,13 +44,13 @@ def write_diagnosis(recorder: Recorder, diagnosis: Diagnosis) -> None:
     recorder.folder.write(json.dumps(diagnosis.to_dict(), indent=1).encode(), "diagnosis.json")
 
 
-def tell_verdict(run_dir: str, diagnosis: Diagnosis) -> None:
+def tell_verdict(run_dir: str, diagnosis: Diagnosis, ended: str) -> None:
     """Say how a training ended in one line, and what shows more of it."""
-    say(LEVELS.get(diagnosis.verdict, logging.WARNING), f"gandiag: {verdict_line(run_dir, diagnosis)}")
+    say(LEVELS.get(diagnosis.verdict, logging.WARNING), f"gandiag: {verdict_line(run_dir, diagnosis, ended)}")
 
 
-def verdict_line(run_dir: str, diagnosis: Diagnosis) -> str:
-    """The verdict, what it is due to, and the next command.
+def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
+    """The verdict, what it is due to, and the next command; `ended` is how the training did, where it broke off.
 
     >>> from gandiag.findings import Diagnosis
     >>> verdict_line("runs/a", Diagnosis(verdict="healthy", decided=True, last_step=3000))
@@ -59,9 +59,10 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis) -> str:
     due = [f"{f.code} since step {f.onset_step:,}" for f in diagnosis.findings if f.ongoing and f.severity != "info"]
     due = due or [f"{f.code} until step {f.last_step:,}" for f in diagnosis.findings if f.severity == "failure"]
     if diagnosis.verdict == "undecided":
-        open_ = [f"{n.code} was not assessed: {n.reason}" for n in diagnosis.not_assessed]
-        due = [*diagnosis.missing, *(f"{e.code} broke" for e in diagnosis.errors), *open_][:1]
-    more = f" and {len(due) - MOST_NAMED} more" if len(due) > MOST_NAMED else ""
-    because = f": {listed(due[:MOST_NAMED]) if not more else ', '.join(due[:MOST_NAMED])}{more}" if due else ""
+        unseen = len(diagnosis.not_assessed) + len(diagnosis.errors)
+        due = [f"{unseen} failures were not assessed"] if unseen else []
+        due += [f"{len(diagnosis.missing)} parts of the record are missing"] if diagnosis.missing else []
+    because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
-    return f"{diagnosis.verdict} after {diagnosis.last_step:,} steps{because}; all of it: {command}"
+    how = f", {ended}" if ended else ""
+    return f"{diagnosis.verdict} after {diagnosis.last_step:,} steps{how}{because}; all of it: {command}"

@@ -271,7 +271,7 @@ class Recording:
             self._tell()
         if self.settings.alerts and self.leads and self.completed_steps:
             with self.faults.caught("close", self.completed_steps):
-                tell_verdict(self._run_dir, self.diagnosis)
+                tell_verdict(self._run_dir, self.diagnosis, f"{status} ({reason})" if status != "closed" else "")
 
     def interrupted(self) -> None:
         """A signal has come that the program deals with itself: put on disk what there is, without waiting."""

@@ -35,6 +35,9 @@ SLOW = (
     "the run could not be closed within {seconds:.0f} s, as its disk is too slow or hangs; steps {first:,} to {last:,} "
     "and how the training ended are not in {place}, and are lost if the program ends now"
 )
+NOT_JUDGED = (
+    "the run could not be closed within {seconds:.0f} s; all of its steps are in {place}, the last judgement is not"
+)
 
 
 class Worker:
@@ -68,6 +71,7 @@ class Worker:
         self._tasks = Tasks(self._failed, self._after_task, self._between)
         self._step = self._recorded = recorder.start_step - 1  # last seen, and last handed to the recorder
         self._faults_written = 0
+        self._abandoned = False
 
     def start(self) -> None:
         """Start the thread."""
@@ -118,9 +122,11 @@ class Worker:
             if self._tasks.finish(self._close, status, reason, deadline - patience / 2, timeout=patience):
                 return
         except TimeoutError:
-            first = min(self.recorder.written + 1, last_step)
-            told = SLOW.format(seconds=patience, first=first, last=last_step, place=self.recorder.folder.path)
-            self.faults.add("closing", told, last_step)
+            first, place = self.recorder.written + 1, self.recorder.folder.path
+            told = SLOW if first <= last_step else NOT_JUDGED
+            self.faults.add(
+                "closing", told.format(seconds=patience, first=first, last=last_step, place=place), last_step
+            )
             return
         try:
             if last_step > self._recorded:
@@ -149,6 +155,7 @@ class Worker:
     def abandon(self) -> None:
         """End the thread and remove from the run directory what this recording put there: nothing was recorded."""
         self._hurry()
+        self._abandoned = True
         self._tasks.finish(self.recorder.undo, timeout=CLOSING_SECONDS)
 
     def _hurry(self) -> None:
@@ -224,9 +231,8 @@ class Worker:
             self.recorder.give_up()
         with self._caught("run.json"):
             self._describe_attribution()
-        if status != "closed":  # first: whoever crashed may be killed in the next moment
-            with self._caught("run.json"):
-                self._write_faults(status=status, reason=reason)
+        with self._caught("run.json"):  # now: the process may be killed in the next moment
+            self._write_faults(status=status, reason=reason)
         if time.monotonic() < deadline:
             with self._caught("last judgement"):
                 self.judging.finish(self._step)
@@ -248,7 +254,7 @@ class Worker:
         self.faults.add(f"background {task}", error, self._step)
 
     def _after_task(self) -> None:
-        if len(self.faults.entries) != self._faults_written:
+        if len(self.faults.entries) != self._faults_written and not self._abandoned:
             with self._caught("run.json"):
                 self._write_faults()
 

@@ -51,6 +51,7 @@ def slow_disk(folder: Path) -> Happened:
     GROUP,
     "the disk hangs for good while the run is closed",
     lost="what is not written after 30 s, which is said",
+    told=("the run could not be closed within N s, as its disk is too slow or hangs; steps 2 to 2",),
 )
 def hangs_at_the_end(folder: Path) -> Happened:
     gate = threading.Event()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 import weakref
 from typing import TYPE_CHECKING
+
+import pytest
 
 from .matrix import Game, Happened, attached, fault
 
@@ -56,9 +60,10 @@ def exception(folder: Path) -> Happened:
     return Happened(7, "ends with its own exception" if status == 1 else str(status), signals=("x",))
 
 
-@fault(GROUP, "Ctrl-C", training="ends by SIGINT, as without gandiag", ended="crashed: KeyboardInterrupt")
+@fault(GROUP, "Ctrl-C", training="ends with its KeyboardInterrupt", ended="crashed: KeyboardInterrupt")
 def interrupt(folder: Path) -> Happened:
-    return Happened(7, killed_by(child(folder, send=signal.SIGINT)), signals=("x",))
+    child(folder, send=signal.SIGINT)
+    return Happened(7, "ends with its KeyboardInterrupt", signals=("x",))
 
 
 @fault(
@@ -110,6 +115,29 @@ def own_handler(folder: Path) -> Happened:
 def handler_exits(folder: Path) -> Happened:
     before = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))"
     return Happened(7, killed_by(child(folder, SLEEP, before, signal.SIGTERM)), signals=("x",))
+
+
+@fault(
+    GROUP,
+    "SIGTERM to torchrun, which sends it to each of its two workers",
+    training="ends by SIGTERM, as without gandiag",
+    ended="crashed: SIGTERM",
+    marks=(pytest.mark.slow,),
+)
+def torchrun(folder: Path) -> Happened:
+    lines = LOOP.format(run=str(folder / "run"), before="", after=SLEEP)
+    ready = "open('ready' + os.environ['RANK'], 'w')"
+    (folder / "train.py").write_text(lines.replace('print("ready", flush=True)', ready))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "train.py"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not all((folder / f"ready{rank}").exists() for rank in (0, 1)):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.terminate()
+    process.communicate(timeout=120)
+    other = json.loads((folder / "run" / "rank1.json").read_text())
+    assert (other["status"], other["reason"]) == ("crashed", "SIGTERM")
+    return Happened(7, "ends by SIGTERM, as without gandiag", signals=("x",))
 
 
 @fault(

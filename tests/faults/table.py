@@ -12,7 +12,8 @@ HEAD = """# What a fault costs
 
 Each fault below is made to strike a training that gandiag watches. *The training*: whatever happens, it goes on as it
 would without gandiag, bit for bit, or ends as it would. *Lost*: what the record lacks afterwards. *Told*: what the user
-reads in the terminal, in run.json and in every diagnosis, and how the run is said to have ended.
+reads in the terminal, in run.json and in every diagnosis, and how the run is said to have ended. A signal is acted on
+once Python is back from what it is doing, as Ctrl-C is: a process that hangs outside of Python has to be killed.
 
 This page is generated from the tests: `cd tests && python -m faults.table`.
 """
@@ -29,8 +30,8 @@ def render() -> str:
 
 def _row(name: str) -> str:
     found = outcome(name)
-    told = " ".join([*(f"*{message}*" for message in found.told), found.ended])
-    cells = (FAULTS[name].fault, found.training, found.lost, told or "the argument that is wrong")
+    told = " ".join([*(f"*{message}*" for message in found.told), f"run.json: {found.ended}" if found.ended else ""])
+    cells = (FAULTS[name].fault, found.training, found.lost, told.strip() or "which argument is wrong")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

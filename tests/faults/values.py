@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 
+from gandiag.measure.attribution import Attribution
 from gandiag.rundir.run import Run
 
 from .matrix import Game, Happened, attached, fault, outputs, recorded, trained
@@ -148,6 +150,29 @@ def one_bad_row(folder: Path) -> Happened:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "reduce_block", picky)
+        with recorded(folder) as callback:
+            for step in range(1, 281):
+                callback.log(x=step)
+                callback.step(**outputs())
+    return Happened(280, signals=("d/auc",))
+
+
+@fault(
+    GROUP,
+    "one row in which it cannot be told apart what D was given",
+    lost="1 of 280 steps",
+    told=("ValueError: a bad row", "ValueError: a bad row"),
+)
+def one_untold_row(folder: Path) -> Happened:
+    resolve = Attribution.resolve
+
+    def picky(self: Attribution, groups: Any) -> Any:
+        if any((raw.get("scalar/x", np.zeros(1)) == 77).any() for _, raw in groups):
+            raise ValueError("a bad row")
+        return resolve(self, groups)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Attribution, "resolve", picky)
         with recorded(folder) as callback:
             for step in range(1, 281):
                 callback.log(x=step)

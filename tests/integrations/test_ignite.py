@@ -116,8 +116,8 @@ def test_an_engine_that_runs_again_continues_the_run(tiny, tmp_path):
 
 def test_a_run_directory_in_use_stops_the_engine_before_its_first_iteration(tiny, tmp_path):
     """Like attach."""
-    with gandiag.Callback(tmp_path / "run"):
-        pass
+    with gandiag.Callback(tmp_path / "run") as callback:
+        callback.step()
     gan = tiny()
     with pytest.raises(RunError, match="resume=True"):
         engine_of(gan, handler_of(gan, tmp_path / "run")).run(range(5))

@@ -168,8 +168,8 @@ def test_several_networks_are_handed_on_by_name(tiny, tmp_path, monkeypatch):
 
 def test_a_run_directory_in_use_stops_the_training_before_it_starts(tiny, tmp_path):
     """Like attach, and no weight has moved."""
-    with gandiag.Callback(tmp_path / "run"):
-        pass
+    with gandiag.Callback(tmp_path / "run") as callback:
+        callback.step()
     gan = tiny()
     with pytest.raises(RunError, match="resume=True"):
         fit(GAN(gan), GandiagCallback(tmp_path / "run"), tmp_path)
