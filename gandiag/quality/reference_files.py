@@ -6,13 +6,13 @@ import hashlib
 import json
 import logging
 import os
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
+from gandiag.files import Npz, UnreadableError
+from gandiag.nets.files import MAX_BYTES
 from gandiag.quality.collect import Collected
 from gandiag.quality.measures.moments import Statistics
 
@@ -85,9 +85,9 @@ def holds_statistics(spec: Any) -> bool:
     if path.suffix != ".npz":
         return False
     try:
-        with np.load(path) as data:
-            return {"mu", "sigma"} <= set(data.files)
-    except (OSError, ValueError, zipfile.BadZipFile):
+        with path.open("rb") as file:
+            return {"mu", "sigma"} <= set(Npz(file, MAX_BYTES).names)
+    except (OSError, UnreadableError):
         return False
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from gandiag.files import UnreadableError, picture, told
 from gandiag.quality.sources.errors import SourceError, check_span
 from gandiag.wording import listed
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
+LEAST_EXPANDED = 16 * 2**20  # bytes that an image may take once it is read, however small its file is
+MAX_EXPANSION = 200  # bytes once it is read for each byte of its file: a photograph takes 2 to 20
 THREADS = min(8, os.cpu_count() or 1)  # decoders release Python's lock, and disks like a few readers
 AHEAD = 2  # batches that are decoded while one is used
 ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
@@ -168,12 +172,10 @@ def _classes(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], torc
 
 
 def _open(file: Path) -> Image.Image:
-    from PIL import Image
-
     try:
-        image = Image.open(file)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _DecodeError(file, str(error) or type(error).__name__) from error
+        image = picture(file, FORMATS, max(LEAST_EXPANDED, MAX_EXPANSION * file.stat().st_size))
+    except (UnreadableError, OSError) as error:
+        raise _DecodeError(file, str(error)) from error
     if image.mode.startswith("I") or image.mode == "F":
         image.close()
         raise _DecodeError(file, f"{image.mode} pixels of more than 8 bits")
@@ -213,9 +215,9 @@ def _channels(image: Image.Image) -> int:
 def _decode(file: Path, channels: int) -> NDArray[np.uint8]:
     """Pixels (C, H, W)."""
     try:
-        with _open(file) as image:
+        with _open(file) as image, told("its pixels cannot be read"):
             mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
             pixels = np.asarray(image.convert(mode), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _DecodeError(file, str(error) or type(error).__name__) from error
+    except UnreadableError as error:
+        raise _DecodeError(file, str(error)) from error
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -11,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gandiag.files import Npz, UnreadableError, check_header, told
 from gandiag.modes import idx
-from gandiag.nets.files import check_expansion
+from gandiag.nets.files import MAX_BYTES, check_expansion
 from gandiag.quality.sources.arrays import ArraySource, DatasetSource
 from gandiag.quality.sources.errors import SourceError
 from gandiag.quality.sources.images import SUFFIXES, FolderSource
@@ -111,10 +110,8 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
         if path.suffix == ".npz":
             return _open_npz(path, key)
         if path.suffix == ".npy":
-            return ArraySource(np.load(path, mmap_mode="r", allow_pickle=False), str(path))
-    except SourceError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            return ArraySource(_mapped(path), str(path))
+    except UnreadableError as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
     if not idx.is_idx(path):
         hint = "; for images name their folder" if path.suffix.lower() in SUFFIXES else ""
@@ -123,19 +120,29 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
     return ArraySource(idx.read_idx(path), str(path), None if beside is None else idx.read_idx(beside))
 
 
+def _mapped(path: Path) -> NDArray[Any]:
+    """The array of an .npy file, which stays on disk."""
+    with told("not a readable .npy"):
+        with path.open("rb") as file:
+            check_header(file, path.stat().st_size)
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
 def _open_npz(path: Path, key: str | None) -> ArraySource:
     check_expansion(path)
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-        keys = ", ".join(data.files)
-        samples = [name for name in data.files if name not in ("labels", "label", "y")]
-        if {"mu", "sigma"} <= set(data.files) and key is None:
+    with path.open("rb") as file:
+        data = Npz(file, MAX_BYTES)
+        keys = ", ".join(data.names)
+        samples = [name for name in data.names if name not in ("labels", "label", "y")]
+        if {"mu", "sigma"} <= set(data.names) and key is None:
             raise SourceError(f"{path} holds statistics ({keys}), no samples")
         preferred = [name for name in samples if name in SAMPLE_KEYS]
         candidates = [key] if key is not None else samples if len(samples) == 1 else preferred
-        if len(candidates) != 1 or candidates[0] not in data.files:
+        if len(candidates) != 1 or candidates[0] not in data.names:
             wanted = "which one holds the samples is unclear, pass key" if key is None else f"found no {key!r}"
             raise SourceError(f"{path} holds the arrays {keys or '(none)'}: {wanted}")
         name = candidates[0]
         beside = ("labels", "label", "y" + name[1:] if name[0] in "xX" else "y")
-        labels = next((data[other] for other in beside if other in data.files), None)
+        labels = next((data[other] for other in beside if other in data.names), None)
         return ArraySource(data[name], str(path), labels)
