@@ -8,11 +8,13 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from gandiag.files import UnreadableError, parsed_json
 from gandiag.findings import json_ready
 from gandiag.gate.measured import Measured
 from gandiag.gate.statistics import lower_share, student, upper_share
 from gandiag.quality.protocol import differing
 from gandiag.quality.values import T_95
+from gandiag.rundir.schema import COUNT, NUMBER, OBJECT, Kind, Table, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +28,11 @@ FORM = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*")
 SHARES = ("precision", "recall", "coverage")  # of generated, and twice of real samples
 RATIOS = ("pairwise", "nearest", "coverage_ratio")
 MOST_BASELINE = 2**20  # bytes
+KEPT = Table(
+    {}, {"value": NUMBER, "low": NUMBER, "high": NUMBER, "n": COUNT, "protocol": OBJECT,
+         "better": Kind("lower or higher", lambda v: v in ("lower", "higher"))},
+)  # fmt: skip
+"""A value in the file of a baseline."""
 
 
 @dataclass(frozen=True)
@@ -167,18 +174,24 @@ def write_baseline(path: Path, target: str, values: Mapping[str, Kept]) -> None:
 def read_baseline(path: Path) -> dict[str, Kept]:
     """Read a baseline. Raises ValueError when it is none."""
     try:
-        with path.open(encoding="utf-8") as file:
-            content = json.loads(file.read(MOST_BASELINE))
+        with path.open("rb") as file:
+            content = parsed_json(file.read(MOST_BASELINE))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except UnreadableError as error:
         raise ValueError(f"{path}: is no baseline: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise ValueError(f"{path}: is no baseline of {SCHEMA}; --write-baseline makes one")
     try:
-        return {str(name): Kept(**kept) for name, kept in content["values"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
+        check(content, Table({}, {"values": OBJECT}))
+        return {name: _kept(name, kept) for name, kept in content["values"].items()}
+    except (UnreadableError, TypeError) as error:
         raise ValueError(f"{path}: is damaged: {error}") from error
+
+
+def _kept(name: str, found: Any) -> Kept:
+    check(found, KEPT, f"values.{name}")
+    return Kept(**{**found, **{key: float(found[key]) for key in ("value", "low", "high")}})
 
 
 def check_same(path: str, before: Mapping[str, Kept], now: Mapping[str, Kept], shared: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gandiag.judge.stopping import StopPolicy
+from gandiag.wording import one_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
 
 PYPROJECT = "pyproject.toml"
 ENABLED = "enabled"
+MAX_BYTES = 2**19  # of a policy file
+MAX_DOTS = 500  # in one line: what reads TOML takes the square of that time for a key
 
 
 class PolicyError(ValueError):
     """A policy that cannot be used: one sentence with the file, the key, what was found and what is expected."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class Setting(NamedTuple):
@@ -119,17 +125,25 @@ def check_codes(where: str, codes: Iterable[str], known: Iterable[str]) -> None:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_BYTES:
+        raise PolicyError(f"{path}: is larger than the {MAX_BYTES:,} bytes that are read")
+    return content
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    if max((line.count(b".") for line in content.split(b"\n")), default=0) > MAX_DOTS:
+        raise PolicyError(f"{path}: has a line with more than {MAX_DOTS} dots, as no key is written")
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise PolicyError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise PolicyError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:  # also of numbers with thousands of digits
         raise PolicyError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -195,4 +209,7 @@ def expected(found: str, known: tuple[str, ...]) -> str:
 
 def shown(found: Any) -> str:
     """A value as it stands in a file."""
-    return json.dumps(found, default=str, ensure_ascii=False)
+    try:
+        return json.dumps(found, default=str, ensure_ascii=False)
+    except (RecursionError, ValueError):  # nested deeply, or a number of thousands of digits
+        return f"a {type(found).__name__} that cannot be shown"

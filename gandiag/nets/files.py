@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import re
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+
+from gandiag.files import UnreadableError, parsed_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def kind_of(path: Path) -> Kind:
             if any(name.split("/", 1)[-1].startswith("models/") for name in names):
                 return "program"
             return "torch" if any(name.rsplit("/", 1)[-1] == "data.pkl" for name in names) else "other"
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(head) == 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER:
         return "safetensors"
@@ -94,10 +95,12 @@ def read_program(path: Path, *, trust: bool = False) -> torch.export.ExportedPro
     Raises CodeError for one that holds pickles or code, ValueError for one that cannot be read.
     """
     check_expansion(path)
-    if not trust:
-        _check_program(path)
     try:
+        if not trust:
+            _check_program(path)
         return torch.export.load(path)
+    except CodeError:
+        raise
     except Exception as error:
         raise ValueError(f"{path}: not a readable program of torch.export.save: {_first_line(error)}") from error
 
@@ -107,7 +110,7 @@ def check_expansion(path: Path, most: int = MAX_BYTES) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
     total = sum(entry.file_size for entry in entries)
     if total > most:
@@ -170,8 +173,8 @@ def _check_symbols(path: Path, value: Any) -> None:
 
 def _json(archive: zipfile.ZipFile, entry: str) -> dict[str, Any]:
     try:
-        found = json.loads(archive.read(entry))
-    except ValueError as error:
+        found = parsed_json(archive.read(entry))
+    except UnreadableError as error:
         raise ValueError(f"{archive.filename}: {entry} is damaged: {error}") from error
     return found if isinstance(found, dict) else {}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from gandiag.files import Npz, parsed_json
+from gandiag.nets.files import MAX_BYTES
+
+MAX_EXPANDED = 2**29  # bytes of a file of statistics once it is read: of 8,000 features
 
 # all that a pickle of NumPy arrays or tensors needs: a file can name nothing else to be called
 HARMLESS = {
@@ -131,9 +135,9 @@ class Statistics:
                 mean=torch.as_tensor(found["mu"], dtype=torch.float64),
                 covariance=torch.as_tensor(found["sigma"], dtype=torch.float64),
                 n=int(found["n"]) if "n" in found else None,
-                protocol=json.loads(str(found["protocol"])) if "protocol" in found else None,
+                protocol=parsed_json(str(found["protocol"]).encode()) if "protocol" in found else None,
             )
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path} holds no sound statistics: {error}") from error
 
 
@@ -154,15 +158,14 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _numpy_entries(path: str | Path) -> dict[str, Any]:
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no .npz archive")
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
+    with Path(path).open("rb") as file:
+        found = Npz(file, MAX_EXPANDED)
+        return {key: found[key] for key in found.names}
 
 
 def _numpy_names(path: str | Path) -> list[str]:
-    with np.load(path, allow_pickle=False) as archive:
-        return list(archive.files)
+    with Path(path).open("rb") as file:
+        return list(Npz(file, MAX_BYTES).names)
 
 
 def _torch_entries(path: str | Path) -> dict[Any, Any]:

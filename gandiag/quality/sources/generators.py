@@ -77,6 +77,8 @@ class GeneratorSource:
                 samples = self._made(first, size)
             if len(samples) != size:
                 raise ValueError(f"{self.name} made {len(samples)} samples where {size} were asked for")
+            if samples.is_complex():
+                raise ValueError(f"{self.name} makes complex numbers, which are no samples")
             yield samples
 
     def _made(self, first: int, size: int) -> torch.Tensor:
@@ -138,7 +140,11 @@ def load_generator(
     generator, draw = built(factory)
     if weights is not None:
         path = Path(weights)
-        generator.load_state_dict(fitting_state(generator, read_checkpoint(path), str(path), NESTED))
+        state = fitting_state(generator, read_checkpoint(path), str(path), NESTED)
+        try:
+            generator.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"{path}: cannot be loaded into {type(generator).__name__}: {error}") from error
     generator = generator.to(device).eval().requires_grad_(requires_grad=False)
     return generator, draw or normal_latents(generator, latent_size)
 

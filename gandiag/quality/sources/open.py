@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -11,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gandiag.files import Npz, check_header, told
 from gandiag.modes import idx
-from gandiag.nets.files import CodeError, check_expansion, read_weights
+from gandiag.nets.files import MAX_BYTES, CodeError, check_expansion, read_weights
 from gandiag.quality.sources.arrays import LABEL_KEYS, SAMPLE_KEYS, ArraySource, DatasetSource
 from gandiag.quality.sources.errors import SourceError
 from gandiag.quality.sources.images import ImageSource
@@ -23,7 +22,7 @@ from gandiag.quality.sources.tiles import is_run, run_samples
 from gandiag.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
     from torch.utils.data import Dataset
@@ -131,26 +130,27 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
     except CodeError as error:
         advice = "save the tensor of samples alone, torch.save(samples, path)"
         raise SourceError(f"{path} holds Python objects, and reading them may run code: {advice}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        told = str(error).removeprefix(f"{path}: ").removeprefix("cannot be read: ")
-        raise SourceError(f"{path} cannot be read: {told}") from error
+    except (OSError, ValueError) as error:
+        said = str(error).removeprefix(f"{path}: ").removeprefix("cannot be read: ")
+        raise SourceError(f"{path} cannot be read: {said}") from error
 
 
 def _open_arrays(path: Path, key: str | None) -> ArraySource:
     """The samples of a file of arrays."""
     if path.suffix == ".npz":
         check_expansion(path)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return _from_mapping(path, data, key)
+        with path.open("rb") as file:
+            data = Npz(file, MAX_BYTES)
+            return _chosen(path, data.names, data, key)
     if path.suffix == ".npy":
-        return ArraySource(np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+        return ArraySource(_mapped(path), str(path))
     if path.suffix in TENSORS:
         held = read_weights(path)
         if isinstance(held, Tensor):
             return ArraySource(held, str(path))
         if not (isinstance(held, dict) and all(isinstance(v, Tensor) for v in held.values())):
             raise SourceError(f"{path} must hold a tensor or a dictionary of tensors, found {type(held).__name__}")
-        return _from_mapping(path, held, key)
+        return _chosen(path, tuple(held), held, key)
     if not idx.is_idx(path):
         hint = "; for images name their folder" if path.suffix.lower() in SUFFIXES else ""
         raise SourceError(f"{path} is none of: {FILES}{hint}")
@@ -158,8 +158,16 @@ def _open_arrays(path: Path, key: str | None) -> ArraySource:
     return ArraySource(idx.read_idx(path), str(path), None if beside is None else idx.read_idx(beside))
 
 
-def _from_mapping(path: Path, data: Mapping[str, Any], key: str | None) -> ArraySource:
-    names = list(data)
+def _mapped(path: Path) -> NDArray[Any]:
+    """The array of an .npy file, which stays on disk."""
+    with told("not a readable .npy"):
+        with path.open("rb") as file:
+            check_header(file, path.stat().st_size)
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def _chosen(path: Path, names: tuple[str, ...], data: Npz | dict[str, Any], key: str | None) -> ArraySource:
     keys = listed(names, 10) if names else "(none)"
     samples = [name for name in names if name not in LABEL_KEYS]
     preferred = [name for name in samples if name in SAMPLE_KEYS]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import io
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
+
+from gandiag.files import UnreadableError, picture, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +28,8 @@ SUFFIXES = (
 
 ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 WIDE = 257  # steps of 16 bits that make one of 8
-FAULTS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile)
-"""What Pillow and archives raise for damaged files; RuntimeError of encrypted entries."""
+LEAST_EXPANDED = 16 * 2**20  # bytes that an image may take once it is read, however small its file is
+MAX_EXPANSION = 200  # bytes once it is read for each byte of its file: a photograph takes 2 to 20
 
 
 @dataclass(frozen=True)
@@ -115,20 +116,21 @@ def pixels(member: Member, channels: int) -> NDArray[np.uint8]:
 @contextmanager
 def _opened(member: Member) -> Iterator[Image.Image]:
     """The image of a file while it is open; every fault in it becomes a DecodeError."""
-    from PIL import Image
-
     try:
-        with member.open() as file, Image.open(file, formats=FORMATS) as image:
-            if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
-                raise DecodeError(member, f"{image.mode} pixels of 32 bits")
-            yield image
-    except (*FAULTS, Image.DecompressionBombError) as error:
-        raise DecodeError(member, _reason(error)) from error
+        with told("its pixels cannot be read"), member.open() as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            with picture(file, FORMATS, max(LEAST_EXPANDED, MAX_EXPANSION * size)) as image:
+                _check_depth(image)
+                yield image
+    except (UnreadableError, OSError) as error:
+        unknown = "cannot identify image file" in str(error)
+        raise DecodeError(member, "it is no image of a known format" if unknown else str(error)) from error
 
 
-def _reason(error: Exception) -> str:
-    reason = str(error) or type(error).__name__
-    return "it is no image of a known format" if reason.startswith("cannot identify image file") else reason
+def _check_depth(image: Image.Image) -> None:
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+        raise UnreadableError(f"{image.mode} pixels of 32 bits, of which nothing says what is white")
 
 
 def _wide(image: Image.Image) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.files import Npz, UnreadableError, picture, told
 from gandiag.quality.sources.errors import SourceError
 from gandiag.rundir.parts import sample_step
 from gandiag.rundir.snapshots import MAX_SAMPLES
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+MAX_EXPANDED = 256 * 2**20  # bytes of a snapshot once it is read
 GREY = 128  # between tiles and in place of missing ones
 
 
@@ -38,16 +40,17 @@ def run_samples(folder: Path, step: int | None = None) -> NDArray[np.generic]:
         steps = f"steps {min(found)} to {max(found)}" if found else "none"
         raise SourceError(f"run {folder} has no snapshot{'' if step is None else f' at step {step}'}, found {steps}")
     file = found[max(found) if step is None else step]
+    if not file.is_file():
+        raise SourceError(f"snapshot {file} cannot be read: it is no regular file")
     try:
-        if file.suffix == ".npz":
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
-                return np.asarray(data["points"])
-        from PIL import Image
-
-        with Image.open(file) as picture:
-            return untiled(np.asarray(picture))
-    except (OSError, SyntaxError, ValueError, KeyError, EOFError) as error:
-        raise SourceError(f"snapshot {file} cannot be read: {error}") from error
+        with told("cannot be read"):
+            if file.suffix == ".npz":
+                with file.open("rb") as stream:
+                    return np.asarray(Npz(stream, MAX_EXPANDED)["points"])
+            with picture(file, ("PNG",), MAX_EXPANDED) as found:
+                return untiled(np.asarray(found))
+    except UnreadableError as error:
+        raise SourceError(f"snapshot {file} {error}") from error
 
 
 def untiled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
