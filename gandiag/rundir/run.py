@@ -65,7 +65,7 @@ class Run:
         segments = Segments(metas)
         frames = read_scalars(folder, segments)
         events = tuple(read_events(folder, metas, segments))
-        events += tuple(steadily(folder, lambda: lost_steps(folder, metas[0], frames, events)))
+        events += tuple(steadily(folder, lambda: lost_steps(folder, metas, segments, frames, events)))
         meta = merge_metas(metas, frames, exact_after(events))
         scalars = with_evaluations(merge_rows(frames, meta["roles"]), events)
         return cls(
