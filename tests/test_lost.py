@@ -125,3 +125,25 @@ def test_a_run_that_goes_back_has_no_gap(tmp_path):
     run = Run.open(tmp_path / "run")
     assert diagnose(run).missing == ()
     assert run.last_step == 400
+
+
+@pytest.mark.parametrize("done_again", [20, 200])
+def test_parts_of_steps_that_were_done_again_are_not_missing(tmp_path, done_again):
+    """Storage may drop them; also where the training went back further than it has come since."""
+    recorded(tmp_path / "run")
+    removed(tmp_path / "run", 3)
+    recorded(tmp_path / "run", parts=1, rows=done_again, resume=True, start_step=81)
+    run = Run.open(tmp_path / "run")
+    assert run.last_step == 80 + done_again
+    assert diagnose(run).missing == ()
+
+
+def test_the_part_of_another_rank_that_is_gone_is_named(tmp_path):
+    """The steps have rows, of those that recorded them."""
+    for rank in range(2):
+        recorded(tmp_path / "run", rank=rank, world_size=2)
+    (tmp_path / "run" / "scalars" / "rank1-s000-000002.parquet").unlink()
+    run = Run.open(tmp_path / "run")
+    assert len(run.scalars) == 200
+    assert any("rank 1: steps 81 to 120 were not recorded: rank1-s000-000002" in s for s in diagnose(run).missing)
+    assert not blind(run)

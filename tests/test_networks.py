@@ -216,12 +216,13 @@ def trained(run_dir, generators, steps, bypassed=()):
 
 def test_networks_with_names_that_are_alone_are_recorded_as_those_without(tmp_path, tiny):
     """A dictionary of one gives all that a module gives."""
-    gan, named_gan = tiny(), tiny()
-    with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "plain", alerts=False):
-        gan.train(210)
-    networks = {"a": named_gan.generator}, {"b": named_gan.discriminator}
-    with gandiag.attach(*networks, run_dir=tmp_path / "named", alerts=False):
-        named_gan.train(210)
+    for name in ("plain", "named"):
+        gan = tiny()
+        networks = gan.generator, gan.discriminator
+        if name == "named":
+            networks = {"a": gan.generator}, {"b": gan.discriminator}
+        with gandiag.attach(*networks, run_dir=tmp_path / name, alerts=False):
+            gan.train(210)
     plain, other = (Run.open(tmp_path / name).scalars for name in ("plain", "named"))
     shared = [c for c in plain if "/layer/" not in c]
     assert set(shared) <= set(other)

@@ -61,9 +61,9 @@ def test_a_watcher_that_changes_something_is_caught(monkeypatch, spoil, message)
     """The first difference is named."""
     original = gandiag.probes.origins.Origins.add
 
-    def add(self, output, *, mark=False):
+    def add(self, output, **options):
         spoil(output)
-        original(self, output, mark=mark)
+        original(self, output, **options)
 
     monkeypatch.setattr(gandiag.probes.origins.Origins, "add", add)
     with pytest.raises(AssertionError, match=message):

@@ -54,7 +54,7 @@ def _of_target(target: TargetResult) -> Iterator[str]:
     for finding in target.findings:
         if finding.severity != "failure":
             continue
-        yield f"  {finding.code}: {finding.summary}"
+        yield f"  {finding.title}: {finding.summary}"
         yield from (f"    evidence: {evidence}" for evidence in finding.evidence)
         yield f"    {finding.mechanism}"
         yield from (f"    try: {remedy.change}" for remedy in finding.remedies)

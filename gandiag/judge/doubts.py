@@ -131,10 +131,12 @@ def in_grace(run: Run, detector: Detector) -> NotAssessed | None:
     """
     if not (grace := getattr(detector, "grace_steps", 0)):
         return None
+    until = int(detector.score(run).index[0]) + grace
+    if until < run.last_step and not is_essential(detector.code):  # asking takes time, and hardly any gains for longer
+        return None
     impatient: Any = replace(detector, grace_steps=0)  # type: ignore[type-var]
     if not any(f.ongoing for f in impatient(run)):
         return None
-    until = int(detector.score(run).index[0]) + grace
     reason = NEVER.get(detector.code, "never without it yet")
     how_to = f"train for longer: it counts from step {until:,} on, unless it is still getting better then"
     return NotAssessed(code=detector.code, reason=reason, how_to=how_to)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gandiag.rundir.folder import Folder
     from gandiag.rundir.parts import Part
+    from gandiag.rundir.reading import Segments
 
     Event = dict[str, Any]
     Frames = Mapping[int, pd.DataFrame]
@@ -31,20 +32,24 @@ NEIGHBOURS = 8
 
 
 def lost_steps(
-    folder: Folder, meta: Mapping[str, Any], frames: Frames, known: Sequence[Mapping[str, Any]]
+    folder: Folder,
+    metas: Mapping[int, Mapping[str, Any]],
+    segments: Segments,
+    frames: Frames,
+    known: Sequence[Mapping[str, Any]],
 ) -> list[Event]:
     """Events of the kind gap for the steps that were neither recorded nor told of before.
 
     Parameters
     ----------
     folder : the run directory
-    meta : run.json
+    metas, segments : run.json and the files of the other ranks, and which of their steps count
     frames : the rows of each rank, by step
     known : the events of the run
     """
     gaps = (e for e in known if e.get("kind") == "gap" and e.get("what", "scalars") == "scalars")
     told = [e for e in gaps if isinstance(e.get("from_step"), int) and isinstance(e.get("to_step"), int)]
-    found = [*_between_parts(folder, frames), *_between_segments(meta, frames)]
+    found = [*_between_parts(folder, metas, segments, frames), *_between_segments(metas[0], frames)]
     fresh: list[Event] = []
     for event in found:
         if not any(_holds(other, event) for other in (*told, *fresh)):
@@ -57,26 +62,24 @@ def _holds(other: Mapping[str, Any], event: Event) -> bool:
     return same and other["from_step"] <= event["from_step"] and event["to_step"] <= other["to_step"]
 
 
-def _between_parts(folder: Folder, frames: Frames) -> Iterator[Event]:
-    """Where numbers are missing among the parts of one rank's segment."""
+def _between_parts(
+    folder: Folder, metas: Mapping[int, Mapping[str, Any]], segments: Segments, frames: Frames
+) -> Iterator[Event]:
+    """Where numbers are missing among the parts of one rank's segment, as far as no later segment did them again."""
     kept = [part for part in split_replaced(folder.names("scalars"))[0] if part.suffix == "parquet"]
     for before, after in pairwise([None, *kept]):
         if after is None:
             continue
         follows = before is not None and (before.rank, before.segment) == (after.rank, after.segment)
         first = before.last + 1 if before is not None and follows else 0
-        if first == after.first or after.rank not in frames:
+        if first == after.first or after.rank not in frames or after.rank not in metas:
             continue
-        steps = frames[after.rank].index.to_numpy()
-        reached = _extent(folder, before).last_step if before is not None and follows else _start(steps, folder, after)
-        yield from _gap(steps, reached, _extent(folder, after).first_step, _gone(after, first), after.rank)
-
-
-def _start(steps: np.ndarray, folder: Folder, part: Part) -> int:
-    """The step before the first of a segment whose first part is gone."""
-    segments = folder.read_meta(part.rank)["segments"]
-    starts = [int(s["start_step"]) for s in segments if s["index"] == part.segment]
-    return starts[0] - 1 if starts else int(steps[0]) - 1
+        starts = (s["start_step"] for s in metas[after.rank]["segments"] if s["index"] == after.segment)
+        reached = _extent(folder, before).last_step if before is not None and follows else next(starts, 1) - 1
+        end = min(_extent(folder, after).first_step, segments.end(after.rank, after.segment))
+        if reached + 1 < end:
+            steps = frames[after.rank].index.to_numpy()
+            yield from _gap(steps, reached, int(end), _gone(after, first), after.rank)
 
 
 def _gone(after: Part, first: int) -> str:
@@ -108,6 +111,11 @@ def _between_segments(meta: Mapping[str, Any], frames: Frames) -> Iterator[Event
 
 def _gap(steps: np.ndarray, before: int, after: int, reason: str, rank: int = 0) -> Iterator[Event]:
     """The steps between two that have rows, where rows were made at least twice as often around."""
+    inside = steps[(steps > before) & (steps < after)]
+    if len(inside):  # recorded once more
+        yield from _gap(steps, before, int(inside[0]), reason, rank)
+        yield from _gap(steps, int(inside[-1]), after, reason, rank)
+        return
     around = steps[steps <= before][-NEIGHBOURS - 1 :], steps[steps >= after][: NEIGHBOURS + 1]
     usual = max(map(_interval, around))
     if after - before >= 2 * usual and after - before > 1:

@@ -69,7 +69,7 @@ class Run:
         frames, damaged_rows = read_scalars(folder, segments)
         events, damaged_events = read_events(folder, metas, segments)
         arrays, damaged_arrays = read_arrays(folder, segments)
-        events += tuple(steadily(folder, lambda: lost_steps(folder, metas[0], frames, events)))
+        events += tuple(steadily(folder, lambda: lost_steps(folder, metas, segments, frames, events)))
         meta = merge_metas(metas, frames, exact_after(events))
         scalars = with_evaluations(merge_rows(frames, meta["roles"]), events)
         return cls(
