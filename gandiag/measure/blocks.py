@@ -64,6 +64,8 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _stack(values: list[Any], devices: set[Any]) -> Any:
+    if all(type(v) is float for v in values):
+        return np.array(values)
     if not all(is_tensor(v) for v in values):
         return np.stack([np.asarray(v, dtype=np.float64) for v in values])
     import torch

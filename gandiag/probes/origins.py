@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -23,18 +22,21 @@ class Origins:
 
     def __init__(self) -> None:
         # a weak reference keeps the storage's handle, not its memory: an address used again is not mistaken
-        self._storages: deque[StorageWeakRef] = deque(maxlen=REMEMBERED)
+        self._storages: dict[int, StorageWeakRef] = {}  # by handle
 
     def add(self, output: torch.Tensor, *, mark: bool = False) -> None:
         """Note an output; with `mark`, what autograd derives from it is recognised, too."""
-        self._storages.append(StorageWeakRef(output.untyped_storage()))
+        ref = StorageWeakRef(output.untyped_storage())
+        self._storages.pop(ref.cdata, None)
+        self._storages[ref.cdata] = ref
+        if len(self._storages) > REMEMBERED:
+            del self._storages[next(iter(self._storages))]
         if mark and output.grad_fn is not None:
             _metadata(output.grad_fn)[MARK] = len(output) if output.dim() else 1
 
     def of(self, batch: torch.Tensor) -> str:
         """How a batch that D was given came about: direct, derived, mixed, leaf or plain."""
-        address = batch.untyped_storage()._cdata  # noqa: SLF001 - the handle, not the memory: weak references hold it
-        if any(ref.cdata == address for ref in self._storages):
+        if batch.untyped_storage()._cdata in self._storages:  # noqa: SLF001 - the handle: weak references hold it
             return "direct"
         size = _marked(batch.grad_fn) if batch.grad_fn is not None else None
         if size is not None:

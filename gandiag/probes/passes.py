@@ -13,6 +13,7 @@ from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
 from gandiag.probes.origins import Origins
+from gandiag.probes.work import Work
 from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class PassProbe:
         self.passed = Passed()
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
-        self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
+        self.repeats: Callable[[], bool] | None = None  # whether D's calls of this step may have to be repeated
+        self.work = Work(recording.plan)
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
@@ -69,6 +71,7 @@ class PassProbe:
             self._tell("attach", notices.SWAPPED)
         for tensor in made or [batch]:
             self._origins.add(tensor, mark=True)
+        self.work.passed(network, batch, given)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
             if network not in self._feedback_hooks:
@@ -98,7 +101,7 @@ class PassProbe:
 
     def discriminator_idles(self, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> bool:
         """Whether nothing of a forward pass of D is wanted but what kind of call it is."""
-        if self._plan.calls or self.repeats():
+        if self._plan.calls or (self.repeats is not None and self.repeats()):
             return False
         passed = self.passed
         if not isinstance(output, torch.Tensor) or not arguments:  # an unusual call counts as everything
@@ -131,7 +134,7 @@ class PassProbe:
             {i: detached(t) for i, t in enumerate(answers)},
             any(t.requires_grad for t in given),
             labels=classes(everything, len(given[0]) if given[0].dim() else 0),
-            inputs=(arguments, kwargs) if self.repeats() else None,
+            inputs=(arguments, kwargs) if self.repeats is not None and self.repeats() else None,
         )
         if self._score is not None:
             with torch.no_grad():
@@ -139,6 +142,7 @@ class PassProbe:
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
         self._watch(call, given, answers)
+        self.work.passed(network, answers[-1], given[0])
         self.calls.add(call)
 
     def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:
