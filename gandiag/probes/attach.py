@@ -334,4 +334,4 @@ def _held_out_probe(held_out: Any, recording: Recording, score: Score | None) ->
 
 def _closure(arguments: Any, kwargs: Any) -> bool:
     """Whether an optimizer is given a function that computes the loss anew."""
-    return any(callable(a) for a in arguments) or callable(kwargs.get("closure"))
+    return bool(arguments or kwargs) and (any(map(callable, arguments)) or callable(kwargs.get("closure")))

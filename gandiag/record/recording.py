@@ -189,7 +189,8 @@ class Recording:
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
         self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
-        self._rows.block_rows = BLOCK_ROWS * self.plan.every["outputs"]
+        every = self.plan.every["outputs"]
+        self._rows.block_rows = BLOCK_ROWS * every * min(every, 2)
         self.describe(plan=self.plan.describe())
 
     def infer_family(self, evidence: dict[str, Any]) -> None:

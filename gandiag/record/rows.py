@@ -10,8 +10,9 @@ from gandiag.measure.blocks import Row, stack
 if TYPE_CHECKING:
     from gandiag.record.worker import Worker
 
-BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them
-# where only every few rows hold more than a loop's own logs: a block takes much the same time however long it is
+BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them,
+# 1,600 at most, where only every few rows hold more than a loop's own logs: a block takes much the same time however
+# long it is
 
 
 class Rows:
