@@ -100,6 +100,8 @@ def is_tensor(value: Any) -> bool:
 
 
 def _stack(values: list[Any]) -> Any:
+    if all(type(v) is float for v in values):
+        return np.array(values)
     if not is_tensor(values[0]):
         return np.stack([np.asarray(v, dtype=np.float64) for v in values])
     import torch

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 PLANS: tuple[dict[str, int], ...] = tuple(
-    {"outputs": often, "gradients": often, "points": points, "updates": seldom, "layers": seldom}
-    for often, points, seldom in ((1, 1, 10), (1, 2, 10), (2, 2, 8), (2, 4, 8), (4, 4, 8), (4, 8, 8), (8, 8, 8))
+    {"outputs": often, "gradients": often, "points": points, "updates": updates, "layers": layers}
+    for often, points, updates, layers in (
+        (1, 1, 10, 10),
+        (1, 2, 10, 10),
+        (2, 2, 16, 8),
+        (2, 4, 16, 8),
+        (4, 4, 16, 8),
+        (4, 8, 24, 8),
+        (8, 8, 24, 8),
+    )
 )
 """Rounds between two records of each kind, from full detail to the least that detectors work with.
 
-D's outputs and gradients are read together. What changes slowly, sizes of updates and norms by layer, is rare in all
-of them. Rarer intervals are multiples of the others, so that they fall on rounds in which the rest is recorded, too.
+D's outputs and gradients are read together. What changes slowly is rare in all of them: norms by layer, and sizes of
+updates, ranges of batches and distances over those of latents, which take more calls than all else together. Rarer
+intervals are multiples of the others, so that they fall on rounds in which the rest is recorded, too.
 """
 NAMES = {
     "outputs": "D's outputs",

@@ -28,6 +28,8 @@ def tensors(value: object) -> Iterator[torch.Tensor]:
 
 def first_tensor(value: object) -> torch.Tensor | None:
     """The first floating-point tensor of a module's input or output, the first of any kind where there is none."""
+    if isinstance(value, torch.Tensor):
+        return value
     found = list(tensors(value))
     return next((t for t in found if t.is_floating_point()), found[0] if found else None)
 

@@ -21,6 +21,7 @@ from gandiag.probes.scalers import Observer, current_scale, watch_scalers
 from gandiag.probes.scripting import leave_out_of_scripts
 from gandiag.probes.updates import UpdateProbe
 from gandiag.probes.weights import BOUND_EVERY, WeightProbe
+from gandiag.probes.work import record_calls
 from gandiag.record.callback import Callback, recording_of
 from gandiag.wording import listed
 
@@ -125,7 +126,8 @@ class Watcher:
         held_out: HeldOutProbe | None,
     ) -> None:
         self._recording, self._plan = recording, recording.plan
-        self._described = self._plan.round_steps, self._plan.measuring
+        self._plan.record = record_calls(networks)
+        self._described = self._plan.round_steps, self._plan.counting
         self._quality, self._held_out = quality, held_out
         self._attached_at = recording.completed_steps
         self._networks = networks
@@ -143,6 +145,7 @@ class Watcher:
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
+        self._miss = self._guard.part("discriminator probe", self._phases.miss)
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
         self._record_phases = self._guard.part("discriminator probe", self._phases.record)
@@ -221,7 +224,7 @@ class Watcher:
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         self._stepped = optimizer
-        if self._idle:  # nothing of it is recorded: that it came is noted afterwards
+        if self._recording.idle and self._held_out is None:  # that it came is noted afterwards
             return
         held = self._holdings.of(optimizer)
         if not held:
@@ -234,39 +237,56 @@ class Watcher:
 
     def _after_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         held = self._holdings.of(optimizer)
-        if not held:
+        if not held.parts:
             return
-        if self._idle or _closure(arguments, kwargs):
+        if self._recording.idle and self._held_out is None:
+            self._pass_over(optimizer, held)
+        elif _closure(arguments, kwargs):
             self._use(optimizer, held)
-        if id(optimizer) in self._aside:
+        if self._aside and id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
             self._updates.forget(optimizer)
             return
         if self._updates.measures:
             self._measure_update(optimizer)
-        self._plan.updated(id(optimizer), self._step)
+        self._plan.updated(id(optimizer), self._recording.completed_steps + 1)
         self._rounds.after(id(optimizer), held.generator)
+
+    def _pass_over(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
+        """Note an update of which nothing is recorded."""
+        called, penalty = self._passes.forget(generator=bool(held.generator))
+        if not called and not held.generator:
+            self._miss(held.discriminators)
+        self._enter(optimizer, held, called=called, penalty=penalty)
+
+    def _enter(self, optimizer: torch.optim.Optimizer, held: Holding, *, called: bool, penalty: bool) -> bool:
+        """Whether an update is part of the game: then it may begin a round."""
+        if self._phases.is_aside(held.roles, called=called, penalty=penalty):
+            self._aside.add(id(optimizer))
+            return False
+        if self._plan.counting:
+            self._passes.work.updated(sum(len(h.present) for h in held.parts))
+        self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
+        if held.generator and self._recording.wants_batch:
+            self._show()
+        return True
 
     def _use(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Record the gradients that an update uses, and the calls of D behind them."""
-        generator = GENERATOR in held.roles
-        if self._plan.calls:
-            own = {d: self._passes.calls.take(d, self._step, generator=False) for d in held.discriminators}
-            asked = self._discriminators if generator else []
-            others = {d: self._passes.calls.take(d, self._step, generator=True) for d in asked}
-            calls = [c for found in (own, others) for of_one in found.values() for c in of_one]
-            called, penalty = bool(calls), bool(calls) and all("leaf" in c.origins for c in calls)
-            self._passes.forget(generator=generator)
-        else:
-            own, others, calls = {}, {}, []
-            called, penalty = self._passes.forget(generator=generator)
-        if self._phases.is_aside(held.roles, called=called, penalty=penalty):
-            self._aside.add(id(optimizer))
+        if not self._plan.calls:
+            self._pass_over(optimizer, held)
             return
-        self._rounds.before(id(optimizer), held.generator, discriminator=DISCRIMINATOR in held.roles)
-        self._plan.ahead = self._plan.ahead or any(c.step < self._step for c in calls)
-        if generator and self._recording.wants_batch:
-            self._show()
+        generator, step = bool(held.generator), self._step
+        own = {d: self._passes.calls.take(d, step, generator=False) for d in held.discriminators}
+        asked = self._discriminators if generator else []
+        others = {d: self._passes.calls.take(d, step, generator=True) for d in asked}
+        calls = [c for found in (own, others) for of_one in found.values() for c in of_one]
+        self._passes.forget(generator=generator)
+        penalty = bool(calls) and all("leaf" in c.origins for c in calls)
+        if not self._enter(optimizer, held, called=bool(calls), penalty=penalty):
+            return
+        if not self._plan.ahead:
+            self._plan.ahead = any(c.step < self._step for c in calls)
         if not self._plan.outputs:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
@@ -295,12 +315,6 @@ class Watcher:
             self._rounds.after(id(optimizer), held.generator)
 
     @property
-    def _idle(self) -> bool:
-        """Whether nothing of an update is recorded now, nor in a step that it may begin."""
-        plan = self._plan
-        return not (plan.calls or plan.updates or self._recording.wants_batch or self._held_out is not None)
-
-    @property
     def _step(self) -> int:
         return self._recording.completed_steps + 1
 
@@ -314,8 +328,8 @@ class Watcher:
             self._recording.faults.withdraw("steps")
         self._recording.steps_are_seen = True
         self._recording.end_step()
-        if self._plan.round_steps != self._described[0] or self._plan.measuring != self._described[1]:
-            self._described = self._plan.round_steps, self._plan.measuring
+        if self._plan.round_steps != self._described[0] or self._plan.counting != self._described[1]:
+            self._described = self._plan.round_steps, self._plan.counting
             self._recording.describe_plan()
         step = self._recording.completed_steps
         if step in INFER_AT:
@@ -358,4 +372,4 @@ def _held_out_probe(held_out: Any, recording: Recording, score: Score | None) ->
 
 def _closure(arguments: Any, kwargs: Any) -> bool:
     """Whether an optimizer is given a function that computes the loss anew."""
-    return any(callable(a) for a in arguments) or callable(kwargs.get("closure"))
+    return bool(arguments or kwargs) and (any(map(callable, arguments)) or callable(kwargs.get("closure")))

@@ -140,7 +140,8 @@ class Judged:
         """Take in the calls behind an update of D, but for those of a penalty."""
         touched = self._touched.setdefault(network, Counter())
         for call in calls:
-            touched.update(call.pulls)
+            if len(call.outputs) > 1:
+                touched.update(call.pulls)
             if (position := call.position()) is not None:
                 self._positions.setdefault(network, position)
 
@@ -151,6 +152,8 @@ class Judged:
 
     def outputs(self, call: Call) -> list[int]:
         """Places of a call's judgements: one value per sample before maps of them, else the first of all."""
+        if len(call.outputs) == 1:
+            return list(call.outputs)
         touched = self._touched.get(call.network, Counter())
         outer = {i: t for i, t in call.outputs.items() if i not in self._inner.get(call.network, ())}
         found = {i: t for i, t in outer.items() if not touched or touched[i]} or outer or call.outputs

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def ends(values: torch.Tensor, limit: int) -> torch.Tensor:
     """The first and the last of a batch (B, ...) that holds more than `limit`, which may hold reals in one half."""
-    if not values.dim() or len(values) <= limit:
+    if not values.dim() or values.shape[0] <= limit:
         return values
     half = limit // 2
     return torch.cat([values[: limit - half], values[-half:]])
@@ -25,7 +25,7 @@ def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tens
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
     kept = output.detach()
     kept = kept.reshape(1) if kept.dim() == 0 else ends(kept, limit)
-    if kept.numel() > len(kept):
+    if kept.numel() > kept.shape[0]:
         return torch.mean(kept.flatten(1), dim=1)
     return kept.reshape(-1).clone()
 
@@ -33,7 +33,7 @@ def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tens
 def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """Gradients of a loss by D's outputs (B, ...), summed over patches, as (min(B, limit),)."""
     kept = gradient.reshape(1) if gradient.dim() == 0 else ends(gradient, limit)
-    return torch.sum(kept.flatten(1), dim=1) if kept.numel() > len(kept) else kept.reshape(-1)
+    return torch.sum(kept.flatten(1), dim=1) if kept.numel() > kept.shape[0] else kept.reshape(-1)
 
 
 @torch.no_grad()

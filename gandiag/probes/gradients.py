@@ -98,6 +98,6 @@ class UpdateRatio:
     @torch.no_grad()
     def measure(self) -> torch.Tensor:
         """Shape (2,): norm of the change since construction, norm of the weights now."""
-        moved = _norms([now - before for now, before in zip(self._parameters, self._before, strict=True)])
+        moved = _norms(list(torch._foreach_sub(self._parameters, self._before)))  # noqa: SLF001 - as norms above
         weights = _norms(self._parameters)
-        return torch.stack([torch.stack(n).square().sum().sqrt() for n in (moved, weights)])
+        return torch.stack([torch.linalg.vector_norm(torch.stack(n)) for n in (moved, weights)])

@@ -51,13 +51,17 @@ class Guard:
 
     def hook(self, where: str, function: Callable[..., None]) -> Callable[..., None]:
         """A hook: nothing in a compiled graph or in another process, guarded elsewhere."""
-        guarded, process, getpid = self.part(where, function), self._process, os.getpid
-        is_compiling = torch.compiler.is_compiling
+        process, getpid, is_compiling = self._process, os.getpid, torch.compiler.is_compiling
+        failures = self._failures
 
         @functools.wraps(function)
         def here(*arguments: Any) -> None:
-            if not is_compiling() and getpid() == process:
-                guarded(*arguments)
+            if is_compiling() or getpid() != process or (failures and failures.get(where, 0) >= MAX_FAULTS):
+                return
+            try:
+                function(*arguments)
+            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
+                self._failed(where, error)
 
         return here
 
@@ -70,10 +74,13 @@ class Guard:
             try:
                 function(*arguments)
             except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
-                self._failures[where] = self._failures.get(where, 0) + 1
-                self._recording.faults.add(where, error, self._recording.completed_steps)
+                self._failed(where, error)
 
         return guarded
+
+    def _failed(self, where: str, error: Exception) -> None:
+        self._failures[where] = self._failures.get(where, 0) + 1
+        self._recording.faults.add(where, error, self._recording.completed_steps)
 
 
 def held_weakly(function: Callable[..., None]) -> Callable[..., None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -30,14 +29,18 @@ class Origins:
 
     def __init__(self) -> None:
         # a weak reference keeps the storage's handle, not its memory: an address used again is not mistaken
-        self._storages: deque[tuple[StorageWeakRef, Any]] = deque(maxlen=REMEMBERED)
+        self._storages: dict[int, tuple[StorageWeakRef, Any]] = {}  # by handle
 
     def add(self, output: torch.Tensor, *, mark: bool = False, note: Any = None) -> None:
         """Note an output; with `mark`, what autograd derives from it is recognised, too.
 
         `note` is what `traced` says of batches that come from it.
         """
-        self._storages.append((StorageWeakRef(output.untyped_storage()), note))
+        ref = StorageWeakRef(output.untyped_storage())
+        self._storages.pop(ref.cdata, None)
+        self._storages[ref.cdata] = ref, note
+        if len(self._storages) > REMEMBERED:
+            del self._storages[next(iter(self._storages))]
         if mark and output.grad_fn is not None:
             _metadata(output.grad_fn)[MARK] = _Mark(len(output) if output.dim() else 1, note)
 
@@ -47,10 +50,9 @@ class Origins:
 
     def traced(self, batch: torch.Tensor) -> tuple[str, Any]:
         """How a batch came about, and the note of the output it comes from; None where that is none, or several."""
-        address = batch.untyped_storage()._cdata  # noqa: SLF001 - the handle, not the memory: weak references hold it
-        for ref, note in reversed(self._storages):  # what shares a storage with several is the latest's
-            if ref.cdata == address:
-                return "direct", note
+        known = self._storages.get(batch.untyped_storage()._cdata)  # noqa: SLF001 - the handle: weak references hold it
+        if known is not None:
+            return "direct", known[1]
         marks = _marked(batch.grad_fn) if batch.grad_fn is not None else []
         if marks:
             return "mixed" if len(batch) > sum(m.size for m in marks) else "derived", marks[0].note

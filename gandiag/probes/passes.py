@@ -13,6 +13,7 @@ from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
 from gandiag.probes.origins import Origins
+from gandiag.probes.work import Work
 from gandiag.record.notices import PATIENCE, Patience
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class PassProbe:
         self.passed = Passed()
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
-        self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
+        self.repeats: Callable[[], bool] | None = None  # whether D's calls of this step may have to be repeated
+        self.work = Work(recording.plan)
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
         self._mute: dict[Network, Patience] = {}  # whose outputs are not understood
         self.settled = False  # whether an update of G was seen
@@ -77,6 +79,7 @@ class PassProbe:
         if batch.is_complex():
             self.tell_complex(network)
             return
+        self.work.passed(network, batch, given)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
             if network not in self._feedback_hooks:
@@ -108,7 +111,7 @@ class PassProbe:
 
     def discriminator_idles(self, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> bool:
         """Whether nothing of a forward pass of D is wanted but what kind of call it is."""
-        if self._plan.calls or self.repeats():
+        if self._plan.calls or (self.repeats is not None and self.repeats()):
             return False
         passed = self.passed
         if not isinstance(output, torch.Tensor) or not arguments:  # an unusual call counts as everything
@@ -146,7 +149,7 @@ class PassProbe:
             {i: detached(t) for i, t in enumerate(answers)},
             any(t.requires_grad for t in given),
             labels=classes(everything, len(given[0]) if given[0].dim() else 0),
-            inputs=(arguments, kwargs) if self.repeats() else None,
+            inputs=(arguments, kwargs) if self.repeats is not None and self.repeats() else None,
             maker=next((note for _, note in origins if note is not None), None),
         )
         if self._score is not None:
@@ -155,6 +158,7 @@ class PassProbe:
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
         self._watch(call, given, answers)
+        self.work.passed(network, answers[-1], given[0])
         self.calls.add(call)
 
     def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:

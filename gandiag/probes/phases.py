@@ -16,7 +16,7 @@ from gandiag.record.batches import TensorProjection, value_range
 from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import TypeGuard
 
@@ -216,13 +216,23 @@ class PhaseProbe:
 
     def _watch_out(self, network: Network, used: Sequence[Call]) -> None:
         """Say so when D is trained and none of its calls, or of G's, is seen."""
-        self._unseen[network] = 0 if used or network in self.mute else self._unseen.get(network, 0) + 1
-        if self._unseen[network] >= PATIENCE:
-            self._tell("attribution", notices.UNSEEN.format(steps=PATIENCE))
+        if used or network in self.mute:
+            self._unseen[network] = 0
+        else:
+            self.miss([network])
         if used and not self.generator_calls:
             self._untraced += 1
             if self._untraced >= PATIENCE:
                 self._tell("attribution", notices.NEVER_CALLED.format(steps=PATIENCE))
+
+    def miss(self, networks: Iterable[Network]) -> None:
+        """Note that D's own update, of networks that are recorded now or not, came without any call of them."""
+        for network in networks:
+            if network in self.mute:
+                continue
+            self._unseen[network] = self._unseen.get(network, 0) + 1
+            if self._unseen[network] >= PATIENCE:
+                self._tell("attribution", notices.UNSEEN.format(steps=PATIENCE))
 
     def _tell(self, where: str, message: str) -> None:
         if message not in self._told:

@@ -19,7 +19,8 @@ class TensorProjection:
     @torch.no_grad()
     def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
         """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
-        points = detached(batch)[:limit].flatten(1)
+        points = detached(batch)
+        points = (points if points.shape[0] <= limit else points[:limit]).flatten(1)
         if points.shape[1] <= MAX_PLAIN:
             plain: torch.Tensor = points.to(torch.float32, copy=True)
             return plain

@@ -65,9 +65,10 @@ class Callback:
         run_dir-2, run_dir-3, ... that is free. One of which no step was recorded never counts
     image_shape : shape of one generated image when G returns flat vectors
     flush_seconds : what is recorded reaches the disk after at most so long
-    max_overhead : the share of a round's CPU time that recording may take, its background thread included; 50 us a
-        round are granted in any case. Once, after some 30 rounds of the game (its updates of D and G), `attach` decides
-        how often what is recorded: every round, or every 2nd, 4th or 8th. None for every round at any cost
+    max_overhead : the share of what a step computes that recording may take, its background thread included; as much
+        as 15 calls of torch a step, some 50 us, is granted in any case. After 8 steps `attach` decides, once and by
+        counting, how often what is recorded: every round of the game (its updates of D and G), or every 2nd, 4th or
+        8th. None for every round at any cost
     max_bytes : what is recorded takes at most so much room on disk; beyond, the oldest detail is thinned. None for
         no limit
 
@@ -140,7 +141,7 @@ class Callback:
 
         >>> callback.log({"loss/generator": g_loss}, lr=1e-4)  # doctest: +SKIP
         """
-        for name, value in {**(values or {}), **scalars}.items():
+        for name, value in ({**values, **scalars} if values and scalars else values or scalars).items():
             try:
                 self._log(ALIASES.get(name, name), value)
             except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the training
@@ -150,10 +151,7 @@ class Callback:
         if name in ("step", "time"):
             raise ValueError(f"{name} is recorded with every row; choose another name")
         key = SCALAR + name
-        if is_tensor(value):
-            scalar = (value if value.dim() == 0 else value.reshape(())).detach().clone()
-        else:
-            scalar = float(value)
+        scalar = _copied(value) if is_tensor(value) else float(value)
         self._recording.row_for(key)[key] = scalar
 
     def observe(
@@ -267,6 +265,17 @@ class Callback:
 def recording_of(callback: Callback) -> Recording:
     """What probes and adapters talk to; not among the callback's names, which are the user's."""
     return callback._recording  # noqa: SLF001 - of this module
+
+
+def _copied(value: Any) -> Any:
+    """A one-element tensor as it is now: a number where that takes no waiting, else a copy on its device."""
+    value = value.detach() if value.dim() == 0 else value.detach().reshape(())
+    if getattr(value, "is_cpu", False):
+        try:
+            return float(value.numpy())
+        except (TypeError, RuntimeError):  # bfloat16, or a tensor that is none yet
+            pass
+    return value.clone()
 
 
 def _tracker(modes: Any) -> ModeTracker | None:

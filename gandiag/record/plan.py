@@ -1,9 +1,7 @@
-"""What is recorded in which step: a plan in rounds of the game, made once from what the loop and a record cost."""
+"""What is recorded in which step: a plan in rounds of the game, made once from what the loop computes."""
 
 from __future__ import annotations
 
-import statistics
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,30 +9,25 @@ from gandiag.measure.calls import MAX_POINTS, MORE_POINTS
 from gandiag.measure.detail import PLANS, in_words
 from gandiag.measure.label_free import ENOUGH, LONGEST
 
-WARM_ROUNDS = 8
-"""Rounds at first that are recorded in full and not measured: caches fill, the optimizers are met."""
-MEASURED_ROUNDS = 24
-"""Rounds that are measured then: in turn with every record, with none, and with all but points."""
-LEAST_SECONDS = 50e-6
-"""CPU time per round that recording may take in any case: 2 % of a round of 2.5 ms."""
-BACKGROUND = 0.5
-"""What the background thread takes of a record, over the training thread's part: 0.3 to 0.5 of it for MLPs."""
+FULL_STEPS = 8
+"""Steps at first that are recorded in full, while what they compute is counted."""
+LEAST_CALLS = 15.0
+"""Calls of torch per step that recording may take in any case: some 50 us."""
 LONGEST_ROUND = 16
 """Updates of G in one round; an optimizer that comes less often has stopped, or has a rhythm of its own."""
-FULL, NOTHING, WITHOUT_POINTS = range(3)
 
 
 @dataclass
 class Costs:
-    """CPU seconds of the training thread: of a round of the loop alone, and of its records on top of that."""
+    """Of a step of the loop alone and of its records, in calls of torch, see `gandiag.probes.work`."""
 
     loop: float
     often: float  # all but points
     points: float
 
-    def per_round(self, every: dict[str, int]) -> float:
+    def per_step(self, every: dict[str, int]) -> float:
         """What recording takes in the mean, the background's share included."""
-        return (1 + BACKGROUND) * (self.often / every["outputs"] + self.points / every["points"])
+        return self.often / every["outputs"] + self.points / every["points"]
 
 
 @dataclass
@@ -42,9 +35,9 @@ class Plan:
     """Says which records are due in the step in progress, and decides how often each is made.
 
     A round of the game is as many steps as it takes until each of its optimizers has come once: with two updates of G
-    for one of D it has two steps, and both are recorded, or neither. `share` is the part of a round's CPU time that
-    recording may take, None for every round. The decision falls once, after 32 rounds; CPU time of the training
-    thread does not depend on how busy the machine is.
+    for one of D it has two steps, and both are recorded, or neither. `share` is the part of what a step computes that
+    recording may take, None for every round. The decision falls once, after 8 steps, and from counts alone: it is the
+    same on every machine, however busy, and on every rank.
 
     Attributes
     ----------
@@ -63,16 +56,15 @@ class Plan:
     round_steps: int = 1
     batch: int = MORE_POINTS
     decided_at: int | None = None
+    record: tuple[float, float] | None = None  # calls of torch for a record, and for points on top of it
     costs: Costs | None = None
 
     def __post_init__(self) -> None:
         self.outputs = self.gradients = self.points = self.updates = self.calls = self.marks = True
-        self._first: int | None = None  # the step at which the measured rounds begin
-        self._measured: dict[int, list[float]] = {FULL: [], NOTHING: [], WITHOUT_POINTS: []}
-        self._since = 0.0
+        self._first: int | None = None  # the step at which counting begins
+        self._counted = 0.0
         self._last: dict[int, tuple[int, int]] = {}  # by optimizer: the step of its last update, and the one before
-        self.measuring = self.share is not None
-        self._begun = False
+        self.counting = self.share is not None
 
     @property
     def limit(self) -> int:
@@ -81,9 +73,12 @@ class Plan:
 
     def begin(self, step: int) -> None:
         """A step begins: what is due in it?"""
-        if self.measuring:
-            self._measure(step)
-            return
+        if self.counting:
+            self._first = step if self._first is None else self._first
+            self.updates = step - self._first == 1  # the first step meets the optimizers
+            if step - self._first < FULL_STEPS or self.record is None:
+                return
+            self._decide(step)
         block, every = (step - 1) // self.round_steps, self.every
         often = every["outputs"]
         self.outputs = self.gradients = block % often == often - 1
@@ -91,6 +86,10 @@ class Plan:
         self.updates = block % every["updates"] == every["updates"] - 1
         self.marks = self.outputs or (step // self.round_steps) % often == often - 1
         self.calls = self.outputs or (self.ahead and self.marks)
+
+    def count(self, calls: float) -> None:
+        """The loop computes something, as much as so many calls of torch."""
+        self._counted += calls
 
     def updated(self, optimizer: int, step: int) -> None:
         """An optimizer of the game steps: learn how many steps a round has."""
@@ -103,57 +102,26 @@ class Plan:
             self.round_steps = apart
         self._last[optimizer] = step, last
 
-    def _measure(self, step: int) -> None:
-        """One of the first rounds: a new one begins with `step` where the steps of the last are done."""
-        now = time.thread_time()
-        if self._first is None:
-            self._first = step
-        first = self._first + WARM_ROUNDS * self.round_steps
-        block, within = divmod(step - first, self.round_steps)
-        if block > 0 and not within and block <= MEASURED_ROUNDS:
-            self._measured[(block - 1) % 3].append(now - self._since)
-        if block >= MEASURED_ROUNDS:
-            self._decide(step)
-            return
-        if not within:
-            self._since = now
-        kind = block % 3 if block >= 0 else FULL
-        self.outputs = self.gradients = kind != NOTHING
-        self.points = kind == FULL
-        self.updates = block % self.every["updates"] == self.every["updates"] - 1
-        self.marks = True
-        self.calls = self.outputs or self.ahead
-
     def _decide(self, step: int) -> None:
         """The richest plan that keeps to the share, else the least."""
-        self.measuring = False
-        self.decided_at = step
-        full, nothing, without = (_typical(self._measured[kind]) for kind in (FULL, NOTHING, WITHOUT_POINTS))
-        without = min(max(without, nothing), max(full, nothing))
-        self.costs = Costs(nothing, without - nothing, max(full - without, 0.0))
-        allowed = max((self.share or 0.0) * nothing, LEAST_SECONDS)
+        self.counting, self.decided_at = False, step
+        self.costs = costs = Costs(self._counted / FULL_STEPS, *(self.record or (0.0, 0.0)))
+        allowed = max((self.share or 0.0) * costs.loop, LEAST_CALLS)
         rarest = LONGEST * min(self.batch, MORE_POINTS) // ENOUGH  # or there is no histogram of coverage
         possible = [every for every in PLANS if every["points"] <= rarest] or PLANS  # not even in full detail
-        fitting = (every for every in possible if self.costs.per_round(every) <= allowed)
+        fitting = (every for every in possible if costs.per_step(every) <= allowed)
         self.every = dict(next(fitting, possible[-1]))
-        self.begin(step)
 
     def describe(self) -> dict[str, Any]:
         """For run.json: how often what is recorded, since when and why."""
         known: dict[str, Any] = {"rounds": dict(self.every), "round_steps": self.round_steps}
         if self.costs is None:
             return known | {"words": in_words(self.every)}
-        record = (1 + BACKGROUND) * (self.costs.often + self.costs.points)
-        loop, taken = 1e6 * self.costs.loop, 1e6 * self.costs.per_round(self.every)
+        record, taken = self.costs.often + self.costs.points, self.costs.per_step(self.every)
         words = (
-            f"since step {self.decided_at:,} {in_words(self.every)}: a round of the loop takes {loop:,.0f} us of CPU "
-            f"time, a full record {1e6 * record:,.0f} us, the plan {taken:,.0f} us a round "
-            f"(max_overhead={self.share:g}, or {1e6 * LEAST_SECONDS:.0f} us)"
+            f"since step {self.decided_at:,} {in_words(self.every)}: a step of the loop computes as much as "
+            f"{self.costs.loop:,.0f} calls of torch, a full record takes {record:,.0f}, the plan {taken:,.0f} a step "
+            f"(max_overhead={self.share:g}, or {LEAST_CALLS:.0f} calls)"
         )
-        costs = {"loop_us": round(loop, 1), "record_us": round(1e6 * record, 1), "plan_us": round(taken, 1)}
+        costs = {"loop_calls": round(self.costs.loop), "record_calls": round(record), "plan_calls": round(taken, 1)}
         return known | {"from_step": self.decided_at, **costs, "words": words}
-
-
-def _typical(seconds: list[float]) -> float:
-    """The lower quartile: what disturbs a round only makes it longer."""
-    return statistics.quantiles(seconds, n=4)[0] if len(seconds) > 1 else seconds[0]

@@ -19,7 +19,7 @@ from gandiag.record.rows import BLOCK_ROWS, Rows
 from gandiag.record.stages import MODES_EVERY
 from gandiag.record.terminal import say
 from gandiag.record.worker import CLOSING_SECONDS, Worker
-from gandiag.rundir.snapshots import MAX_SAMPLES, due
+from gandiag.rundir.snapshots import MAX_SAMPLES, following
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +58,7 @@ class Recording:
     leads : whether this process, of those that train together, judges and evaluates
     world_size : how many processes train together
     steps_are_seen : True once hooks end the steps, not the loop
+    idle : whether nothing of the step in progress is wanted but that it came
     wants_batch : whether this step's generated batch is wanted, for modes or for a snapshot
     wants_range : whether the range of the next real batch is to be recorded: labels of modes wait for it
     """
@@ -80,9 +81,9 @@ class Recording:
         self._worker = Worker(recorder, judge, tracker, settings, self.faults)
         self._rows = Rows(self._worker, completed, self.faults, recorder.flush_seconds)
         self._observed = False
-        self._last_sample = completed
         self._modes_samples = tracker.n if tracker is not None else 0
         self._modes_stride = 1 if tracker is not None else 0
+        self._sample_step = following(completed)
         self._begin(completed + 1)
         self.wants_range = tracker is not None and tracker.waits
         self._on_finding = on_finding
@@ -136,8 +137,10 @@ class Recording:
 
     def _begin(self, step: int) -> None:
         """See what is wanted of a step."""
-        self.plan.begin(step)
-        self.wants_batch = self.wants_modes or self.wants_samples
+        plan = self.plan
+        plan.begin(step)
+        self.wants_batch = self.wants_samples or self.wants_modes
+        self.idle = not (plan.calls or plan.updates or self.wants_batch)
 
     def reopen(self) -> bool:
         """Make the last step the step in progress again; False when it is out of reach."""
@@ -181,16 +184,17 @@ class Recording:
     @property
     def wants_samples(self) -> bool:
         """Whether a snapshot of generated samples is due in this step."""
-        return self.leads and due(self.completed_steps + 1, self._last_sample)
+        return self.leads and self.completed_steps + 1 >= self._sample_step
 
     def sample(self, samples: Any) -> None:
         """Keep a snapshot of a generated batch (B, ...) if one is due."""
         if not self.wants_samples:
             return
-        self._last_sample = self.completed_steps + 1
+        step = self.completed_steps + 1
+        self._sample_step = following(step)
         kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
         row = Row(raw={"samples": kept})
-        self._worker.offer(self._worker.sample, self._last_sample, stack([row]))
+        self._worker.offer(self._worker.sample, step, stack([row]))
 
     # what is told of the training as a whole
 
@@ -201,7 +205,8 @@ class Recording:
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
         self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
-        self._rows.block_rows = BLOCK_ROWS * self.plan.every["outputs"]
+        every = self.plan.every["outputs"]
+        self._rows.block_rows = BLOCK_ROWS * every * min(every, 2)
         self.describe(plan=self.plan.describe())
 
     def announce(self, what: str) -> None:

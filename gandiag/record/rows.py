@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from gandiag.record.faults import Faults
     from gandiag.record.worker import Worker
 
-BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them
-# where only every few rows hold more than a loop's own logs: a block takes much the same time however long it is
+BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them,
+# 1,600 at most, where only every few rows hold more than a loop's own logs: a block takes much the same time however
+# long it is
 HAND_OVER_SECONDS = 1.0  # or after so long, however few they are: a failure is to be told soon
 BUSY = 4  # tasks waiting in the background: then rows are only handed over when there are enough of them
 BEHIND = (

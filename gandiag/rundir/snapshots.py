@@ -72,6 +72,10 @@ def _png(picture: np.ndarray) -> bytes:
     return sink.getvalue()
 
 
-def due(step: int, last: int) -> bool:
-    """Whether to take a snapshot: at steps 1, 2, 4, 8, 16, 24, ..., then an eighth apart (some 70 by step 100,000)."""
-    return step >= last + max(1, min(last, max(8, last // 8)))
+def following(last: int) -> int:
+    """When a snapshot is due again: at steps 1, 2, 4, ... 32, 64, 96, ..., then an eighth apart (some 60 by 100,000).
+
+    >>> following(0), following(8), following(32), following(800)
+    (1, 16, 64, 900)
+    """
+    return last + max(1, min(last, max(32, last // 8)))
