@@ -12,6 +12,7 @@ from gandiag.probes import notices
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gandiag.record.recording import Recording
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
+MAX_UNCLAIMED = 50  # updates of D while G's loss is computed in vain: a D that is trained ahead computes none
 
 
 def attach(
@@ -129,12 +131,17 @@ class Watcher:
         recording.settings.upright = score is not None
         self._phases = PhaseProbe(recording, self._family)
         self._updates = UpdateProbe(recording)
+        self._unclaimed = 0  # updates of D since which a loss of G waits for an optimizer that uses it
         self._rounds = Rounds(self._end_step, recording.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
+        self._optimizers = OptimizerProbe(recording, networks, self._guard)
+        self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
+        self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
+        self._count_updates = self._guard.part("optimizer probe", self._optimizers.end)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._measure_update = self._guard.part("update probe", self._updates.after)
         self._record_update = self._guard.part("gradient probe", self._updates.record)
@@ -176,6 +183,7 @@ class Watcher:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
+        self._optimizers.close()
         self._rounds.close()
         self._report()
         if self._quality is not None:
@@ -208,6 +216,8 @@ class Watcher:
             return
         if self._idle or _closure(arguments, kwargs):
             self._use(optimizer, held)
+        if self._plan.marks:
+            self._mark_gradients()
         if id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
             self._updates.forget(optimizer)
@@ -216,6 +226,14 @@ class Watcher:
             self._measure_update(optimizer)
         self._plan.updated(id(optimizer), self._step)
         self._rounds.after(id(optimizer), held.generator)
+        if self._rounds.without_generator and self._waits():
+            self._end_step()
+
+    def _waits(self) -> bool:
+        """Whether G's loss has been computed for long, and no optimizer uses it: then D's updates count as steps."""
+        if self._unclaimed < MAX_UNCLAIMED:
+            self._unclaimed += self._passes.calls.unclaimed or self._optimizers.starved
+        return self._unclaimed >= MAX_UNCLAIMED
 
     def _use(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Record the gradients that an update uses, and the calls of D behind them."""
@@ -240,6 +258,9 @@ class Watcher:
         if not self._plan.outputs:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
+        self._read_optimizer(optimizer, held)
+        if others and not any(c.connected or not c.judged for used in others.values() for c in used):
+            self._updates.without_feedback(held, [c for used in others.values() for c in used])
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         if self._held_out is not None and self._held_out.due:
@@ -277,6 +298,7 @@ class Watcher:
     def _end_step(self) -> None:
         if self._plan.outputs:
             self._finish_phases(self._passes.calls)
+            self._count_updates()
         if self._step % BOUND_EVERY == 0:
             self._record_weights(self._step)
         self._recording.steps_are_seen = True

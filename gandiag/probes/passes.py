@@ -12,6 +12,7 @@ from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
+from gandiag.probes.latents import InputProbe
 from gandiag.probes.origins import Origins
 from gandiag.record.notices import PATIENCE
 
@@ -55,10 +56,11 @@ class PassProbe:
         self.passed = Passed()
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
+        self._inputs = guard.part("inputs of the generator", InputProbe(recording).note)
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
 
-    def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
+    def on_generator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
         self._phases.generator_calls += 1
         made = [t for t in tensors(output) if t.is_floating_point() and t.dim()]
@@ -71,6 +73,7 @@ class PassProbe:
             self._origins.add(tensor, mark=True)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
+            self._inputs(network, (arguments, kwargs))
             if network not in self._feedback_hooks:
                 hook = self._guard.hook("feedback probe", partial(self._on_feedback, network))
                 self._feedback_hooks[network] = hook

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gandiag.families import infer_family
 from gandiag.record.attributing import Attributor
 from gandiag.record.judging import Judging
-from gandiag.record.stages import Bins, Modes, Reduction
+from gandiag.record.stages import Bins, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION
 from gandiag.rundir.snapshots import encode
@@ -48,6 +48,7 @@ class Worker:
         self._reduce = Reduction(settings, self._attributor)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         self._stages: list[Stage] = [
+            ("inputs of the generator", Repeats()),
             ("label-free coverage", Bins()),
             *modes,
             ("writing", self._write),

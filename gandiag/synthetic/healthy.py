@@ -48,6 +48,14 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "quality/authpct": (250, 70.0, 1.5),
     "quality/authpct/perfect": (250, 70.0, 0.0),
     "quality/copies": (250, 1e-3, 1e-4),
+    **{f"updates/{net}": (1, 1.0, 0.0) for net in ("generator", "discriminator")},
+    **{f"rate/{net}": (1, 2e-4, 0.0) for net in ("generator", "discriminator")},
+    **{f"leftover/{net}": (1, 0.0, 0.0) for net in ("generator", "discriminator")},
+    "optimizers/crossed": (1, 0.0, 0.0),
+    "pull/agreement": (1, -1.0, 0.0),
+    "pull/apart": (1, 1.0, 0.0),
+    "input/repeated": (1, 0.0, 0.0),
+    "range/real/nonfinite": (1, 0.0, 0.0),
 }
 """Signals that scatter without memory, or are recorded now and then."""
 
