@@ -119,14 +119,9 @@ class InputMismatch:
             made = finding(self, spell, "failure", SAYS[NOT_FINITE].format(onset=spell.onset), facts, self._columns())
             found.append(replace(made, remedies=named(["finite-data", "match-inputs"])))
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
-        for spell in spells(
-            others.any(axis=1),
-            min_steps=self.min_steps,
-            lead_steps=self.window_steps // 2,
-            bridge_steps=self.min_steps,
-        ):
-            found.append(self._found(run, spell, others.loc[spell.certain]))
-        return found
+        lead, steps = self.window_steps // 2, self.min_steps
+        lasting = spells(others.any(axis=1), min_steps=steps, lead_steps=lead, bridge_steps=steps)
+        return found + [self._found(run, spell, others.loc[spell.certain]) for spell in lasting]
 
     def _found(self, run: Run, spell: Spell, holds: pd.Series) -> Finding:
         ends = self._ends(run)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import remembered, rolling_median, spells, value_at
+from .windows import remembered, rolling_median, spells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +71,10 @@ class SameDirection:
         frame = pd.concat([agreement > self.agreement, blind > limit], axis=1).fillna(value=False)
         found = []
         for spell in spells(frame.any(axis=1), min_steps=self.min_steps, lead_steps=self.window_steps // 2):
-            of_d = value_at(blind, spell.certain) > limit
-            if of_d:
+            told = blind.loc[spell.onset : spell.last]  # of a D that is asked for one answer not always known
+            if of_d := bool((told > limit).any()):
                 summary = "D's loss asks for the same answer on generated samples as on real ones"
-                fact = evidence((1 - blind) / 2, self.apart, "below", spell.certain)
+                fact = evidence((1 - blind) / 2, self.apart, "below", int(told.idxmax()))
             else:
                 summary = "G's loss asks D for the same answer on generated samples as D's own loss"
                 fact = evidence(agreement, self.agreement, "above", spell.certain)

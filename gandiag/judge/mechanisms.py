@@ -25,7 +25,7 @@ _WORSE = "Samples that miss most of the data score worse."
 _RULES = "the rules of the game, Goodfellow et al. 2014"
 _SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
 
-_MISTAKES = {
+MISTAKES = {
     "not-learning": "Where one network stands still, the other one plays alone, and nothing that follows says more.",
     "same-direction": "Losses that are not opposed make no game: what G and D do then follows from that.",
     "shared-update": "A network that is updated by its opponent's loss, or by old gradients, follows neither.",
@@ -45,11 +45,11 @@ _GAME = (
 """What can go wrong in a game that is played right."""
 
 MECHANISMS: tuple[Mechanism, ...] = (
-    *(Mechanism(m, e, sentence, _RULES) for m, sentence in _MISTAKES.items() for e in _GAME),
+    *(Mechanism(m, e, sentence, _RULES) for m, sentence in MISTAKES.items() for e in _GAME),
     *(
-        Mechanism(first, later, _MISTAKES[first], _RULES)
-        for place, first in enumerate(_MISTAKES)
-        for later in list(_MISTAKES)[place + 1 :]
+        Mechanism(first, later, MISTAKES[first], _RULES)
+        for place, first in enumerate(MISTAKES)
+        for later in list(MISTAKES)[place + 1 :]
     ),
     Mechanism(
         "discriminator-overfitting",

@@ -34,15 +34,9 @@ class Use:
     scheduled: bool
     step: int = 0
 
-    @property
-    def roles(self) -> set[str]:
-        """Those of the networks that it holds."""
-        return {h.network.role for h in self.held}
-
-    @property
-    def parameters(self) -> set[int]:
-        """Ids of what it holds of the networks."""
-        return {id(p) for h in self.held for p in h.present}
+    def __post_init__(self) -> None:
+        self.roles = {h.network.role for h in self.held}
+        self.parameters = {id(p) for h in self.held for p in h.present}
 
 
 class OptimizerProbe:
@@ -65,7 +59,7 @@ class OptimizerProbe:
             row[f"{SCALAR}rate/{name}"] = _rate([optimizer.param_groups[i]["lr"] for i in use.groups[name]])
             if name in self._gradients:
                 self._gradients[name].put(row, name)
-        row[f"{SCALAR}optimizers/crossed"] = float(self._crossed(use)) or row.get(f"{SCALAR}optimizers/crossed", 0.0)
+        row[f"{SCALAR}optimizers/crossed"] = float(self._crossed(use.step))
 
     def after(self) -> None:
         """An optimizer has stepped: what gradients hold now is of before."""
@@ -101,16 +95,17 @@ class OptimizerProbe:
             self._describe(optimizer)
         return known
 
-    def _crossed(self, use: Use) -> bool:
+    def _crossed(self, step: int) -> bool:
         """Whether an optimizer updates G and D although another one has one of them, and one of them has none alone.
 
         One optimizer for both, and a third one for a loss that both have in common (InfoGAN), are meant to be so.
         """
-        if len(self._uses) < 2 or len(use.roles) < 2:
+        if len(self._uses) < 2:
             return False
-        beside = [u for u in self._uses.values() if u is not use and use.step - u.step < AT_ONCE]
-        alone = {role for u in beside for role in u.roles if len(u.roles) == 1}
-        return len(alone) < 2 and any(u.parameters & use.parameters for u in beside)
+        used = [u for u in self._uses.values() if step - u.step < AT_ONCE]
+        both = [u for u in used if len(u.roles) == 2]
+        alone = {role for u in used for role in u.roles if len(u.roles) == 1}
+        return len(alone) < 2 and any(u.parameters & o.parameters for u in both for o in used if o is not u)
 
     def _describe(self, optimizer: torch.optim.Optimizer) -> None:
         """Tell run.json which optimizer updates which network."""

@@ -1,0 +1,448 @@
+"""Loops with one mistake each, and loops that look alike and are right; what is found in each."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from loops.parts import Game, adam, loss_of_d, loss_of_g, mlp, noise, reals
+from torch import nn
+from torch.nn.functional import softplus
+
+import gandiag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gandiag.findings import Diagnosis
+    from gandiag.rundir.run import Run
+
+    Attach = Callable[[nn.Module, nn.Module], object]
+    Training = Callable[[Attach], Iterator[None]]
+
+STEPS = 200
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loop as a generator that yields after each step. `remedy` is the first one expected, "" for a right loop."""
+
+    code: str
+    feature: str
+    training: Training
+    remedy: str = ""
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(code: str, feature: str, remedy: str = "") -> Callable[[Training], Training]:
+    """Enter a training into the table: a mistake with its first remedy, or what looks like it."""
+
+    def enter(training: Training) -> Training:
+        CASES[training.__name__] = Case(code, feature, training, remedy)
+        return training
+
+    return enter
+
+
+@cache
+def found(name: str, seed: int = 0) -> tuple[Run, Diagnosis]:
+    """Train, and judge what was recorded."""
+    torch.manual_seed(seed)
+    callbacks: list[Any] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run"
+
+        def attach(generator: nn.Module, discriminator: nn.Module) -> None:
+            made = gandiag.attach(generator, discriminator, run_dir=path, max_overhead=None, alerts=False)
+            callbacks.append(made)
+
+        list(islice(CASES[name].training(attach), STEPS))
+        callbacks[0].close()
+        run = gandiag.Run.open(path)
+        return run, gandiag.diagnose(run)
+
+
+# not-learning
+
+
+@case("not-learning", "G's optimizer is never stepped", "step-each-optimizer")
+def g_never_stepped(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.adam_g.zero_grad()
+        loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        yield
+
+
+@case("not-learning", "G's optimizer is stepped in D's place", "step-each-optimizer")
+def d_never_stepped(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.adam_d.zero_grad()
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.adam_g.step()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "G's optimizer was given D's parameters", "step-each-optimizer")
+def wrong_parameters(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_g = adam(game.discriminator)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "a learning rate of 0", "set-rate")
+def rate_zero(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_d = adam(game.discriminator, lr=0.0)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "samples are detached in G's step", "detach-for-d-only")
+def detached_for_g(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.step_g(loss_of_g(game.discriminator(game.generator(noise()).detach())))
+        yield
+
+
+@case("not-learning", "D is trained ahead for a hundred steps, G's samples not detached")
+def d_ahead(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    for _ in range(100):
+        game.update_d(fake=game.generator(noise()))
+        yield
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D is frozen (requires_grad) while G warms up")
+def frozen_d(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    game.discriminator.requires_grad_(False)
+    for _ in range(120):
+        game.update_g()
+        yield
+    game.discriminator.requires_grad_(True)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "the first layer of G is frozen, as for fine-tuning")
+def frozen_layer(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.generator[0].requires_grad_(False)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "a schedule brings both rates to 0 at the end")
+def scheduled(attach: Attach) -> Iterator[None]:
+    game = Game()
+    decay = [
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: max(0.0, 1 - step / 60)) for o in (game.adam_g, game.adam_d)
+    ]
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        for each in decay:
+            each.step()
+        yield
+
+
+# same-direction
+
+
+@case("same-direction", "G's loss has D's target for generated samples", "generator-target")
+def wrong_target(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.step_g(softplus(game.discriminator(game.generator(noise()))).mean())
+        yield
+
+
+@case("same-direction", "G's Wasserstein loss has the wrong sign", "generator-target")
+def wrong_sign(attach: Attach) -> Iterator[None]:
+    return _wasserstein(attach, 1)
+
+
+@case("same-direction", "D's loss has one target for everything", "discriminator-targets")
+def one_target(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d(softplus(-on_real).mean() + softplus(-on_fake).mean())
+        game.update_g()
+        yield
+
+
+@case("same-direction", "real is low and generated is high, in both losses")
+def flipped(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d(softplus(on_real).mean() + softplus(-on_fake).mean())
+        game.step_g(softplus(game.discriminator(game.generator(noise()))).mean())
+        yield
+
+
+@case("same-direction", "Wasserstein losses, which are negative")
+def wasserstein(attach: Attach) -> Iterator[None]:
+    return _wasserstein(attach, -1)
+
+
+def _wasserstein(attach: Attach, sign: float) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d(on_fake.mean() - on_real.mean())
+        with torch.no_grad():
+            for parameter in game.discriminator.parameters():
+                parameter.clamp_(-0.3, 0.3)
+        game.step_g(sign * game.discriminator(game.generator(noise())).mean())
+        yield
+
+
+@case("same-direction", "least squares")
+def least_squares(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d((on_real - 1).square().mean() + on_fake.square().mean())
+        game.step_g((game.discriminator(game.generator(noise())) - 1).square().mean())
+        yield
+
+
+# shared-update
+
+
+@case("shared-update", "both optimizers hold the parameters of both networks", "one-optimizer-each")
+def both_hold_both(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_g, game.adam_d = (adam(game.generator, game.discriminator) for _ in range(2))
+    attach(game.generator, game.discriminator)
+    while True:
+        game.step_d(loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()))))
+        game.step_g(loss_of_g(game.discriminator(game.generator(noise()))))
+        yield
+
+
+@case("shared-update", "D's optimizer holds the parameters of G as well", "one-optimizer-each")
+def d_holds_both(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_d = adam(game.generator, game.discriminator)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.step_d(loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()))))
+        game.update_g()
+        yield
+
+
+@case("shared-update", "D's gradients are never cleared", "clear-gradients")
+def never_cleared(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.adam_d.step()
+        game.update_g()
+        yield
+
+
+@case(
+    "shared-update",
+    "D's gradients are cleared after its step, and G's loss adds to them before the next",
+    "clear-gradients",
+)
+def cleared_too_early(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.adam_d.step()
+        game.adam_d.zero_grad()
+        game.update_g()
+        yield
+
+
+@case("shared-update", "one optimizer with two groups, stepped once on the losses of both")
+def joint(attach: Attach) -> Iterator[None]:
+    game = Game()
+    both = torch.optim.Adam([{"params": n.parameters(), "lr": 1e-3} for n in (game.generator, game.discriminator)])
+    attach(game.generator, game.discriminator)
+    while True:
+        both.zero_grad()
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.discriminator.requires_grad_(False)
+        loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        game.discriminator.requires_grad_(True)
+        both.step()
+        yield
+
+
+@case("shared-update", "a third optimizer for a loss that both networks have in common (InfoGAN)")
+def third(attach: Attach) -> Iterator[None]:
+    game = Game()
+    common = adam(game.generator, game.discriminator)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        common.zero_grad()
+        game.discriminator(game.generator(noise())).square().mean().mul(0.01).backward()
+        common.step()
+        yield
+
+
+@case("shared-update", "samples are not detached in D's step, with an optimizer for each network")
+def not_detached(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d(fake=game.generator(noise()))
+        game.update_g()
+        yield
+
+
+@case("shared-update", "gradients are zeroed in place, also by .data")
+def zeroed_in_place(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.adam_d.zero_grad(set_to_none=False)
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.adam_d.step()
+        for parameter in game.generator.parameters():
+            if parameter.grad is not None:
+                parameter.grad.data.zero_()
+        loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        game.adam_g.step()
+        yield
+
+
+@case("shared-update", "gradients of three batches are added before each step")
+def accumulated(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.adam_d.zero_grad()
+        for _ in range(3):
+            loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())).backward()
+        game.adam_d.step()
+        game.adam_g.zero_grad()
+        for _ in range(3):
+            loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        game.adam_g.step()
+        yield
+
+
+# input-mismatch
+
+
+def _images(attach: Attach, last: nn.Module, scale: float, shift: float, bad_at: int = 0) -> Iterator[None]:
+    """Data in [-1, 1] times scale plus shift, a G with a bounded end."""
+    game = Game(generator=nn.Sequential(*mlp(4, 2), last))
+    game.adam_g = adam(game.generator, lr=1e-2)
+    attach(game.generator, game.discriminator)
+    step = 0
+    while True:
+        step += 1
+        real = torch.tanh(reals()) * scale + shift
+        if step == bad_at:
+            real[0, 0] = float("nan")
+        game.update_d(real=real)
+        game.update_g()
+        yield
+
+
+@case("input-mismatch", "images in 0 to 255, a G that ends in tanh", "scale-data")
+def bytes_and_tanh(attach: Attach) -> Iterator[None]:
+    return _images(attach, nn.Tanh(), 127.5, 127.5)
+
+
+@case("input-mismatch", "one NaN in the data", "finite-data")
+def nan_in_the_data(attach: Attach) -> Iterator[None]:
+    return _images(attach, nn.Tanh(), 1.0, 0.0, bad_at=60)
+
+
+@case("input-mismatch", "data in [0, 1], a G that ends in tanh and can learn it")
+def unit_and_tanh(attach: Attach) -> Iterator[None]:
+    return _images(attach, nn.Tanh(), 0.5, 0.5)
+
+
+@case("input-mismatch", "a G without a bound that starts near 0")
+def unbounded(attach: Attach) -> Iterator[None]:
+    return _images(attach, nn.Identity(), 5.0, 0.0)
+
+
+# repeated-latents
+
+
+@case("repeated-latents", "noise is drawn once, before the loop", "fresh-latents")
+def noise_drawn_once(attach: Attach) -> Iterator[None]:
+    game, z = Game(), noise()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d(fake=game.generator(z).detach())
+        game.step_g(loss_of_g(game.discriminator(game.generator(z))))
+        yield
+
+
+@case("repeated-latents", "a fixed batch of noise for pictures, beside new noise for each step")
+def noise_for_pictures(attach: Attach) -> Iterator[None]:
+    game, z = Game(), noise()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        game.generator(z)
+        yield
+
+
+@case("repeated-latents", "two updates of G on each batch of noise")
+def noise_used_twice(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        z = noise()
+        for _ in range(2):
+            game.step_g(loss_of_g(game.discriminator(game.generator(z))))
+            yield
