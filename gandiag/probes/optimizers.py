@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -132,11 +131,17 @@ class Leftover:
         self._parameter = parameter
         self._marked: tuple[StorageWeakRef, int] | None = None
         self._stepped = False
+        self._began = False  # what is about to be added to is a gradient of before
         self._old = False  # the gradient in the making began as one of before
         self._size: torch.Tensor | None = None  # of that, where it has been looked at
         self._suspected = False
-        handle = guard.hook("hook on a gradient", partial(self._before_accumulation))
-        self.close = parameter.register_hook(handle).remove if parameter.requires_grad else lambda: None
+        before, after = (guard.hook("hook on a gradient", hook) for hook in (self._look, self._begin))
+        self._handles = [parameter.register_hook(before), parameter.register_post_accumulate_grad_hook(after)]
+
+    def close(self) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
 
     def mark(self) -> None:
         """An optimizer, of any network, has stepped."""
@@ -145,17 +150,22 @@ class Leftover:
         self._marked = None if gradient is None else (StorageWeakRef(gradient.untyped_storage()), gradient._version)  # noqa: SLF001
 
     @torch.no_grad()
-    def _before_accumulation(self, _new: torch.Tensor) -> None:
+    def _look(self, _new: torch.Tensor) -> None:
+        """Before a gradient is added, or only computed (torch.autograd.grad)."""
         gradient = self._parameter.grad
         if not self._stepped and gradient is not None:
             return
-        self._stepped, self._old, self._size = False, False, None
+        self._began, self._size = False, None
         if gradient is None or self._marked is None:
             return
         storage, version = self._marked
-        self._old = storage.cdata == gradient.untyped_storage()._cdata and version == gradient._version  # noqa: SLF001
-        if self._old and self._suspected:  # .data.zero_() leaves the version as it is
+        self._began = storage.cdata == gradient.untyped_storage()._cdata and version == gradient._version  # noqa: SLF001
+        if self._began and self._suspected:  # .data.zero_() leaves the version as it is
             self._size = gradient.detach().reshape(-1)[:LOOKED_AT].abs().sum()
+
+    def _begin(self, _parameter: torch.Tensor) -> None:
+        """After a gradient was added."""
+        self._old, self._stepped = self._began, False
 
     def put(self, row: dict[str, Any], name: str) -> None:
         """Put into a row whether the gradient that is about to be used holds an older one."""
