@@ -15,6 +15,7 @@ from .discriminator_dominance import DiscriminatorDominance
 from .discriminator_overfitting import DiscriminatorOverfitting
 from .discriminator_too_weak import DiscriminatorTooWeak
 from .divergence import Divergence
+from .double_sigmoid import DoubleSigmoid
 from .exploding_gradients import ExplodingGradients
 from .input_mismatch import InputMismatch
 from .memorisation import Memorisation
@@ -39,6 +40,7 @@ DETECTORS: tuple[Detector, ...] = (
     SharedUpdate(),
     InputMismatch(),
     RepeatedLatents(),
+    DoubleSigmoid(),
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),

@@ -125,4 +125,18 @@ LOOP = (
         verified=True,
         expect="input/repeated is 0 at once",
     ),
+    Remedy(
+        name="one-sigmoid",
+        change="apply one sigmoid: end D in a linear layer under a loss of logits, or keep nn.Sigmoid with BCELoss",
+        code="D = torch.nn.Sequential(D, torch.nn.Identity())  # D built without nn.Sigmoid at its end\n"
+        "loss_D = F.binary_cross_entropy_with_logits(D(real), torch.ones_like(d_real)) \\\n"
+        "    + F.binary_cross_entropy_with_logits(D(fake.detach()), torch.zeros_like(d_fake))",
+        why="A sigmoid of a probability lies between 0.5 and 0.73: the loss can never be small, and D's saturates.",
+        cost="none; D starts anew",
+        cost_level=0,
+        evidence="Closed form: the sum of both losses is never below 1.006.",
+        verified=True,
+        expect="d/fake/min falls below 0 within some 100 steps, feedback/norm stays above 0",
+        families=("minimax", "non-saturating", "relativistic", "other"),
+    ),
 )

@@ -31,6 +31,7 @@ MISTAKES = {
     "shared-update": "A network that is updated by its opponent's loss, or by old gradients, follows neither.",
     "input-mismatch": "What only one of both kinds can have tells them apart for ever; what is not finite spoils all.",
     "repeated-latents": "A G that is given the same few points learns these, and nothing between them.",
+    "double-sigmoid": "Behind two sigmoids D can never be sure, and its own saturates: G is told little, and wrong.",
 }
 """Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gandiag.families import infer_family
+from gandiag.families import LOGISTIC, infer_family
 from gandiag.record.attributing import Attributor
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Modes, Reduction, Repeats
@@ -164,7 +164,10 @@ class Worker:
         family, probabilities = infer_family({k: v[0] for k, v in raw.items()}, self._attributor.sign())
         self.settings.decision = 0.5 if probabilities or family == "lsgan" else 0.0
         self.settings.family_found = family != "other"
-        self.recorder.write_meta(loss_family={"name": family, "source": "inferred"})
+        told: dict[str, Any] = {"loss_family": {"name": family, "source": "inferred"}}
+        if family in LOGISTIC:
+            told["discriminator_outputs"] = "probabilities" if probabilities else "logits"
+        self.recorder.write_meta(**told)
 
     def _close(self, status: str, reason: str | None) -> None:
         with self._caught("writing"):

@@ -446,3 +446,29 @@ def noise_used_twice(attach: Attach) -> Iterator[None]:
         for _ in range(2):
             game.step_g(loss_of_g(game.discriminator(game.generator(z))))
             yield
+
+
+# double-sigmoid
+
+
+def _sigmoid(attach: Attach, *, twice: bool) -> Iterator[None]:
+    game = Game(discriminator=nn.Sequential(*mlp(2, 1), nn.Sigmoid()))
+    game.adam_d, game.adam_g = adam(game.discriminator, lr=1e-2), adam(game.generator, lr=1e-3)
+    attach(game.generator, game.discriminator)
+    loss = nn.BCEWithLogitsLoss() if twice else nn.BCELoss()
+    while True:
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(game.generator(noise()).detach())
+        game.step_d(loss(on_real, torch.ones_like(on_real)) + loss(on_fake, torch.zeros_like(on_fake)))
+        on_fake = game.discriminator(game.generator(noise()))
+        game.step_g(loss(on_fake, torch.ones_like(on_fake)))
+        yield
+
+
+@case("double-sigmoid", "D ends in a sigmoid, under BCEWithLogitsLoss", "one-sigmoid")
+def two_sigmoids(attach: Attach) -> Iterator[None]:
+    return _sigmoid(attach, twice=True)
+
+
+@case("double-sigmoid", "D ends in a sigmoid, under BCELoss")
+def sigmoid_with_its_loss(attach: Attach) -> Iterator[None]:
+    return _sigmoid(attach, twice=False)
