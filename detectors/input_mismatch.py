@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -121,12 +121,12 @@ class InputMismatch:
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
         lead, steps = self.window_steps // 2, self.min_steps
         lasting = spells(others.any(axis=1), min_steps=steps, lead_steps=lead, bridge_steps=steps)
-        return found + [self._found(run, spell, others.loc[spell.certain]) for spell in lasting]
+        return found + [self._found(run, spell, dict(others.loc[spell.certain])) for spell in lasting]
 
-    def _found(self, run: Run, spell: Spell, holds: pd.Series) -> Finding:
+    def _found(self, run: Run, spell: Spell, holds: Mapping[Any, bool]) -> Finding:
         ends = self._ends(run)
         at = {name: value_at(ends[name], spell.certain) for name in ends}
-        rule = next(name for name in (BOUNDED, BEYOND, BELOW) if holds.get(name, default=False))
+        rule = next(name for name in (BOUNDED, BEYOND, BELOW) if holds.get(name, False))
         real, fake = (max(at[f"{kind}/min"], at[f"{kind}/max"], key=abs) for kind in ("real", "fake"))
         if rule == BOUNDED:
             over, under = at["real/max"] - at["fake/max"], at["fake/min"] - at["real/min"]

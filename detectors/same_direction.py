@@ -74,7 +74,7 @@ class SameDirection:
             told = blind.loc[spell.onset : spell.last]  # of a D that is asked for one answer not always known
             if of_d := bool((told > limit).any()):
                 summary = "D's loss asks for the same answer on generated samples as on real ones"
-                fact = evidence((1 - blind) / 2, self.apart, "below", int(told.idxmax()))
+                fact = evidence((1 - blind) / 2, self.apart, "below", int(told.index[int(told.to_numpy().argmax())]))
             else:
                 summary = "G's loss asks D for the same answer on generated samples as D's own loss"
                 fact = evidence(agreement, self.agreement, "above", spell.certain)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.families import LOGISTIC, infer_family
 from gandiag.record.attributing import Attributor
+from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
@@ -51,6 +52,7 @@ class Worker:
             ("inputs of the generator", Repeats()),
             ("label-free coverage", Bins()),
             *modes,
+            ("changes", Changes(recorder)),
             ("writing", self._write),
             ("storage", lambda _: recorder.tidy()),
             ("run.json", self._describe_first),
