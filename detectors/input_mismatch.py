@@ -121,7 +121,9 @@ class InputMismatch:
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
         lead, steps = self.window_steps // 2, self.min_steps
         lasting = spells(others.any(axis=1), min_steps=steps, lead_steps=lead, bridge_steps=steps)
-        return found + [self._found(run, spell, dict(others.loc[spell.certain])) for spell in lasting]
+        return found + [
+            self._found(run, spell, {str(n): bool(others.at[spell.certain, n]) for n in others}) for spell in lasting
+        ]
 
     def _found(self, run: Run, spell: Spell, holds: Mapping[Any, bool]) -> Finding:
         ends = self._ends(run)
