@@ -68,6 +68,7 @@ class DoubleSigmoid:
         rows = _rows(ends, self.window_steps)
         bottom, top = low.rolling(rows, min_periods=1).min(), high.rolling(rows, min_periods=1).max()
         inside = ((low.cummin() >= 0) & (high.cummax() <= 1)) | ((low.cummin() >= -1) & (high.cummax() <= 0))
+        inside &= ends["d/real/max"] > ends["d/real/min"]  # else the data are one point
         told = run.meta.get("discriminator_outputs") == LOGITS
         return (top - bottom).where(inside & told, 0.0).rename("spread of D's outputs within [0, 1]")
 

@@ -67,7 +67,7 @@ class InputMismatch:
     window_steps: int = threshold(30, "our choice: single batches may hold an outlier")
     min_steps: int = threshold(50, "our choice: with the window, told within 100 steps")
     bridge_steps: int = threshold(100, "our choice: batches with NaN this close together are one finding")
-    min_run_steps: int = threshold(1, "one step with NaN is enough")
+    min_run_steps: int = threshold(10, "ranges are recorded at every tenth step")
 
     def __post_init__(self) -> None:
         check_thresholds(self, "1 < times <= failure_times", "0 < beyond < 1", "0 < close < 1")

@@ -137,6 +137,5 @@ LOOP = (
         evidence="Closed form: the sum of both losses is never below 1.006.",
         verified=True,
         expect="d/fake/min falls below 0 within some 100 steps, feedback/norm stays above 0",
-        families=("minimax", "non-saturating", "relativistic", "other"),
     ),
 )
