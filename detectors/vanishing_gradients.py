@@ -115,7 +115,7 @@ class VanishingGradients:
         found = []
         for spell in spells(
             ((left < self.ratio) & separates) | gone,
-            ((left < self.stay_ratio) & separates) | (gone & (left == 0)),
+            ((left < self.stay_ratio) & separates) | (left == 0),
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
         ):

@@ -143,6 +143,6 @@ def test_feedback_of_exactly_zero_is_a_failure_whatever_d_says():
     frame.loc[late, "d/auc"] = 0.5
     (found,) = VanishingGradients()(replace(run, scalars=frame))
     assert (found.severity, found.ongoing, found.remedies[0].name) == ("failure", True, "leaky-relu")
-    assert abs(found.onset_step - 1050) < 60
+    assert abs(found.onset_step - 800) < 60
     frame.loc[frame.index % 10 == 0, "feedback/norm"] = 0.02
     assert VanishingGradients()(replace(run, scalars=frame[frame.index < 900])) == []
