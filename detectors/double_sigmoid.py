@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 LOGITS = "logits"
+SIGMOID, OTHER = "sigmoid", "other"
+"""What `discriminator_ends` in run.json says of each D's last operation, "" where it is not known."""
 _ENDS = tuple(f"d/{kind}/{end}" for kind in ("real", "fake") for end in ("min", "max"))
 
 
@@ -28,13 +30,15 @@ class DoubleSigmoid:
 
     Sees:
         A loss whose gradient at D's outputs is that of a logistic loss on logits (told from D's outputs and gradients,
-        as the loss family is), and outputs of D that never leave the range from 0 to 1 though they use most of it.
+        as the loss family is), and a sigmoid as D's last operation. Where that operation is not known: outputs of D
+        that never leave the range from 0 to 1 though they use most of it.
     Why it happens:
         A mistake in the loop: nn.Sigmoid at D's end together with BCEWithLogitsLoss, or a softplus loss. However sure D
         is, the loss pulls on: with 0.27 or more on real samples at 1, with 0.5 on generated ones at 0. So D never says
         what it knows, its own sigmoid saturates, and G's feedback fades; losses stay near 1.0 and 0.5.
     Misses:
-        A D whose outputs have not spread yet. A loss family that was given, or could not be told.
+        A D compiled or wrapped so that its last operation is hidden, as long as its outputs have not spread. A loss
+        family that was given, or could not be told.
     Try:
         - one-sigmoid
     References:
@@ -69,7 +73,10 @@ class DoubleSigmoid:
         bottom, top = low.rolling(rows, min_periods=1).min(), high.rolling(rows, min_periods=1).max()
         inside = ((low.cummin() >= 0) & (high.cummax() <= 1)) | ((low.cummin() >= -1) & (high.cummax() <= 0))
         inside &= ends["d/real/max"] > ends["d/real/min"]  # else the data are one point
-        told = run.meta.get("discriminator_outputs") == LOGITS
+        known = set(run.meta.get("discriminator_ends", {}).values())
+        told = run.meta.get("discriminator_outputs") == LOGITS and OTHER not in known
+        if known == {SIGMOID}:
+            return (inside & told).astype(float).rename("sigmoid at D's end")
         return (top - bottom).where(inside & told, 0.0).rename("spread of D's outputs within [0, 1]")
 
     def __call__(self, run: Run) -> list[Finding]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from gandiag.findings import Evidence
@@ -37,16 +36,16 @@ class InputMismatch:
     """Real and generated batches differ in what G cannot make good: their scale, their bounds, values that are NaN.
 
     Sees:
-        Real batches with values that are not finite. Real values many times as large as any that G has reached so far,
-        an untrained G included; or far smaller than G's first ones, or than real values were before. A G that
-        stands at the bound of its last layer while real values lie beyond it.
+        Real batches with values that are not finite. Real values many times as large, or as small, as any that G has
+        reached, and at its present pace would reach within many thousand steps; or far smaller than real values were
+        before. A G that stands at the bound of its last layer while real values lie beyond it.
     Why it happens:
         A mistake in the data: images in 0 to 255 for a G that ends in tanh, tables that are not scaled, data that
         are scaled twice, a division by zero. D needs that single value to tell both kinds apart, so it wins at once,
         and nothing that changes the balance helps; a single NaN makes all weights NaN.
     Misses:
-        Ranges that differ by little: a [0, 1] against a [-1, 1] that G can learn. Padding, noise or grids that only one
-        kind has.
+        Ranges that differ by little, or that a G without a bound is about to reach: a [0, 1] against a [-1, 1], data
+        of ten times the usual size. Padding, noise or grids that only one kind has.
     Try:
         - scale-data
         - finite-data
@@ -63,7 +62,10 @@ class InputMismatch:
     times: float = threshold(30.0, "our choice: untrained networks give some 0.1 to 1, data of unit scale up to 5")
     failure_times: float = threshold(100.0, "our choice: 0 to 255 against 1 is 255")
     beyond: float = threshold(0.2, "our choice, of the real range: so much of it lies beyond G's bound")
-    close: float = threshold(0.02, "our choice: so near to its bound a G stands at it")
+    close: float = threshold(0.005, "our choice: so near to its bound a G stands at it, and does not pass by")
+    grace_steps: int = threshold(120, "our choice: an untrained G shows by then at which pace it learns the range")
+    pace_steps: int = threshold(100, "our choice: its pace is that of so many steps")
+    reach_steps: int = threshold(20_000, "our choice: a G at a common rate is at 255 after 5,000 to 20,000 steps")
     window_steps: int = threshold(30, "our choice: single batches may hold an outlier")
     min_steps: int = threshold(50, "our choice: with the window, told within 100 steps")
     bridge_steps: int = threshold(100, "our choice: batches with NaN this close together are one finding")
@@ -82,10 +84,12 @@ class InputMismatch:
         """Each rule by step, 1 where it holds."""
         ends = self._ends(run)
         real, fake = (ends[[f"{kind}/min", f"{kind}/max"]].abs().max(axis=1) for kind in ("real", "fake"))
-        first = fake.expanding().median().where(np.arange(len(fake)) < 5).ffill()
+        at = real.index.to_series()
+        waited = at >= at.min() + self.grace_steps
         rules: dict[str, pd.Series] = {
-            BEYOND: real > self.times * fake.cummax(),
-            BELOW: ((fake > self.times * real) & (first > self.times * real)) | (real.cummax() > self.times * real),
+            BEYOND: waited & (real > self.times * fake.cummax()) & self._out_of_reach(real, fake.cummax()),
+            BELOW: (waited & (fake.cummin() > self.times * real) & self._out_of_reach(real, fake.cummin()))
+            | (real.cummax() > self.times * real),
             BOUNDED: self._bounded(ends),
         }
         bad = run.series("range/real/nonfinite").dropna() > 0
@@ -99,6 +103,12 @@ class InputMismatch:
         names = [f"{kind}/{end}" for kind in ("real", "fake") for end in ("min", "max")]
         ends = {name: rolling_median(run.series(f"range/{name}"), self.window_steps, 2) for name in names}
         return pd.DataFrame(ends).dropna()
+
+    def _out_of_reach(self, real: pd.Series, reached: pd.Series) -> pd.Series:
+        """Whether what G has reached, in the steps it moved towards real values, leaves it too far to go."""
+        before = held(reached.set_axis(reached.index + self.pace_steps), reached.index)
+        pace = (reached - before).abs() / self.pace_steps
+        return (real - reached).abs() > self.reach_steps * pace
 
     def _bounded(self, ends: pd.DataFrame) -> pd.Series:
         """Whether G stands at a bound of its last layer, and real values lie beyond it."""
@@ -121,11 +131,12 @@ class InputMismatch:
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
         lead, steps = self.window_steps // 2, self.min_steps
         lasting = spells(others.any(axis=1), min_steps=steps, lead_steps=lead, bridge_steps=steps)
-        return found + [
-            self._found(run, spell, {str(n): bool(others.at[spell.certain, n]) for n in others}) for spell in lasting
-        ]
+        for spell in lasting:
+            holds = {str(name): value_at(others[name], spell.certain) > 0 for name in others}
+            found.append(self._found(run, spell, holds))
+        return found
 
-    def _found(self, run: Run, spell: Spell, holds: Mapping[Any, bool]) -> Finding:
+    def _found(self, run: Run, spell: Spell, holds: Mapping[str, bool]) -> Finding:
         ends = self._ends(run)
         at = {name: value_at(ends[name], spell.certain) for name in ends}
         rule = next(name for name in (BOUNDED, BEYOND, BELOW) if holds.get(name, False))

@@ -35,16 +35,18 @@ class NotLearning:
     """The weights of G or of D do not move, though the game is played.
 
     Sees:
-        Steps in which no optimizer updates a network whose losses are computed, updates that leave every weight as it
-        was, and a loss of G that uses D's outputs on generated samples but sends nothing back to G.
+        From the start of a run on: steps in which no optimizer updates a network whose loss is computed, updates that
+        leave every weight as it was, and a loss of G that uses D's outputs on generated samples but sends nothing back
+        to G.
     Why it happens:
         A mistake in the loop: an optimizer that is never stepped, or holds the parameters of the other network; a
         learning rate of 0; samples detached in G's own step. The other network then plays alone, and whatever its
         curves look like, no balance of the two can help.
     Misses:
-        Weights that move by weight decay or another loss alone. Single layers that stand still (dead-layer). Networks
-        that are frozen (requires_grad) are taken to be meant so, rates that a scheduler set to 0 are only mentioned,
-        and an update that fades away late is vanishing-gradients' affair.
+        Weights that move by weight decay or another loss alone, or by a small rate. Single layers that stand still
+        (dead-layer). Networks that are frozen (requires_grad), or whose loss is not computed, are taken to be meant so.
+        Rates that a scheduler set to 0, networks that stand still later on, or only for a while, are mentioned; an
+        update that fades away late is vanishing-gradients' affair.
     Try:
         - step-each-optimizer
         - detach-for-d-only
@@ -60,6 +62,7 @@ class NotLearning:
     not_for: ClassVar[Mapping[str, str]] = {}
 
     ratio: float = threshold(1e-9, "arithmetic: float32 loses what is below 6e-8 of a weight; of all weights less")
+    least_rate: float = threshold(1e-8, "our choice: a tenth of the smallest rate that anybody trains with on purpose")
     min_steps: int = threshold(100, "our choice: schedules that pause one network do so for shorter")
     early_steps: int = threshold(50, "our choice: what stands still from here on never moved")
     min_run_steps: int = threshold(100, "a spell")
@@ -75,9 +78,7 @@ class NotLearning:
     def _still(self, run: Run, net: str) -> pd.Series:
         """1 by step where nothing moves a network, 0 where something does."""
         updates, ratio = run.series(f"updates/{net}"), run.series(f"update/{net}/ratio")
-        played = run.series("feedback/norm").index.union(run.series("d/fake/mean").index)
-        rules = [(updates == 0)[updates.index.isin(played) | (updates != 0)]]
-        rules.append(ratio <= self.ratio)
+        rules = [updates == 0, ratio <= self.ratio]
         if net == "generator" and not (feedback := run.series("feedback/norm")).empty:
             rules.append(feedback.cummax() == 0)
         known = [rule.astype(float) for rule in rules if not rule.empty]
@@ -93,11 +94,12 @@ class NotLearning:
             early = spell.onset - run.scalars.index[0] < self.early_steps
             if why in (NO_GRADIENT, TOO_SMALL) and not early:
                 continue
-            severity: Severity = "failure" if early else "warning"
-            if why == NO_RATE and (not early or _scheduled(run, net)):
-                severity = "info"
-            last = " any more" if not early else ""
-            summary = f"The weights of the {net} do not move{last} from step {spell.onset:,} on: {BECAUSE[why]}"
+            if why == TOO_SMALL and value_at(run.series(f"rate/{net}"), spell.certain) >= self.least_rate:
+                continue
+            meant = not early or not spell.ongoing or (why == NO_RATE and _scheduled(run, net))
+            severity: Severity = "info" if meant else "failure"
+            over = " any more" * (not early) + f" from step {spell.onset:,} " + _until(spell)
+            summary = f"The weights of the {net} do not move{over}: {BECAUSE[why]}"
             columns = (f"updates/{net}", f"update/{net}/ratio", f"rate/{net}", "feedback/norm")
             made = finding(self, spell, severity, summary, (fact,), columns)
             rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
@@ -116,6 +118,10 @@ class NotLearning:
         if net == "generator" and not feedback.empty and feedback.loc[:at].max() == 0:
             return NO_GRADIENT, evidence(feedback, 1e-30, "below", at)
         return (NO_GRADIENT if value_at(norm, at) == 0 else TOO_SMALL), fact
+
+
+def _until(spell: Spell) -> str:
+    return "on" if spell.ongoing else f"to {spell.last:,}"
 
 
 def _scheduled(run: Run, net: str) -> bool:

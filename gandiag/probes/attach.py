@@ -138,9 +138,11 @@ class Watcher:
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
-        self._optimizers = OptimizerProbe(recording, networks, self._guard)
+        self._optimizers = OptimizerProbe(recording, networks)
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
+        self._passes.arrived = self._guard.part("optimizer probe", self._optimizers.arrived)
+        self._note_unused = self._guard.part("optimizer probe", self._optimizers.unused)
         self._count_updates = self._guard.part("optimizer probe", self._optimizers.end)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._measure_update = self._guard.part("update probe", self._updates.after)
@@ -183,7 +185,6 @@ class Watcher:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
-        self._optimizers.close()
         self._rounds.close()
         self._report()
         if self._quality is not None:
@@ -217,7 +218,7 @@ class Watcher:
         if self._idle or _closure(arguments, kwargs):
             self._use(optimizer, held)
         if self._plan.marks:
-            self._mark_gradients()
+            self._mark_gradients(optimizer, held)
         if id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
             self._updates.forget(optimizer)
@@ -259,6 +260,7 @@ class Watcher:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
         self._read_optimizer(optimizer, held)
+        self._note_unused([c for used in others.values() for c in used])
         if others and not any(c.connected or not c.judged for used in others.values() for c in used):
             self._updates.without_feedback(held, [c for used in others.values() for c in used])
         self._record_update(optimizer, held, scale)

@@ -27,7 +27,7 @@ class InputProbe:
     def note(self, network: Network, given: Any) -> None:
         """A call of G whose samples a loss may use; `given` are its arguments."""
         inputs = [detached(t).flatten() for t in tensors(given) if t.is_floating_point() and t.numel()]
-        if not inputs or not self._recording.budget.due("points", self._recording.completed_steps + 1):
+        if not inputs or not self._recording.plan.points:
             return
         found = [t[self._spread(len(t), t.device)].float() for t in inputs]
         values = found[0] if len(found) == 1 else torch.cat([v.to(found[0].device) for v in found])

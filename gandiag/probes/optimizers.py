@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from gandiag.measure.reductions import SCALAR
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from gandiag.probes.hooks import Guard
+    from gandiag.probes.attribution import Call
     from gandiag.probes.networks import Held, Holding, Network
     from gandiag.record.recording import Recording
 
 AT_ONCE = 2  # steps within which two optimizers must both have been used to be used side by side
 LOOKED_AT = 16  # values of a gradient
-FROZEN = float("nan")  # in place of a number of updates: nothing was to be updated
+FROZEN = float("nan")  # in place of a number of updates: nothing was to be updated, or no loss of its own computed
 
 
 @dataclass(eq=False)
@@ -41,10 +40,13 @@ class Use:
 class OptimizerProbe:
     """Reads how optimizers are used into the row of the step in progress; nothing here waits for a device."""
 
-    def __init__(self, recording: Recording, networks: Sequence[Network], guard: Guard) -> None:
+    def __init__(self, recording: Recording, networks: Sequence[Network]) -> None:
         self._recording, self._networks = recording, networks
         self._uses: dict[int, Use] = {}
-        self._gradients = {n.name: Leftover(p, guard) for n in networks if (p := _looked_at(n)) is not None}
+        self._gradients = {n.name: Leftover(p) for n in networks if (p := _looked_at(n)) is not None}
+        self._backward, self._seen = 0, 0  # backward passes that arrived at a D, and at the last optimizer step
+        self._concerned: dict[int, list[Leftover]] = {}  # by optimizer, what its steps use up
+        self._asked: set[str] = set()  # names of D whose own loss was computed in the step in progress
 
     def before(self, optimizer: torch.optim.Optimizer, holding: Holding) -> None:
         """An optimizer is about to use the gradients that are there."""
@@ -60,22 +62,41 @@ class OptimizerProbe:
                 self._gradients[name].put(row, name)
         row[f"{SCALAR}optimizers/crossed"] = float(self._crossed(use.step))
 
-    def after(self) -> None:
-        """An optimizer has stepped: what gradients hold now is of before."""
-        for gradient in self._gradients.values():
+    def arrived(self, network: Network) -> None:
+        """A backward pass is about to add to the gradients of a network."""
+        if network.role == DISCRIMINATOR:  # one that arrives at a G has come through a D before
+            self._backward += 1
+        if network.name in self._gradients:
+            self._gradients[network.name].look(self._backward)
+
+    def after(self, optimizer: torch.optim.Optimizer, holding: Holding) -> None:
+        """An optimizer has stepped: what the gradients hold of the backward passes that it used is of before."""
+        known = self._concerned.get(id(optimizer))
+        if known is None or self._backward != self._seen:
+            known = self._concerned[id(optimizer)] = self._used(holding)
+        self._seen = self._backward
+        for gradient in known:
             gradient.mark()
 
+    def _used(self, holding: Holding) -> list[Leftover]:
+        """The gradients to which the backward passes added that an optimizer of these networks has just used."""
+        own = [g for h in holding.parts if (g := self._gradients.get(h.network.name)) is not None]
+        used = [g for g in self._gradients.values() if any(g.last >= o.began and o.last >= g.began for o in own)]
+        return list(dict.fromkeys([*own, *used]))
+
+    def unused(self, calls: Iterable[Call]) -> None:
+        """Calls of D that were part of a loss before G's update: of D's own where that loss could not reach G."""
+        self._asked |= {c.network.name for c in calls if c.judged and not c.connected}
+
     def end(self) -> None:
-        """Before a step ends: networks that no optimizer has updated in it, but for those that are frozen."""
+        """Before a step ends: networks that no optimizer has updated in it though they are to learn."""
         row = self._recording.row
         for network in self._networks:
             if (key := f"{SCALAR}updates/{network.name}") not in row:
-                row[key] = 0.0 if any(p.requires_grad for p in network.parameters) else FROZEN
-
-    def close(self) -> None:
-        """Remove the hooks."""
-        for gradient in self._gradients.values():
-            gradient.close()
+                meant = network.role == DISCRIMINATOR and network.name not in self._asked
+                trained = any(p.requires_grad for p in network.parameters)
+                row[key] = 0.0 if trained and not meant else FROZEN
+        self._asked.clear()
 
     @property
     def starved(self) -> bool:
@@ -124,51 +145,57 @@ class OptimizerProbe:
 class Leftover:
     """Whether a gradient that is used still holds one from before an earlier optimizer step, told from one parameter.
 
-    Nothing is done as long as gradients are replaced or zeroed in place, which their version counters show.
+    Looked at is what the gradient holds when a backward pass arrives at the network, before it adds to it: the same
+    memory in the same version as after the last optimizer step that concerns it was not cleared. No hook is put on a
+    parameter, so that models can be copied, pickled and sent to other processes.
     """
 
-    def __init__(self, parameter: torch.nn.Parameter, guard: Guard) -> None:
+    def __init__(self, parameter: torch.nn.Parameter) -> None:
         self._parameter = parameter
-        self._marked: tuple[StorageWeakRef, int] | None = None
-        self._stepped = False
-        self._began = False  # what is about to be added to is a gradient of before
-        self._old = False  # the gradient in the making began as one of before
+        self._marked: tuple[int, int] | None = None  # where the gradient lay after an optimizer step, and its version
+        self._at = 0  # where the gradient lay when it was first looked at since
+        self._fresh = False  # no backward pass has been seen since
+        self._empty = False  # nothing was there when the latest one arrived
+        self._old: bool | None = None  # the gradient in the making began as one of before
         self._size: torch.Tensor | None = None  # of that, where it has been looked at
         self._suspected = False
-        before, after = (guard.hook("hook on a gradient", hook) for hook in (self._look, self._begin))
-        self._handles = [parameter.register_hook(before), parameter.register_post_accumulate_grad_hook(after)]
-
-    def close(self) -> None:
-        """Remove the hooks."""
-        for handle in self._handles:
-            handle.remove()
+        self.began = self.last = 0  # the backward passes that the gradient in the making began and ended with
 
     def mark(self) -> None:
-        """An optimizer, of any network, has stepped."""
+        """An optimizer that uses what a backward pass left here has stepped."""
         gradient = self._parameter.grad
-        self._stepped = True
-        self._marked = None if gradient is None else (StorageWeakRef(gradient.untyped_storage()), gradient._version)  # noqa: SLF001
+        self._marked = None if gradient is None else (gradient.data_ptr(), gradient._version)  # noqa: SLF001
+        self._fresh = True
 
     @torch.no_grad()
-    def _look(self, _new: torch.Tensor) -> None:
-        """Before a gradient is added, or only computed (torch.autograd.grad)."""
+    def look(self, backward: int) -> None:
+        """Before a backward pass, the one of that number, adds to the gradient."""
+        if not self._parameter.requires_grad:
+            return
         gradient = self._parameter.grad
-        if not self._stepped and gradient is not None:
+        self.last = backward
+        if gradient is None:
+            if self._fresh or not self._empty:  # else the same backward pass, by another call
+                self.began = backward
+            self._old, self._size, self._fresh, self._empty = False, None, False, True
             return
-        self._began, self._size = False, None
-        if gradient is None or self._marked is None:
-            return
-        storage, version = self._marked
-        self._began = storage.cdata == gradient.untyped_storage()._cdata and version == gradient._version  # noqa: SLF001
-        if self._began and self._suspected:  # .data.zero_() leaves the version as it is
-            self._size = gradient.detach().reshape(-1)[:LOOKED_AT].abs().sum()
-
-    def _begin(self, _parameter: torch.Tensor) -> None:
-        """After a gradient was added."""
-        self._old, self._stepped = self._began, False
+        self._empty = False
+        if self._fresh:
+            self._fresh, self._size = False, None
+            self._at = gradient.data_ptr()
+            self._old = self._marked == (self._at, gradient._version)  # noqa: SLF001
+            self.began = self.began if self._old else backward
+        if self._old and self._suspected:  # zeroed in place it is 0: .data.zero_() leaves the version as it is
+            size = gradient.detach().reshape(-1)[:LOOKED_AT].abs().sum()
+            self._size = size if self._size is None else torch.minimum(size, self._size)
 
     def put(self, row: dict[str, Any], name: str) -> None:
         """Put into a row whether the gradient that is about to be used holds an older one."""
+        if self._old is None:
+            return
+        gradient = self._parameter.grad
+        if self._old and (gradient is None or gradient.data_ptr() != self._at):  # put in the place of the old one
+            self._old = False
         row.pop(f"leftover/{name}", None)
         row[f"{SCALAR}leftover/{name}"] = float("nan") if self._old else 0.0
         if self._old and self._size is not None:

@@ -12,6 +12,7 @@ from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
+from gandiag.probes.ends import end_of
 from gandiag.probes.latents import InputProbe
 from gandiag.probes.origins import Origins
 from gandiag.record.notices import PATIENCE
@@ -58,6 +59,8 @@ class PassProbe:
         self._origins, self._output_origins = Origins(), Origins()
         self._inputs = guard.part("inputs of the generator", InputProbe(recording).note)
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
+        self.arrived: Callable[[Network], None] = lambda _: None  # a backward pass comes to a network
+        self._ended: set[Network] = set()  # the D whose last operation is known
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
@@ -80,6 +83,7 @@ class PassProbe:
             batch.register_hook(self._feedback_hooks[network])
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
+        self.arrived(network)
         self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
 
     def forget(self, *, generator: bool) -> tuple[bool, bool]:
@@ -141,6 +145,9 @@ class PassProbe:
                 call.score = self._score(output, call.given[self._phases.judged.batch(call)]).detach()
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
+        if network not in self._ended and all(t.requires_grad for t in answers):
+            self._ended.add(network)
+            self._recording.describe(discriminator_ends={network.name: end_of(answers)})
         self._watch(call, given, answers)
         self.calls.add(call)
 
@@ -148,11 +155,16 @@ class PassProbe:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
         for i, answer in enumerate(answers):
             if answer.requires_grad:
-                answer.register_hook(partial(call.answer, i))
+                answer.register_hook(partial(self._on_answer, call, i))
         if self._plan.gradients:
             for tensor, origin in zip(given, call.origins, strict=True):
                 if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
                     call.watch_input(tensor)
+
+    def _on_answer(self, call: Call, output: int, gradient: torch.Tensor) -> None:
+        if not torch.is_grad_enabled():  # else a penalty takes the gradient, and nothing is added to the weights'
+            self.arrived(call.network)
+        call.answer(output, gradient)
 
     @property
     def _early(self) -> bool:

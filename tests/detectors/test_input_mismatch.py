@@ -11,7 +11,7 @@ from gandiag import synthetic
 from gandiag.detectors.input_mismatch import InputMismatch
 from gandiag.judge.diagnose import diagnose
 
-CERTAIN_AFTER = 110
+CERTAIN_AFTER = 200
 
 DETECT = InputMismatch()
 
@@ -32,11 +32,11 @@ def FAILING(seed=0):  # noqa: N802 - the name that the contract looks for
 
 @pytest.mark.parametrize("at", [1, 1500])
 def test_images_in_0_to_255_are_told_early_and_late(at):
-    """Within 110 steps, with the scaling first."""
-    run = run_with(at=at, **{"real/min": 0.0, "real/max": 255.0}).until(at + 110)
+    """Within 200 steps, with the scaling first; of a G that has just begun, as soon as its pace is known."""
+    run = run_with(at=at, **{"real/min": 0.0, "real/max": 255.0}).until(at + 200)
     (found,) = DETECT(run)
     assert found.severity == "failure"
-    assert at - 15 <= found.onset_step <= at + 40
+    assert at - 15 <= found.onset_step <= at + (40 if at > 1 else 130)
     assert found.remedies[0].name == "scale-data"
 
 
@@ -77,6 +77,17 @@ def test_data_scaled_twice_from_some_step_on():
 def test_what_g_can_learn_is_no_mismatch(columns):
     """Nor is a G that has run off later."""
     assert DETECT(run_with(**columns)) == []
+
+
+@pytest.mark.parametrize("pace", [0.02, 0.1])
+def test_a_g_without_a_bound_that_is_on_its_way_to_large_values_is_waited_for(pace):
+    """Data of ten times the usual size, a G that starts near 0; one that hardly moves is told of."""
+    run = run_with(**{"real/min": -40.0, "real/max": 40.0})
+    for way, expected in ((pace, 0), (pace / 1000, 1)):
+        frame = run.scalars.copy()
+        reached = np.minimum(0.2 + way * frame.index.to_numpy(), 40.0)
+        frame["range/fake/max"], frame["range/fake/min"] = reached, -reached
+        assert len(DETECT(replace(run, scalars=frame))) == expected
 
 
 def test_a_g_that_runs_off_or_collapses_late_is_no_mismatch():

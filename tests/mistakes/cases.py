@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from loops.parts import Game, adam, loss_of_d, loss_of_g, mlp, noise, reals
+from loops.parts import BATCH, Game, adam, loss_of_d, loss_of_g, mlp, noise, reals
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -149,6 +149,55 @@ def frozen_d(attach: Attach) -> Iterator[None]:
         game.update_g()
         yield
     game.discriminator.requires_grad_(True)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D is left as it is while G warms up: its loss is not computed")
+def d_not_played(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    for _ in range(120):
+        game.update_g()
+        yield
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "G is frozen (requires_grad) while D warms up")
+def frozen_g(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    game.generator.requires_grad_(False)
+    for _ in range(100):
+        game.update_d(fake=game.generator(noise()))
+    game.generator.requires_grad_(True)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D's rate is 0 by hand while G warms up")
+def rate_zero_at_first(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    for step in range(STEPS):
+        game.adam_d.param_groups[0]["lr"] = 0.0 if step < 120 else 1e-3
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "rates of a millionth, with plain gradient descent")
+def small_rates(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_g, game.adam_d = (torch.optim.SGD(n.parameters(), 1e-6) for n in (game.generator, game.discriminator))
+    attach(game.generator, game.discriminator)
     while True:
         game.update_d()
         game.update_g()
@@ -373,6 +422,48 @@ def accumulated(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("shared-update", "G's gradients of two batches are added while D steps on each")
+def accumulated_across(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.adam_g.zero_grad()
+        for _ in range(2):
+            game.update_d()
+            loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        game.adam_g.step()
+        yield
+
+
+@case("shared-update", "samples are not detached in D's step, and G's gradients of it are kept", "clear-gradients")
+def leaked(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.adam_d.zero_grad()
+        game.adam_g.zero_grad()
+        loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()))).backward()
+        game.adam_d.step()
+        loss_of_g(game.discriminator(game.generator(noise()))).backward()
+        game.adam_g.step()
+        yield
+
+
+@case("shared-update", "a penalty takes D's gradient before D's gradients are zeroed in place")
+def penalty_before_zeroing(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        between = (reals() + game.generator(noise()).detach()).requires_grad_()
+        (slope,) = torch.autograd.grad(game.discriminator(between).sum(), between, create_graph=True)
+        loss = loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()).detach()))
+        game.adam_d.zero_grad(set_to_none=False)
+        (loss + (slope.norm(dim=1) - 1).square().mean()).backward()
+        game.adam_d.step()
+        game.update_g()
+        yield
+
+
 # input-mismatch
 
 
@@ -410,6 +501,33 @@ def unit_and_tanh(attach: Attach) -> Iterator[None]:
 @case("input-mismatch", "a G without a bound that starts near 0")
 def unbounded(attach: Attach) -> Iterator[None]:
     return _images(attach, nn.Identity(), 5.0, 0.0)
+
+
+class Conditional(nn.Module):
+    """A G that is given a class beside its noise, and a D that is given one beside each sample."""
+
+    def __init__(self, inputs: int, outputs: int, classes: int = 4) -> None:
+        super().__init__()
+        self.classes, self.body = nn.Embedding(classes, 8), nn.Sequential(*mlp(inputs + 8, outputs))
+
+    def forward(self, given: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        return self.body(torch.cat([given, self.classes(label)], dim=1))
+
+
+@case("input-mismatch", "data of ten times the usual size, a conditional G without a bound that starts near 0")
+def tenfold(attach: Attach) -> Iterator[None]:
+    game = Game(generator=Conditional(4, 2), discriminator=Conditional(2, 1))
+    with torch.no_grad():
+        for parameter in game.generator.body[-1].parameters():
+            parameter.mul_(0.3)
+    attach(game.generator, game.discriminator)
+    while True:
+        label = torch.randint(0, 4, (BATCH,))
+        real = torch.randn(BATCH, 2) * 5 + torch.stack([label * 10.0, label * -10.0], dim=1)
+        fake = game.generator(noise(), label)
+        game.step_d(loss_of_d(game.discriminator(real, label), game.discriminator(fake.detach(), label)))
+        game.step_g(loss_of_g(game.discriminator(fake, label)))
+        yield
 
 
 # repeated-latents
@@ -472,3 +590,36 @@ def two_sigmoids(attach: Attach) -> Iterator[None]:
 @case("double-sigmoid", "D ends in a sigmoid, under BCELoss")
 def sigmoid_with_its_loss(attach: Attach) -> Iterator[None]:
     return _sigmoid(attach, twice=False)
+
+
+class Mapped(nn.Module):
+    """A D that returns features, in [0, 1], and a map of judgements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.end = nn.Sequential(nn.Linear(2, 12), nn.Sigmoid()), nn.Linear(12, 3)
+
+    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.features(batch)
+        return found, self.end(found)
+
+
+@case("double-sigmoid", "D returns features in [0, 1] beside a map of logits")
+def features_and_map(attach: Attach) -> Iterator[None]:
+    game = Game(discriminator=Mapped())
+    game.adam_d = adam(game.discriminator, lr=1e-2)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.step_d(loss_of_d(game.discriminator(reals())[1], game.discriminator(game.generator(noise()).detach())[1]))
+        game.step_g(loss_of_g(game.discriminator(game.generator(noise()))[1]))
+        yield
+
+
+@case("double-sigmoid", "data of one point, by which D's outputs rise from 0 to 1")
+def one_point(attach: Attach) -> Iterator[None]:
+    game = Game(discriminator=nn.Linear(2, 1))
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d(real=torch.ones(BATCH, 2))
+        game.update_g()
+        yield
