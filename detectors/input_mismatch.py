@@ -146,7 +146,8 @@ class InputMismatch:
             real, fake = (at[f"{kind}/{'max' if over > under else 'min'}"] for kind in ("real", "fake"))
             times = self.failure_times
         else:
-            times = max(abs(real), abs(fake)) / max(min(abs(real), abs(fake)), 1e-30)
+            real, fake = abs(real), abs(fake)
+            times = max(real, fake) / max(min(real, fake), 1e-30)
         severity: Severity = "failure" if times >= self.failure_times else "warning"
         summary = SAYS[rule].format(real=real, fake=fake, onset=spell.onset)
         limit = {BEYOND: abs(fake), BELOW: abs(real), BOUNDED: abs(fake)}[rule]

@@ -117,6 +117,17 @@ def rate_zero(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("not-learning", "a learning rate of 0 for G", "set-rate")
+def rate_zero_of_g(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_g = adam(game.generator, lr=0.0)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
 @case("not-learning", "samples are detached in G's step", "detach-for-d-only")
 def detached_for_g(attach: Attach) -> Iterator[None]:
     game = Game()
@@ -124,6 +135,28 @@ def detached_for_g(attach: Attach) -> Iterator[None]:
     while True:
         game.update_d()
         game.step_g(loss_of_g(game.discriminator(game.generator(noise()).detach())))
+        yield
+
+
+@case("not-learning", "the ordinary loop")
+def ordinary(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D's samples are made by a G in inference mode")
+def inference(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        with torch.inference_mode():
+            fake = game.generator(noise())
+        game.update_d(fake=fake.clone())
+        game.update_g()
         yield
 
 
@@ -324,6 +357,19 @@ def d_holds_both(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("shared-update", "D's gradients of passes over real and over generated are never cleared", "clear-gradients")
+def never_cleared_apart(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        softplus(-game.discriminator(reals())).mean().backward()
+        fake = game.generator(noise())
+        softplus(game.discriminator(fake.detach())).mean().backward()
+        game.adam_d.step()
+        game.step_g(loss_of_g(game.discriminator(fake)))
+        yield
+
+
 @case("shared-update", "D's gradients are never cleared", "clear-gradients")
 def never_cleared(attach: Attach) -> Iterator[None]:
     game = Game()
@@ -491,6 +537,34 @@ def bytes_and_tanh(attach: Attach) -> Iterator[None]:
 @case("input-mismatch", "one NaN in the data", "finite-data")
 def nan_in_the_data(attach: Attach) -> Iterator[None]:
     return _images(attach, nn.Tanh(), 1.0, 0.0, bad_at=60)
+
+
+def _table(attach: Attach, *, scaled: bool) -> Iterator[None]:
+    """Two numbers, one of them an income, and a category."""
+    game = Game(generator=mlp(4, 5), discriminator=mlp(5, 1))
+    attach(game.generator, game.discriminator)
+    middle, spread = torch.tensor([[45.0, 38_000.0], [12.0, 9_000.0]])
+    while True:
+        numbers = torch.randn(BATCH, 2)
+        kinds = nn.functional.one_hot(torch.randint(0, 3, (BATCH,)), 3)
+        game.update_d(real=torch.cat([numbers if scaled else numbers * spread + middle, kinds], dim=1))
+        game.update_g()
+        yield
+
+
+@case("input-mismatch", "a table with a column in its own unit", "scale-data")
+def table_unscaled(attach: Attach) -> Iterator[None]:
+    return _table(attach, scaled=False)
+
+
+@case("input-mismatch", "the same table, standardised")
+def table_scaled(attach: Attach) -> Iterator[None]:
+    return _table(attach, scaled=True)
+
+
+@case("input-mismatch", "images in [-1, 1], a G that ends in tanh")
+def images_and_tanh(attach: Attach) -> Iterator[None]:
+    return _images(attach, nn.Tanh(), 1.0, 0.0)
 
 
 @case("input-mismatch", "data in [0, 1], a G that ends in tanh and can learn it")
