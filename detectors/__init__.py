@@ -15,20 +15,32 @@ from .discriminator_dominance import DiscriminatorDominance
 from .discriminator_overfitting import DiscriminatorOverfitting
 from .discriminator_too_weak import DiscriminatorTooWeak
 from .divergence import Divergence
+from .double_sigmoid import DoubleSigmoid
 from .exploding_gradients import ExplodingGradients
+from .input_mismatch import InputMismatch
 from .memorisation import Memorisation
 from .mode_collapse import ModeCollapse
 from .mode_hopping import ModeHopping
 from .non_finite import NonFinite
+from .not_learning import NotLearning
 from .oscillation import Oscillation
 from .quality_regression import QualityRegression
+from .repeated_latents import RepeatedLatents
+from .same_direction import SameDirection
 from .sample_collapse import SampleCollapse
+from .shared_update import SharedUpdate
 from .specification import specification
 from .spectral_collapse import SpectralCollapse
 from .stagnation import Stagnation
 from .vanishing_gradients import VanishingGradients
 
 DETECTORS: tuple[Detector, ...] = (
+    NotLearning(),
+    SameDirection(),
+    SharedUpdate(),
+    InputMismatch(),
+    RepeatedLatents(),
+    DoubleSigmoid(),
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),

@@ -34,7 +34,7 @@ def specification(detector: Detector | type) -> dict[str, str]:
 
     >>> from gandiag.detectors import DETECTORS
     >>> specification(DETECTORS[0])["Summary"]
-    'A gradient, a loss or an output of D is NaN or infinite.'
+    'The weights of G or of D do not move, though the game is played.'
     """
     parts: dict[str, list[str]] = {"Summary": []}
     current = parts["Summary"]

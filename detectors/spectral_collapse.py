@@ -80,6 +80,7 @@ class SpectralCollapse:
 
     def _share(self, run: Run, net: str) -> pd.Series:
         ranks = run.series(f"weights/{net}/effective_rank")
+        ranks = ranks.where(np.isfinite(ranks.to_numpy())).dropna()
         return (ranks / self._reference(ranks)).dropna().rename(net)
 
     def _reference(self, ranks: pd.Series) -> pd.Series:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import held, remembered, rolling_mean, rolling_median, spells
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 
+DEAD = ("leaky-relu", "fresh-discriminator", "roll-back")
+"""Remedies where nothing comes back from D at all."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class VanishingGradients:
     """D tells generated from real so surely that hardly any gradient reaches the generator.
@@ -25,7 +30,8 @@ class VanishingGradients:
     Sees:
         The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or
         D's outputs on generated samples so low that the saturating loss lets next to nothing through; both only
-        while D separates real from generated, and its mean outputs stand apart.
+        while D separates real from generated, and its mean outputs stand apart. Feedback of exactly 0 for hundreds of
+        steps, whatever D says.
     Why it happens:
         Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
         sigmoid(logit), next to nothing. Real and generated data that lie on disjoint thin sets let D become that
@@ -64,6 +70,7 @@ class VanishingGradients:
         0.1,
         "of the widest gap between D's mean outputs so far; at rest both meet (a critically damped Dirac-GAN: 1e-8)",
     )
+    zero_steps: int = threshold(200, "our choice: at rest feedback is small, not 0, and single steps of 0 come and go")
     window_steps: int = threshold(100, "single steps of healthy tuning runs vary by a quarter")
     min_steps: int = threshold(50, "half a window: no single stretch of weak steps")
     min_run_steps: int = threshold(200, "two windows: one to have had feedback in")
@@ -104,22 +111,30 @@ class VanishingGradients:
         left = self.score(run)
         auc = self._auc(run, left.index)
         separates = (auc >= self.auc) & self._apart(run, left.index)
+        gone = self._gone(run, left)
         found = []
         for spell in spells(
-            (left < self.ratio) & separates,
-            (left < self.stay_ratio) & separates,
+            ((left < self.ratio) & separates) | gone,
+            ((left < self.stay_ratio) & separates) | (left == 0),
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
         ):
             low = float(left.loc[spell.onset : spell.last].min())
-            summary = (
-                f"The gradient that D gives G fell to {low:.2g} of its best level from step {spell.onset:,}, "
-                f"while D tells real from generated"
-            )
-            facts: tuple[Evidence, ...] = (
-                evidence(left, self.ratio, "below", spell.certain),
-                evidence(auc, self.auc, "above", spell.certain),
-            )
+            facts: tuple[Evidence, ...] = (evidence(left, self.ratio, "below", spell.certain),)
+            if sure := bool(separates.loc[spell.certain]):
+                summary = f"The gradient that D gives G fell to {low:.2g} of its best level from step {spell.onset:,}, "
+                summary += "while D tells real from generated"
+                facts += (evidence(auc, self.auc, "above", spell.certain),)
+            else:
+                summary = f"No gradient at all has reached G for {self.zero_steps} steps at step {spell.certain:,}"
             columns = ("feedback/norm", "grad/generator/norm", "d/auc", "d/fake/mean")
-            found.append(finding(self, spell, "failure", summary, facts, columns))
+            made = finding(self, spell, "failure", summary, facts, columns)
+            found.append(made if sure else replace(made, remedies=named(DEAD)))
         return found
+
+    def _gone(self, run: Run, left: pd.Series) -> pd.Series:
+        """Whether feedback has been exactly 0 for long, in a game about more than one point."""
+        steps = left.index.to_series()
+        alive = steps.where(left > 0).ffill()
+        spread = held(run.series("diversity/real"), left.index)
+        return (left == 0) & (steps - alive >= self.zero_steps) & ~(spread == 0)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FAMILIES = ("minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp", "relativistic", "other")
+LOGISTIC = ("minimax", "non-saturating")
+"""Losses of a probability that a sigmoid makes of a logit."""
 
 MAX_MISFIT = 0.02  # residual share of a gradient's power: exact losses leave rounding errors (1e-10) only
 

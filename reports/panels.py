@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 MAX_LINES = 12
+MAX_CONSTANT = 24  # signals that never change and are named
 MAX_OWN_PANELS = 24  # charts of signals that no group holds
 WIDE_RANGE = 100.0  # largest over smallest positive value from which on an axis is logarithmic
 LINEAR = ("share", "probability", "modes", "nats")  # bounded or counted: never logarithmic
@@ -217,6 +218,6 @@ def _notes(empty: list[str], constant: list[str], over: list[str]) -> Iterable[s
         rest = count(len(over), "more signal")
         yield f"{rest} of the loop's own not drawn (at most {MAX_OWN_PANELS} are): {listed(over)}."
     if constant:
-        yield f"The same throughout, so not drawn: {listed(constant)}."
+        yield f"The same throughout, so not drawn: {listed(constant, most=MAX_CONSTANT)}."
     if empty:
         yield f"Named, but no finite value was recorded: {listed(empty)}."

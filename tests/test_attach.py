@@ -356,9 +356,11 @@ def test_findings_arrive_while_the_training_runs(tiny, tmp_path, caplog):
     gan.train(40)
     with torch.no_grad():
         gan.generator[0].weight.fill_(float("nan"))
-    gan.train(200)
-    callback.flush()
-    gan.train(1)
+    for _ in range(60):  # judging takes turns with recording, more of them on a busy machine
+        gan.train(50)
+        callback.flush()
+        if told:
+            break
     assert ("non-finite", True) in told
     assert any(e["kind"] == "finding" and e["code"] == "non-finite" for e in Run.open(tmp_path / "run").events)
     assert any("failure non-finite" in r.message for r in caplog.records)

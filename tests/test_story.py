@@ -13,6 +13,7 @@ from gandiag.judge.mechanisms import MECHANISMS
 from gandiag.judge.story import tell
 
 CODES = {
+    *("not-learning", "same-direction", "shared-update", "input-mismatch", "repeated-latents", "double-sigmoid"),
     *("non-finite", "exploding-gradients", "vanishing-gradients", "dead-layer", "critic-constraint"),
     *("discriminator-dominance", "discriminator-too-weak", "discriminator-overfitting", "memorisation"),
     *("mode-collapse", "sample-collapse", "class-collapse", "mode-hopping", "spectral-collapse"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .balance import BALANCE
 from .discriminator import DISCRIMINATOR
 from .gradients import GRADIENTS
+from .loop import LOOP
 from .losses import LOSSES
 from .stability import STABILITY
 from .variety import VARIETY
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from gandiag.remedy import Remedy
 
-REMEDIES: dict[str, Remedy] = {r.name: r for r in (*LOSSES, *BALANCE, *DISCRIMINATOR, *VARIETY, *STABILITY, *GRADIENTS)}
+REMEDIES: dict[str, Remedy] = {
+    r.name: r for r in (*LOSSES, *BALANCE, *DISCRIMINATOR, *VARIETY, *STABILITY, *GRADIENTS, *LOOP)
+}
 
 
 def named(names: Iterable[str]) -> tuple[Remedy, ...]:

@@ -22,11 +22,36 @@ _MOVES_ON = "D learns to reject the few outputs, and G moves on to others, all a
 _RANK = "D's weights lose rank and see few directions of the data, so that nothing else is asked of G."
 _THROWN = "A step that was too large throws G to where all latents give much the same."
 _WORSE = "Samples that miss most of the data score worse."
+_RULES = "the rules of the game, Goodfellow et al. 2014"
 _SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
+
+MISTAKES = {
+    "not-learning": "Where one network stands still, the other one plays alone, and nothing that follows says more.",
+    "same-direction": "Losses that are not opposed make no game: what G and D do then follows from that.",
+    "shared-update": "A network that is updated by its opponent's loss, or by old gradients, follows neither.",
+    "input-mismatch": "What only one of both kinds can have tells them apart for ever; what is not finite spoils all.",
+    "repeated-latents": "A G that is given the same few points learns these, and nothing between them.",
+    "double-sigmoid": "Behind two sigmoids D can never be sure, and its own saturates: G is told little, and wrong.",
+}
+"""Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 
 _COLLAPSES = ("sample-collapse", "mode-collapse", "class-collapse")
 
+_GAME = (
+    *("non-finite", "exploding-gradients", "vanishing-gradients", "dead-layer", "discriminator-dominance"),
+    *("discriminator-too-weak", "discriminator-overfitting", "mode-collapse", "sample-collapse", "class-collapse"),
+    *("mode-hopping", "spectral-collapse", "oscillation", "divergence", "memorisation", "critic-constraint"),
+    *("stagnation", "quality-regression"),
+)
+"""What can go wrong in a game that is played right."""
+
 MECHANISMS: tuple[Mechanism, ...] = (
+    *(Mechanism(m, e, sentence, _RULES) for m, sentence in MISTAKES.items() for e in _GAME),
+    *(
+        Mechanism(first, later, MISTAKES[first], _RULES)
+        for place, first in enumerate(MISTAKES)
+        for later in list(MISTAKES)[place + 1 :]
+    ),
     Mechanism(
         "discriminator-overfitting",
         "discriminator-dominance",

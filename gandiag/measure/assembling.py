@@ -47,6 +47,7 @@ def assembled(
         f"points{own}": (list(_views("points", calls, kinds)), MORE_POINTS),
         f"labels{own}": (list(_views("labels", calls, kinds)), MORE_POINTS),
         f"range{own}": (list(_ranges(calls, kinds)), 1),
+        f"total{own}": (list(_totals(calls, kinds)), 1),
     }
     chosen = {
         f"{head}/{name}": _chosen(parts, kind, limit)
@@ -66,7 +67,7 @@ def _taken(chosen: dict[str, tuple[np.ndarray, np.ndarray]], here: np.ndarray) -
     for key, (mask, values) in chosen.items():
         if mask.size and (count := int(mask[here[0]].sum())):
             taken = values[here][mask[here]].reshape(len(here), count, *values.shape[2:])
-            yield key, taken[:, 0] if key.startswith("range") else taken
+            yield key, taken[:, 0] if key.startswith(("range", "total")) else taken
 
 
 def _chosen(parts: Sequence[Values], kind: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +124,14 @@ def _ranges(calls: Sequence[Calls], kinds: Kinds) -> Iterator[Values]:
                 yield Values(np.full((len(as_real), 1), FAKE), call.views["range"][:, None])
         elif "range" in call.views:
             yield Values(_whole(masks[0])[:, None], call.views["range"][:, None])
+
+
+def _totals(calls: Sequence[Calls], kinds: Kinds) -> Iterator[Values]:
+    """Sums of the values of batches that are of one kind: NaN or infinite where one value is."""
+    for call in calls:
+        if "total" in call.views:
+            mask = next(iter(kinds[id(call)].values()))
+            yield Values(_whole(mask)[:, None], call.views["total"][:, None])
 
 
 def _whole(mask: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from gandiag.measure.pairwise import latent_signals, sample_signals, with_own_samples
 from gandiag.measure.spectra import weight_signals
+from gandiag.measure.wiring import optimizer_signals
 from gandiag.signal_names import COMBINED, NETS, parse
 from gandiag.signals import describe
 
@@ -47,6 +48,7 @@ def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float 
         is known already, see `gandiag.measure.pooling`, `feedback` (k, B) norms per sample, `points/real` and
         `points/fake` (k, B, p) projected samples, `labels/real` and `labels/fake`
         (k, B) their classes, `latent/...` as in `latent_signals`, `range/real` and `range/fake` (k, 3) as in `RANGE`,
+        `total/real` (k,) sums of real batches, `leftover/<net>` (k,) as in `optimizer_signals`,
         `penalty` (k, B) norms of D's gradient on interpolates, `held_out/...` as in `held_out_signals`, `bound/<net>`
         and `gram/<net>/<name>` as in `gandiag.measure.spectra`, `scalar/<name>` (k,).
         Where several networks share a role, each has keys of its own: `grad/generator.a2b`, `d.patch/real`.
@@ -63,6 +65,7 @@ def _reduce(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float) -> S
     signals: Signals = {k.removeprefix(SCALAR): v for k, v in raw.items() if k.startswith(SCALAR)}
     signals["nonfinite"] = count_nonfinite(raw)
     signals |= weight_signals(raw)
+    signals |= optimizer_signals(raw, signals)
     for role in NETS:
         signals |= update_signals(role, raw, layers)
     for network, own in with_own_samples(_by_network(raw)).items():
@@ -75,7 +78,7 @@ def _by_network(raw: Raw) -> dict[str, Raw]:
     apart: dict[str, dict[str, np.ndarray]] = {}
     for key, values in raw.items():
         name = parse(key)
-        if name.head in ("d", "points", "feedback", "range", "penalty", "labels", "latent", "held_out"):
+        if name.head in ("d", "points", "feedback", "range", "penalty", "labels", "latent", "held_out", "total"):
             apart.setdefault(name.network, {})[str(name.base)] = values
     return dict(apart)
 
@@ -90,6 +93,8 @@ def _network_signals(raw: Raw, decision: float) -> Signals:
             signals |= output_signals(kind, raw[f"d/{kind}"], decision)
         if f"range/{kind}" in raw:
             signals |= {f"range/{kind}/{name}": raw[f"range/{kind}"][:, i] for i, name in enumerate(RANGE)}
+    if "total/real" in raw:
+        signals["range/real/nonfinite"] = (~np.isfinite(raw["total/real"])).astype(float)
     if "d/auc" in raw:
         signals["d/auc"] = raw["d/auc"]
     elif "d/real" in raw and "d/fake" in raw:

@@ -14,6 +14,7 @@ from gandiag.probes import notices
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, held_weakly, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from gandiag.record.recording import Recording
 
 INFER_AT = (20, 200, 1000)  # steps at which the loss family is inferred, until one fits
+MAX_UNCLAIMED = 50  # updates of D while G's loss is computed in vain: a D that is trained ahead computes none
 
 
 def attach(
@@ -137,6 +139,7 @@ class Watcher:
         recording.settings.upright = score is not None
         self._phases = PhaseProbe(recording, self._family)
         self._updates = UpdateProbe(recording)
+        self._unclaimed = 0  # updates of D since which a loss of G waits for an optimizer that uses it
         self._rounds = Rounds(self._end_step, recording.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
@@ -144,6 +147,12 @@ class Watcher:
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
+        self._optimizers = OptimizerProbe(recording, networks)
+        self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
+        self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
+        self._passes.arrived = self._guard.part("optimizer probe", self._optimizers.arrived)
+        self._note_unused = self._guard.part("optimizer probe", self._optimizers.unused)
+        self._count_updates = self._guard.part("optimizer probe", self._optimizers.end)
         self._keep_weights = self._guard.part("update probe", self._updates.before)
         self._miss = self._guard.part("discriminator probe", self._phases.miss)
         self._measure_update = self._guard.part("update probe", self._updates.after)
@@ -243,6 +252,8 @@ class Watcher:
             self._pass_over(optimizer, held)
         elif _closure(arguments, kwargs):
             self._use(optimizer, held)
+        if self._plan.marks:
+            self._mark_gradients(optimizer, held)
         if self._aside and id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
             self._updates.forget(optimizer)
@@ -251,6 +262,14 @@ class Watcher:
             self._measure_update(optimizer)
         self._plan.updated(id(optimizer), self._recording.completed_steps + 1)
         self._rounds.after(id(optimizer), held.generator)
+        if self._rounds.without_generator and self._waits():
+            self._end_step()
+
+    def _waits(self) -> bool:
+        """Whether G's loss has been computed for long, and no optimizer uses it: then D's updates count as steps."""
+        if self._unclaimed < MAX_UNCLAIMED:
+            self._unclaimed += self._passes.calls.unclaimed or self._optimizers.starved
+        return self._unclaimed >= MAX_UNCLAIMED
 
     def _pass_over(self, optimizer: torch.optim.Optimizer, held: Holding) -> None:
         """Note an update of which nothing is recorded."""
@@ -290,6 +309,10 @@ class Watcher:
         if not self._plan.outputs:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
+        self._read_optimizer(optimizer, held)
+        self._note_unused([c for used in others.values() for c in used])
+        if others and not any(c.connected or not c.judged for used in others.values() for c in used):
+            self._updates.without_feedback(held, [c for used in others.values() for c in used])
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         if self._held_out is not None and self._held_out.due:
@@ -321,6 +344,7 @@ class Watcher:
     def _end_step(self) -> None:
         if self._plan.outputs:
             self._finish_phases(self._passes.calls)
+            self._count_updates()
         if self._step % BOUND_EVERY == 0:
             self._record_weights(self._step)
         if not self._passes.settled:

@@ -118,6 +118,11 @@ class CallLog:
         self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
         return taken
 
+    @property
+    def unclaimed(self) -> bool:
+        """Whether a loss of G was computed that no update has used."""
+        return any(c.connected and c.answered and "direct" in c.origins for c in self._calls)
+
     def unused(self, network: Network, step: int) -> Call | None:
         """The latest call of this step that no loss used."""
         return next((c for c in reversed(self._calls) if c.network is network and c.step == step), None)

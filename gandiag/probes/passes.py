@@ -12,6 +12,8 @@ from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, sample_norms
+from gandiag.probes.ends import end_of
+from gandiag.probes.latents import InputProbe
 from gandiag.probes.origins import Origins
 from gandiag.probes.work import Work
 from gandiag.record.notices import PATIENCE, Patience
@@ -56,15 +58,18 @@ class PassProbe:
         self.passed = Passed()
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
+        self._inputs = guard.part("inputs of the generator", InputProbe(recording).note)
         self.repeats: Callable[[], bool] | None = None  # whether D's calls of this step may have to be repeated
         self.work = Work(recording.plan)
+        self.arrived: Callable[[Network], None] = lambda _: None  # a backward pass comes to a network
+        self._ended: set[Network] = set()  # the D whose last operation is known
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
         self._mute: dict[Network, Patience] = {}  # whose outputs are not understood
         self.settled = False  # whether an update of G was seen
         self.waited = Patience()  # for the first one, while G gets gradients
         self.on_waited: Callable[[], None] = lambda: None
 
-    def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
+    def on_generator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
         self._phases.generator_calls += 1
         made = [t for t in tensors(output) if t.is_floating_point() and t.dim()]
@@ -82,12 +87,14 @@ class PassProbe:
         self.work.passed(network, batch, given)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
+            self._inputs(network, (arguments, kwargs))
             if network not in self._feedback_hooks:
                 hook = self._guard.hook("feedback probe", partial(self._on_feedback, network))
                 self._feedback_hooks[network] = hook
             batch.register_hook(self._feedback_hooks[network])
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
+        self.arrived(network)
         self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
         if not self.settled and self.waited.is_over():
             self.on_waited()
@@ -157,6 +164,9 @@ class PassProbe:
                 call.score = self._score(output, call.given[self._phases.judged.batch(call)]).detach()
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
+        if network not in self._ended and all(t.requires_grad for t in answers):
+            self._ended.add(network)
+            self._recording.describe(discriminator_ends={network.name: end_of(answers)})
         self._watch(call, given, answers)
         self.work.passed(network, answers[-1], given[0])
         self.calls.add(call)
@@ -165,7 +175,7 @@ class PassProbe:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
         for i, answer in enumerate(answers):
             if answer.requires_grad:
-                answer.register_hook(partial(call.answer, i))
+                answer.register_hook(partial(self._on_answer, call, i))
         if self._plan.gradients:
             for tensor, origin in zip(given, call.origins, strict=True):
                 if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
@@ -184,6 +194,11 @@ class PassProbe:
         """Say that complex numbers are not recorded."""
         self._phases.mute.add(network)
         self._tell("complex numbers", notices.COMPLEX.format(network=network.name))
+
+    def _on_answer(self, call: Call, output: int, gradient: torch.Tensor) -> None:
+        if not torch.is_grad_enabled():  # else a penalty takes the gradient, and nothing is added to the weights'
+            self.arrived(call.network)
+        call.answer(output, gradient)
 
     @property
     def _early(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from gandiag.measure.calls import ASKED, MAX_OUTPUTS, MAX_POINTS, SEEN, SLOTS
 from gandiag.nets.tensors import detached
 from gandiag.probes import notices
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import TypeGuard
-
-    import torch
 
     from gandiag.probes.attribution import Call, CallLog
     from gandiag.probes.family import FamilyProbe
@@ -164,6 +164,8 @@ class PhaseProbe:
             return
         head = f"{role}{network.suffix}/{number}"
         tail = "plain" if origin == "leaf" else origin
+        if role == SEEN and tail == "plain":
+            row[f"{head}:{tail}/total"] = batch.sum(dtype=torch.float32)
         if call.score is not None:
             row[f"{head}:{tail}/outputs"] = sample_outputs(call.score)
         else:

@@ -56,6 +56,11 @@ class Rounds:
         if self._done >= self._members and not self._generator_first:
             self._finish()
 
+    @property
+    def without_generator(self) -> bool:
+        """Whether no optimizer has updated the generator so far."""
+        return not self._members
+
     def close(self) -> None:
         """End a step that was kept open."""
         if self._done:

@@ -10,6 +10,7 @@ from gandiag.probes.gradients import UpdateRatio, gradient_norms, merged
 from gandiag.probes.networks import GENERATOR
 
 if TYPE_CHECKING:
+    from gandiag.probes.attribution import Call
     from gandiag.probes.networks import Holding
     from gandiag.record.recording import Recording
 
@@ -41,6 +42,14 @@ class UpdateProbe:
         """Measure the update."""
         for name, ratio in self._ratios.pop(id(optimizer), {}).items():
             self._recording.row[f"update/{name}"] = ratio.measure()
+
+    def without_feedback(self, held: Holding, asked: list[Call]) -> None:
+        """G's loss used D's outputs on samples of G, `asked`, none of which is connected to G: it is told nothing."""
+        generators = [h.network for h in held.parts if h.network.role == GENERATOR]
+        made = [c for c in asked if "direct" in c.origins]
+        if len(generators) == 1 and not self.feedback and made:
+            batch = made[0].given[made[0].position() or 0]
+            self.feedback[generators[0].suffix] = batch.new_zeros(len(batch), dtype=torch.float32)
 
     def record(self, optimizer: torch.optim.Optimizer, held: Holding, scale: torch.Tensor | None) -> None:
         """Norms of the gradients that the optimizer is about to use, and the feedback that led to G's.

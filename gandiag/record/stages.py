@@ -10,6 +10,7 @@ import numpy as np
 from gandiag.measure.columns import scatter
 from gandiag.measure.label_free import BinTrackers
 from gandiag.measure.reductions import reduce_block
+from gandiag.measure.wiring import Inputs
 from gandiag.record.notices import UNKNOWN_RANGE
 from gandiag.signals import matching
 
@@ -105,6 +106,17 @@ class Reduction:
                     self._faults.add("reducing a row", error, block.steps[rows[0]])
                     lost[rows] = True
         return done
+
+
+class Repeats:
+    """Whether G is given the same input over and over."""
+
+    def __init__(self) -> None:
+        self._inputs = Inputs()
+
+    def __call__(self, signals: Signals) -> None:
+        """Add the signal."""
+        signals.columns |= self._inputs.track(len(signals.steps), signals.raw)
 
 
 class Bins:

@@ -6,10 +6,11 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from gandiag.families import infer_family
+from gandiag.families import LOGISTIC, infer_family
 from gandiag.record.attributing import Attributor
+from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
-from gandiag.record.stages import Bins, Modes, Reduction
+from gandiag.record.stages import Bins, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION
 from gandiag.rundir.snapshots import encode
@@ -61,8 +62,10 @@ class Worker:
         self._reduce = Reduction(settings, self._attributor, faults)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         self._stages: list[Stage] = [
+            ("inputs of the generator", Repeats()),
             ("label-free coverage", Bins()),
             *modes,
+            ("changes", Changes(recorder)),
             ("writing", self._write),
             ("storage", lambda _: recorder.tidy()),
             ("run.json", self._describe_first),
@@ -221,7 +224,10 @@ class Worker:
         family, probabilities = infer_family({k: v[0] for k, v in raw.items()}, self._attributor.sign())
         self.settings.decision = 0.5 if probabilities or family == "lsgan" else 0.0
         self.settings.family_found = family != "other"
-        self.recorder.write_meta(loss_family={"name": family, "source": "inferred"})
+        told: dict[str, Any] = {"loss_family": {"name": family, "source": "inferred"}}
+        if family in LOGISTIC:
+            told["discriminator_outputs"] = "probabilities" if probabilities else "logits"
+        self.recorder.write_meta(**told)
 
     def _close(self, status: str, reason: str | None, deadline: float) -> None:
         """Each part by itself: what was read is written, whatever else fails, and so is how the run ended."""

@@ -48,6 +48,14 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "quality/authpct": (250, 70.0, 1.5),
     "quality/authpct/perfect": (250, 70.0, 0.0),
     "quality/copies": (250, 1e-3, 1e-4),
+    **{f"updates/{net}": (1, 1.0, 0.0) for net in ("generator", "discriminator")},
+    **{f"rate/{net}": (1, 2e-4, 0.0) for net in ("generator", "discriminator")},
+    **{f"leftover/{net}": (1, 0.0, 0.0) for net in ("generator", "discriminator")},
+    "optimizers/crossed": (1, 0.0, 0.0),
+    "pull/agreement": (1, -1.0, 0.0),
+    "pull/apart": (1, 1.0, 0.0),
+    "input/repeated": (1, 0.0, 0.0),
+    "range/real/nonfinite": (1, 0.0, 0.0),
 }
 """Signals that scatter without memory, or are recorded now and then."""
 
@@ -62,6 +70,11 @@ def healthy(seed: int = 0, steps: int = 3000, modes: int = 10) -> Run:
     columns["d/real/mean"] = 0.8 * warmth + 0.2 * noise(rng, steps)
     columns["d/fake/mean"] = -0.8 * warmth + 0.2 * noise(rng, steps)
     columns |= {f"d/{kind}/std": 0.6 * np.exp(0.1 * noise(rng, steps)) for kind in ("real", "fake")}
+    columns |= {
+        f"d/{kind}/{end}": columns[f"d/{kind}/mean"] + side * 2.5 * columns[f"d/{kind}/std"]
+        for kind in ("real", "fake")
+        for end, side in (("min", -1), ("max", 1))
+    }
     columns["d/auc"] = np.clip(0.78 + 0.05 * noise(rng, steps), 0, 1)
     columns["loss/generator"] = np.log1p(np.exp(-columns["d/fake/mean"]))
     columns["loss/discriminator"] = 0.5 * (

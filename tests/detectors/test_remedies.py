@@ -124,9 +124,9 @@ def test_evidence_without_a_source_is_not_called_verified():
 
 def test_every_remedy_has_another_name():
     """Packages of the catalogue do not overwrite each other."""
-    from gandiag.detectors.remedies import balance, discriminator, gradients, losses, stability, variety
+    from gandiag.detectors.remedies import balance, discriminator, gradients, loop, losses, stability, variety
 
-    parts = (losses.LOSSES, balance.BALANCE, discriminator.DISCRIMINATOR, variety.VARIETY)
+    parts = (loop.LOOP, losses.LOSSES, balance.BALANCE, discriminator.DISCRIMINATOR, variety.VARIETY)
     assert sum(map(len, (*parts, stability.STABILITY, gradients.GRADIENTS))) == len(REMEDIES)
 
 

@@ -132,3 +132,17 @@ def test_a_game_that_comes_to_rest_keeps_no_feedback():
     )
     assert DETECT(run) != []
     assert DETECT(still) == []
+
+
+def test_feedback_of_exactly_zero_is_a_failure_whatever_d_says():
+    """A dead D: at chance, constant, and nothing comes back from it."""
+    run = synthetic.healthy()
+    frame = run.scalars.copy()
+    late = frame.index > 800
+    frame.loc[late, "feedback/norm"] = 0.0
+    frame.loc[late, "d/auc"] = 0.5
+    (found,) = VanishingGradients()(replace(run, scalars=frame))
+    assert (found.severity, found.ongoing, found.remedies[0].name) == ("failure", True, "leaky-relu")
+    assert abs(found.onset_step - 800) < 60
+    frame.loc[frame.index % 10 == 0, "feedback/norm"] = 0.02
+    assert VanishingGradients()(replace(run, scalars=frame[frame.index < 900])) == []

@@ -1,0 +1,130 @@
+"""A network whose weights stand still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from .remedies import named
+from .specification import check_thresholds, evidence, finding, threshold
+from .windows import all_steps, held, remembered, spells, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gandiag.findings import Evidence, Finding, Severity
+    from gandiag.rundir.run import Run
+
+    from .windows import Spell
+
+_NETS = ("generator", "discriminator")
+NO_STEP, NO_RATE, NO_GRADIENT, TOO_SMALL = "step", "rate", "gradient", "size"
+BECAUSE = {
+    NO_STEP: "no optimizer steps on them",
+    NO_RATE: "their learning rate is 0",
+    NO_GRADIENT: "no gradient reaches them",
+    TOO_SMALL: "updates are lost in rounding",
+}
+FIRST = {NO_STEP: "step-each-optimizer", NO_RATE: "set-rate", NO_GRADIENT: "detach-for-d-only", TOO_SMALL: "set-rate"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotLearning:
+    """The weights of G or of D do not move, though the game is played.
+
+    Sees:
+        From the start of a run on: steps in which no optimizer updates a network whose loss is computed, updates that
+        leave every weight as it was, and a loss of G that uses D's outputs on generated samples but sends nothing back
+        to G.
+    Why it happens:
+        A mistake in the loop: an optimizer that is never stepped, or holds the parameters of the other network; a
+        learning rate of 0; samples detached in G's own step. The other network then plays alone, and whatever its
+        curves look like, no balance of the two can help.
+    Misses:
+        Weights that move by weight decay or another loss alone, or by a small rate. Single layers that stand still
+        (dead-layer). Networks that are frozen (requires_grad), or whose loss is not computed, are taken to be meant so.
+        Rates that a scheduler set to 0, networks that stand still later on, or only for a while, are mentioned; an
+        update that fades away late is vanishing-gradients' affair.
+    Try:
+        - step-each-optimizer
+        - detach-for-d-only
+        - set-rate
+    References:
+        Reports of optimizers that hold the wrong parameters or are never stepped are among the most common mistakes in
+        public code. The rule is arithmetic: what gets no update does not learn.
+    """
+
+    code: ClassVar[str] = "not-learning"
+    needs: ClassVar[tuple[str, ...]] = tuple(f"updates/{net}|update/{net}/ratio" for net in _NETS)
+    how_to: ClassVar[str] = "attach with gandiag.attach"
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    ratio: float = threshold(1e-9, "arithmetic: float32 loses what is below 6e-8 of a weight; of all weights less")
+    least_rate: float = threshold(1e-8, "our choice: a tenth of the smallest rate that anybody trains with on purpose")
+    min_steps: int = threshold(100, "our choice: schedules that pause one network do so for shorter")
+    early_steps: int = threshold(50, "our choice: what stands still from here on never moved")
+    min_run_steps: int = threshold(100, "a spell")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self)
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """1 where a network stands still, 0 where both move."""
+        return pd.concat([self._still(run, net) for net in _NETS], axis=1).max(axis=1).dropna().rename("still")
+
+    def _still(self, run: Run, net: str) -> pd.Series:
+        """1 by step where nothing moves a network, 0 where something does."""
+        updates, ratio = run.series(f"updates/{net}"), run.series(f"update/{net}/ratio")
+        rules = [updates == 0, ratio <= self.ratio]
+        if net == "generator" and not (feedback := run.series("feedback/norm")).empty:
+            rules.append(feedback.cummax() == 0)
+        known = [rule.astype(float) for rule in rules if not rule.empty]
+        steps = all_steps(known)
+        return pd.DataFrame({i: held(rule, steps) for i, rule in enumerate(known)}, steps).max(axis=1).rename(net)
+
+    def __call__(self, run: Run) -> list[Finding]:
+        return [f for net in _NETS for f in self._found(run, net)]
+
+    def _found(self, run: Run, net: str) -> Iterator[Finding]:
+        for spell in spells(self._still(run, net) > 0, min_steps=self.min_steps, bridge_steps=self.min_steps):
+            why, fact = self._reason(run, net, spell)
+            early = spell.onset - run.scalars.index[0] < self.early_steps
+            if why in (NO_GRADIENT, TOO_SMALL) and not early:
+                continue
+            if why == TOO_SMALL and value_at(run.series(f"rate/{net}"), spell.certain) >= self.least_rate:
+                continue
+            meant = not early or not spell.ongoing or (why == NO_RATE and _scheduled(run, net))
+            severity: Severity = "info" if meant else "failure"
+            over = " any more" * (not early) + f" from step {spell.onset:,} " + _until(spell)
+            summary = f"The weights of the {net} do not move{over}: {BECAUSE[why]}"
+            columns = (f"updates/{net}", f"update/{net}/ratio", f"rate/{net}", "feedback/norm")
+            made = finding(self, spell, severity, summary, (fact,), columns)
+            rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
+            yield replace(made, remedies=named([FIRST[why], *rest]))
+
+    def _reason(self, run: Run, net: str, spell: Spell) -> tuple[str, Evidence]:
+        """Why a network stands still, and what shows it."""
+        at = spell.certain
+        updates, ratio = run.series(f"updates/{net}"), run.series(f"update/{net}/ratio")
+        rate, norm, feedback = (run.series(n) for n in (f"rate/{net}", f"grad/{net}/norm", "feedback/norm"))
+        if value_at(updates, at) == 0:
+            return NO_STEP, evidence(updates, 1, "below", at)
+        fact = evidence(ratio, 2 * self.ratio, "below", at)
+        if value_at(rate, at) == 0:
+            return NO_RATE, fact
+        if net == "generator" and not feedback.empty and feedback.loc[:at].max() == 0:
+            return NO_GRADIENT, evidence(feedback, 1e-30, "below", at)
+        return (NO_GRADIENT if value_at(norm, at) == 0 else TOO_SMALL), fact
+
+
+def _until(spell: Spell) -> str:
+    return "on" if spell.ongoing else f"to {spell.last:,}"
+
+
+def _scheduled(run: Run, net: str) -> bool:
+    """Whether a scheduler sets the learning rate of a network."""
+    told = run.meta.get("optimizers", {})
+    return any(of.get("scheduled") for name, of in told.items() if name.partition(".")[0] == net)

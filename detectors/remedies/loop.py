@@ -1,0 +1,141 @@
+"""Corrected lines, where the loop itself has a mistake."""
+
+from __future__ import annotations
+
+from gandiag.remedy import Remedy
+
+LOOP = (
+    Remedy(
+        name="step-each-optimizer",
+        change="give each network an optimizer of its own, with exactly its parameters, and step both",
+        code="opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
+        "opt_G = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
+        "opt_G.zero_grad(); loss_G.backward(); opt_G.step()  # and D alike",
+        why="Weights that no optimizer steps on stay as they were drawn.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: a network without an update does not change.",
+        verified=True,
+        expect="updates/<net> is 1 or more and update/<net>/ratio above 1e-6 at once",
+    ),
+    Remedy(
+        name="detach-for-d-only",
+        change="detach generated samples in D's step only; in G's own step give D the samples as G made them",
+        code="loss_D = F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()\n"
+        "loss_G = F.softplus(-D(fake)).mean()  # fake, not fake.detach(), nor made under no_grad",
+        why="Nothing flows back to G through samples that are detached.",
+        cost="none",
+        cost_level=0,
+        evidence="Closed form: the gradient of a detached tensor is none.",
+        verified=True,
+        expect="feedback/norm is above 0 at once",
+    ),
+    Remedy(
+        name="set-rate",
+        change="set the learning rate of the network that stands still, and look for what has set it to 0",
+        code='for group in (*opt_G.param_groups, *opt_D.param_groups):\n    print(group["lr"])\n    group["lr"] = 2e-4',
+        why="A rate of 0, or one that a schedule has brought to nothing, changes no weight.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: every update is a multiple of the rate.",
+        verified=True,
+        expect="update/<net>/ratio is above 1e-6 at once",
+    ),
+    Remedy(
+        name="generator-target",
+        change="have G's loss ask D for what D is asked for on real samples: swap the target, or the sign, of G's loss",
+        code="loss_D = F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()\n"
+        "loss_G = F.softplus(-D(fake)).mean()  # the real target; of a Wasserstein loss: -D(fake).mean()",
+        why="G is to make samples that D calls real; at present it is asked for ones that D calls generated.",
+        cost="none",
+        cost_level=0,
+        evidence="Closed form: the two losses have opposite derivatives by D's outputs on generated samples.",
+        verified=True,
+        expect="pull/agreement is -1 at once, distance/energy falls within some 500 steps",
+    ),
+    Remedy(
+        name="discriminator-targets",
+        change="give D's loss one target for real samples and the other one for generated samples",
+        code="loss_D = F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()\n"
+        "# with targets: bce(D(real), ones) + bce(D(fake.detach()), zeros)",
+        why="A D that is asked for one answer to everything learns nothing that could tell G anything.",
+        cost="none",
+        cost_level=0,
+        evidence="Closed form: with equal targets the best D is constant.",
+        verified=True,
+        expect="pull/apart is 1 at once, d/auc rises above 0.6 within some 200 steps",
+    ),
+    Remedy(
+        name="one-optimizer-each",
+        change="hold the parameters of G in G's optimizer only, and those of D in D's only",
+        code="opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
+        "opt_G = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))",
+        why="An optimizer that holds both lets each network follow the other one's loss as well.",
+        cost="none",
+        cost_level=0,
+        evidence="Closed form: both networks then descend both losses, which are opposed.",
+        verified=True,
+        expect="optimizers/crossed is 0 at once",
+    ),
+    Remedy(
+        name="clear-gradients",
+        change="clear the gradients of a network right before the backward pass whose gradients its optimizer uses",
+        code="opt_D.zero_grad(); loss_of(D).backward(); opt_D.step()\n"
+        "opt_G.zero_grad(); F.softplus(-D(G(z))).mean().backward(); opt_G.step()",
+        why="What is left over from before is added: of older weights, or of the other network's loss, which pulls "
+        "the opposite way.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: backward adds to what a gradient holds.",
+        verified=True,
+        expect="leftover/<net> is 0 at once",
+    ),
+    Remedy(
+        name="scale-data",
+        change="scale the data to the range in which G's outputs lie, once, by numbers of the whole data set",
+        code="low, high = real.amin(), real.amax()  # of the whole data set; of a table by column: real.amin(0)\n"
+        "real = (real - low) / (high - low) * 2 - 1  # for a G that ends in tanh; keep low and high for the way back",
+        why="No G can reach values beyond its last layer, and one without a bound needs thousands of steps for it.",
+        cost="none",
+        cost_level=0,
+        evidence="Closed form: tanh lies in [-1, 1], the sigmoid in [0, 1].",
+        verified=True,
+        expect="range/real/max and range/fake/max agree to some 10 % within 500 steps, d/auc falls below 0.98",
+    ),
+    Remedy(
+        name="finite-data",
+        change="leave out, or repair, the samples that are not finite, where the data are made",
+        code="real = real[torch.isfinite(real.flatten(1)).all(dim=1)]\n"
+        "assert torch.isfinite(real).all()  # of the whole data set, before training",
+        why="One NaN in a batch makes D's loss, its gradient and after one step all its weights NaN.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: whatever is added to NaN is NaN.",
+        verified=True,
+        expect="range/real/nonfinite is 0 throughout, and nonfinite with it",
+    ),
+    Remedy(
+        name="fresh-latents",
+        change="draw new noise for every step, and keep a fixed batch for pictures only",
+        code="z = torch.randn_like(z)  # inside the loop\nfake = G(z)",
+        why="G is trained on what it is given: on one batch of noise it learns so many samples by heart.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: a fixed batch of n latents shows n samples, however long it trains.",
+        verified=True,
+        expect="input/repeated is 0 at once",
+    ),
+    Remedy(
+        name="one-sigmoid",
+        change="apply one sigmoid: end D in a linear layer under a loss of logits, or keep nn.Sigmoid with BCELoss",
+        code="D = torch.nn.Sequential(D, torch.nn.Identity())  # D built without nn.Sigmoid at its end\n"
+        "loss_D = F.binary_cross_entropy_with_logits(D(real), torch.ones_like(d_real)) \\\n"
+        "    + F.binary_cross_entropy_with_logits(D(fake.detach()), torch.zeros_like(d_fake))",
+        why="A sigmoid of a probability lies between 0.5 and 0.73: the loss can never be small, and D's saturates.",
+        cost="none; D starts anew",
+        cost_level=0,
+        evidence="Closed form: the sum of both losses is never below 1.006.",
+        verified=True,
+        expect="d/fake/min falls below 0 within some 100 steps, feedback/norm stays above 0",
+    ),
+)

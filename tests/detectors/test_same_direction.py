@@ -1,0 +1,53 @@
+"""Losses that are not opposed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gandiag import synthetic
+from gandiag.detectors.same_direction import SameDirection
+
+CERTAIN_AFTER = 100
+
+DETECT = SameDirection()
+
+
+def run_with(seed=0, at=1, **columns):
+    run = synthetic.healthy(seed)
+    frame = run.scalars.copy()
+    for name, value in columns.items():
+        frame.loc[frame.index >= at, name] = value
+    return replace(run, scalars=frame)
+
+
+def FAILING(seed=0):  # noqa: N802 - the name that the contract looks for
+    return run_with(seed, at=1000, **{"pull/agreement": 1.0})
+
+
+def test_a_g_that_asks_for_what_d_asks_for_is_told_within_100_steps():
+    """With the line to change first."""
+    (found,) = DETECT(run_with(**{"pull/agreement": 1.0}).until(100))
+    assert found.severity == "failure"
+    assert found.onset_step <= 10
+    assert found.summary.startswith("G's loss")
+    assert found.remedies[0].name == "generator-target"
+
+
+def test_a_d_with_one_target_is_told_apart_from_that():
+    """Even though G's loss then agrees with it, too."""
+    (found,) = DETECT(run_with(**{"pull/agreement": 1.0, "pull/apart": 0.0}))
+    assert found.summary.startswith("D's loss")
+    assert found.remedies[0].name == "discriminator-targets"
+    assert len(DETECT(run_with(**{"pull/agreement": np.nan, "pull/apart": 0.0}))) == 1
+
+
+@pytest.mark.parametrize("name", ["pull/agreement", "pull/apart"])
+def test_single_steps_that_overshoot_are_no_mistake(name):
+    """A third of all steps."""
+    run = synthetic.healthy()
+    frame = run.scalars.copy()
+    frame.loc[frame.index % 3 == 0, name] = {"pull/agreement": 1.0, "pull/apart": 0.0}[name]
+    assert DETECT(replace(run, scalars=frame)) == []

@@ -1,0 +1,62 @@
+"""Mistakes in the loop are named as the root, with the line to change; right loops that look alike are left alone."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from multiprocessing.reduction import ForkingPickler
+
+import pytest
+import torch
+from loops.parts import Game
+from mistakes import CASES, found
+from mistakes.table import PAGE, render
+
+import gandiag
+from gandiag.judge.mechanisms import MISTAKES
+
+WRONG = [name for name, case in CASES.items() if case.remedy]
+RIGHT = [name for name, case in CASES.items() if not case.remedy]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_the_root_and_its_own_remedy_comes_first(name, seed):
+    """A failure, by the end of 200 steps."""
+    _, diagnosis = found(name, seed)
+    case = CASES[name]
+    (finding,) = [f for f in diagnosis.findings if f.code in MISTAKES and f.severity != "info"]
+    assert (finding.code, finding.severity) == (case.code, "failure")
+    assert diagnosis.story.root == case.code
+    assert finding.remedies[0].name == case.remedy
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_looks_like_a_mistake_and_is_none_is_left_alone(name, seed):
+    """No mistake is claimed, and none of the detectors breaks."""
+    run, diagnosis = found(name, seed)
+    assert run.last_step >= 90
+    assert diagnosis.errors == ()
+    assert [f for f in diagnosis.findings if f.code in MISTAKES and f.severity != "info"] == []
+
+
+def test_models_are_sent_to_other_processes_as_if_nobody_watched(tmp_path):
+    """No hook lies on a parameter: torch warns of those, and other processes refuse them."""
+    game = Game()
+    with gandiag.attach(game.generator, game.discriminator, run_dir=tmp_path / "run", alerts=False):
+        for _ in range(3):
+            game.update_d()
+            game.update_g()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for network in (game.generator, game.discriminator):
+                assert ForkingPickler.dumps(network)
+                copy = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own
+                assert all(map(torch.equal, copy.state_dict().values(), network.state_dict().values()))
+
+
+@pytest.mark.slow
+def test_the_table_in_the_docs_is_what_is_found():
+    """docs/mistakes.md; regenerate it with `cd tests && python -m mistakes.table`."""
+    assert PAGE.read_text(encoding="utf-8") == render()
