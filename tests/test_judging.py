@@ -352,3 +352,13 @@ def test_nobody_who_attached_is_told_to_attach():
     assert entry.how_to == how_to
     (entry,) = diagnose(attached, [Stub(how_to=how_to, usable=False)]).not_assessed
     assert entry.how_to == "pass max_overhead=None, for a record of every round of the game"
+
+
+def test_what_passed_by_itself_hands_out_no_advice():
+    """A jump of gradients that was over after 20 steps is on record; what to do follows from what still holds."""
+    run = synthetic.discriminator_overfitting()
+    norms = run.scalars["grad/discriminator/norm"] * np.where(run.scalars.index.isin(range(500, 520)), 30.0, 1.0)
+    diagnosis = diagnose(replace(run, scalars=run.scalars.assign(**{"grad/discriminator/norm": norms})))
+    passed, lasting = diagnosis.findings
+    assert (passed.code, passed.remedies) == ("exploding-gradients", ())
+    assert (lasting.code, len(lasting.remedies)) == ("discriminator-overfitting", 3)
