@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from gandiag.measure.label_free import ENOUGH, LOST, RECENT
 from gandiag.signal_names import placeholder
 from gandiag.wording import listed
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import counted, held, remembered, spells, step_of_lowest, value_at
+from .windows import counted, has_reached, held, remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 
 SHARES = "modes/share/<class>"
+UNREACHED = "bins/unreached"
+SAMPLES = ENOUGH * RECENT  # behind each of its values, at least
+COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED)
+FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
+"""Remedies for a G that never covered the data: there is nothing to go back to."""
 MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
@@ -35,7 +42,8 @@ class ModeCollapse:
         The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
         samples; without labels, that over 25 cells of the real samples (k-means, as in NDB). What counts as lost is
         the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
-        effective number of modes, exp(entropy), whichever is more.
+        effective number of modes, exp(entropy), whichever is more. Without labels also a rare group of samples, with a
+        gap around it, that is left out of eight histograms together: a warning.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
@@ -76,6 +84,7 @@ class ModeCollapse:
     hold_steps: int = threshold(
         200, "so long it must have been covered; untrained generators of tuning runs were for 50"
     )
+    rare: float = threshold(0.05, "of the data, in groups of cells that are left out: a cell of average size is 0.04")
     grace_steps: int = threshold(
         1000, "a generator that never covered the modes counts from here on, unless it still gains: our choice"
     )
@@ -98,6 +107,13 @@ class ModeCollapse:
         return both.min(axis=1, skipna=False).dropna().rename("coverage")
 
     def __call__(self, run: Run) -> list[Finding]:
+        found = self._lost(run)
+        if not _labelled(run) and not any(f.ongoing for f in found):
+            found += self._unreached(run)
+        return sorted(found, key=lambda f: f.onset_step)
+
+    def _lost(self, run: Run) -> list[Finding]:
+        """What a large part of the modes, or of the data, shows."""
         score = self.score(run)
         if score.empty:
             return []
@@ -111,13 +127,47 @@ class ModeCollapse:
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
-            lost = f"{1 - inside[worst]:.0%} of the {what} by step {worst:,}"
-            summary = f"The generator lost {lost}, from step {spell.onset:,} {_until(spell)}{_named(run, worst)}"
+            never = not has_reached(score, self.stay_share, self.hold_steps).loc[: spell.onset].iloc[-1]
+            step = spell.last if never else worst
+            lost, names = f"{1 - inside[step]:.0%} of the {what}", _named(run, step)
+            summary = (
+                f"The generator {'never covered' if spell.ongoing else 'had not yet covered'} the {what}: at step "
+                f"{step:,} it {'lacks' if spell.ongoing else 'lacked'} {lost}{names}"
+                if never
+                else f"The generator lost {lost} by step {step:,}, from step {spell.onset:,} {_until(spell)}{names}"
+            )
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
-            columns = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective")
-            found.append(finding(self, spell, severity, summary, facts, columns))
+            made = finding(self, spell, severity, summary, facts, COLUMNS)
+            found.append(replace(made, remedies=named(FROM_THE_START)) if never else made)
         return found
+
+    def _unreached(self, run: Run) -> list[Finding]:
+        """A rare part of the data that is never drawn, which its share of all data hides."""
+        unreached = run.series(UNREACHED).dropna()
+        if unreached.empty:
+            return []
+        armed, dated = counted(1 - unreached, 1 - self.rare, self.hold_steps, self.grace_steps)
+        lasting = unreached.rolling(self.min_checks).min() >= self.rare
+        found = []
+        for spell in spells(lasting & armed, (unreached >= self.rare) & dated, bridge_steps=self.bridge_steps):
+            inside = unreached.loc[spell.onset : spell.last]
+            typical = float(inside.median())
+            summary = (
+                f"Hardly any generated sample falls where {typical:.0%} of the data lie, from step {spell.onset:,} "
+                f"{_until(spell)}; a perfect generator leaves so much out of {SAMPLES:,} samples with a chance of "
+                f"{chance(typical):.0e}"
+            )
+            facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
+            found.append(finding(self, spell, "warning", summary, facts, COLUMNS))
+        return found
+
+
+def chance(share: float) -> float:
+    """How likely it is that so many samples hold less than a tenth of what they should of a part of such a share."""
+    from scipy.stats import binom
+
+    return float(binom.cdf(LOST * SAMPLES * share, SAMPLES, share))
 
 
 def _until(spell: Spell) -> str:

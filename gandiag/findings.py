@@ -15,6 +15,10 @@ Verdict = Literal["healthy", "suspect", "failing", "undecided"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "failure")  # ascending
 SCHEMA = "gandiag-diagnosis/2"
 OF_COMMANDS = ("exit_code", "status", "reason")  # what their JSON has beside the diagnosis
+WITHOUT_HELD_OUT = (
+    "Whether D knows its training samples by heart was not looked at, as no held-out samples were given; one line "
+    "tells: gandiag.attach(G, D, run_dir=..., held_out=validation_samples)"
+)
 SEVERAL = "several, undecided"
 """The root of a story that has more than one beginning."""
 
@@ -50,7 +54,8 @@ class Finding:
     `onset_step` is the first step of the spell and `last_step` the last one at which it still held;
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
-    first. `network` is the name of the network that it is about, where there are several; "" where it is about all.
+    first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of the
+    network that it is about, where there are several; "" where it is about all.
     """
 
     code: str
@@ -75,6 +80,11 @@ class Finding:
     def title(self) -> str:
         """The code, and the network where there are several."""
         return titled(self.code, self.network)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it makes a verdict: failures do, and warnings that still hold."""
+        return self.severity == "failure" or (self.severity == "warning" and self.ongoing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +181,12 @@ class Diagnosis:
     def worst(self) -> Severity | None:
         """Highest severity among the findings, None without findings."""
         return max((f.severity for f in self.findings), key=SEVERITIES.index, default=None)
+
+    @property
+    def caveat(self) -> str:
+        """What a healthy verdict does not rest on, and the line that would change that; "" where there is nothing."""
+        unseen = any(n.code == "discriminator-overfitting" and n.missing for n in self.not_assessed)
+        return WITHOUT_HELD_OUT if unseen and self.verdict == "healthy" else ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy with its schema; numbers that are not finite become their names ("nan", "inf")."""

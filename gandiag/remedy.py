@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gandiag.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,7 @@ class Remedy:
     recipe : recipe of `gandiag.zoo` that shows it, None where none does
     families : loss families that it is for, () for any
     not_for : loss families that it is not for
+    balance : whether it only shifts the balance of G and D, which hides a mistake in the loop and mends none
     """
 
     name: str
@@ -38,6 +45,7 @@ class Remedy:
     recipe: str | None = None
     families: tuple[str, ...] = ()
     not_for: tuple[str, ...] = ()
+    balance: bool = False
 
     def fits(self, family: str) -> bool:
         """Whether it makes sense under a loss family; under "unknown", whatever is not for certain families alone."""
@@ -58,9 +66,25 @@ class Remedy:
 
 
 MOST = 3
+EXCLUDED = "mistakes in the loop were looked for, and none was found"
 
 
 def offered(remedies: tuple[Remedy, ...], family: str) -> tuple[Remedy, ...]:
-    """The first three of the remedies that fit a loss family, cheapest first; of equal cost, as they were given."""
+    """The first three of the remedies that fit a loss family, cheapest first; of equal cost, as they were given.
+
+    What only shifts the balance of G and D comes last: of public reports on balance hardly one ended with such advice
+    that helped, and most with a mistake in the loop.
+    """
     fitting = [remedy for remedy in remedies if remedy.fits(family)]
-    return tuple(sorted(fitting[:MOST], key=lambda remedy: remedy.cost_level))
+    return tuple(sorted(fitting[:MOST], key=lambda remedy: (remedy.balance, remedy.cost_level)))
+
+
+def on_balance(remedies: tuple[Remedy, ...], found: bool, unseen: Collection[str]) -> tuple[Remedy, ...]:
+    """The remedies, where those that shift the balance say what is known of mistakes in the loop.
+
+    Where one was `found` it is to be mended first, and there are none of them; `unseen` are the codes of those that
+    could not be looked for.
+    """
+    kept = [remedy for remedy in remedies if not (remedy.balance and found)]
+    said = f"but first see to {listed(unseen)}, which could not be looked for" if unseen else EXCLUDED
+    return tuple(replace(r, change=f"{r.change} ({said})") if r.balance else r for r in kept)

@@ -173,7 +173,14 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "bins/effective", "ratio", "effective number of label-free bins (k-means of real samples), over real", "low"
     ),
+    Signal("bins/recent_effective", "ratio", "as bins/effective, of the last eight histograms together", "low"),
     Signal("bins/lost", "share", "share of real samples in bins that hold hardly any generated ones", "high"),
+    Signal(
+        "bins/unreached",
+        "share",
+        "share of real samples in groups of bins, a gap around each, left out of late",
+        "high",
+    ),
     Signal(
         "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"
     ),

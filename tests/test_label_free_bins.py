@@ -41,16 +41,56 @@ def test_lost_modes_are_seen_without_labels(left):
     assert found["bins/effective"] == pytest.approx(left / 8, abs=0.1)
 
 
+@pytest.mark.parametrize("width", [0.0, 0.005, 0.05])
+def test_a_mode_is_reached_by_samples_that_are_too_narrow_or_too_wide(width):
+    """Cells at its edge may be lost then; a mode without any sample is not reached."""
+
+    def fake(modes):
+        return lambda _step, rng: RING.centres[rng.choice(modes, 32)] + width * rng.standard_normal((32, 2))
+
+    assert followed(fake(range(8)))["bins/unreached"] == 0
+    assert followed(fake(range(7)))["bins/unreached"] == pytest.approx(1 / 8, abs=0.03)
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.5])
+def test_a_rare_category_that_is_never_drawn_is_not_reached(scatter):
+    """One in ten real rows has it, beside two numbers; generated rows are soft and never exactly a category."""
+    corners = np.eye(3)[np.r_[np.zeros(6, int), np.ones(3, int), 2]]
+
+    def rows(rng, drawn, softness):
+        kind = (1 - softness) * corners[rng.integers(drawn, size=32)] + softness / 3
+        return np.hstack([kind, scatter * rng.standard_normal((32, 2))])
+
+    for drawn, unreached in ((10, 0.0), (9, 0.1)):
+        tracker, rng, last = BinTracker(), np.random.default_rng(0), {}
+        for step in range(1, 601):
+            last = tracker.update(step, rows(rng, 10, 0.0), rows(rng, drawn, 0.1)) or last
+        assert last["bins/unreached"] == pytest.approx(unreached, abs=0.02)
+
+
+@pytest.mark.parametrize("dimensions", [2, 16])
+def test_data_in_one_piece_have_no_group_to_leave_out(dimensions):
+    """A generator half as wide as a Gaussian leaves out cells at its edge, and no group."""
+    tracker, rng, last = BinTracker(), np.random.default_rng(0), {}
+    for step in range(1, 601):
+        real, fake = rng.standard_normal((2, 32, dimensions))
+        last = tracker.update(step, real, 0.3 * fake) or last
+    assert last["bins/unreached"] == 0
+    assert dimensions > 2 or last["bins/lost"] > 0.1
+
+
 def test_hopping_shows_as_turnover():
     """One mode at a time, another every 50 steps."""
     found = followed(lambda step, rng: only((step - 1) // 50 % 8)(step, rng))
     assert found["bins/turnover"] > 0.95
 
 
-def test_a_point_mass_has_no_cells():
-    """All real samples equal, as in Dirac-GAN: no signal, no exception."""
-    tracker = BinTracker()
-    assert not any(tracker.update(step, np.zeros((32, 1)), np.ones((32, 1))) for step in range(1, 201))
+def test_a_point_mass_is_one_cell_of_which_nothing_can_be_lost():
+    """All real samples equal, as in Dirac-GAN: covered, wherever the generated one is."""
+    tracker, last = BinTracker(), {}
+    for step in range(1, 201):
+        last = tracker.update(step, np.zeros((32, 1)), np.ones((32, 1))) or last
+    assert (last["bins/effective"], last["bins/lost"], last["bins/unreached"]) == (1, 0, 0)
 
 
 def test_few_samples_a_step_make_fewer_histograms():
@@ -130,3 +170,11 @@ def test_each_discriminator_has_cells_of_its_own():
     lost = {own: float(np.nanmax(columns[f"bins{own}/lost"])) for own in ("", ".a", ".b", ".c")}
     assert lost[".a"] == lost[".c"] == 0
     assert lost[".b"] == lost[""] > 0.8
+
+
+def test_histograms_together_tell_hopping_from_few_modes():
+    """One mode at a time, eight in all, against one and the same mode throughout."""
+    hopping = followed(lambda step, rng: only((step - 1) // 50 % 8)(step, rng), steps=600)
+    assert hopping["bins/recent_effective"] > 4 * hopping["bins/effective"]
+    still = followed(only(3), steps=600)
+    assert still["bins/recent_effective"] < 1.1 * still["bins/effective"]

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from gandiag.findings import Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.judge.asking import Answer, answered, asked_of, looked_for_by_part, merged_findings, merged_reasons
 from gandiag.judge.doubts import is_essential, looked_at_essentials
+from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
 from gandiag.judge.policy import read_policy
 from gandiag.judge.story import tell
-from gandiag.remedy import offered
+from gandiag.remedy import offered, on_balance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.detectors import Detector
     from gandiag.judge.policy import PolicyLike
+    from gandiag.remedy import Remedy
     from gandiag.rundir.run import Run
 
 
@@ -92,12 +94,19 @@ class Judgement:
         self._answers += answers
         self._not_assessed += merged_reasons(answers)
         found = merged_findings(answers)
-        self._findings += [replace(f, remedies=offered(f.remedies, self.run.loss_family)) for f in found]
+        family = self.run.loss_family
+        self._findings += [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+
+    def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
+        mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
+        unseen = [n.code for n in self._not_assessed] + [a.error.code for a in self._answers if a.error]
+        return on_balance(finding.remedies, mistaken, [code for code in MISTAKES if code in unseen])
 
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
         findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
+        findings = [replace(f, remedies=self._on_balance(f)) for f in findings]
         errors = tuple(dict.fromkeys(a.error for a in self._answers if a.error))
         unseen = {n.code for n in self._not_assessed} | {e.code for e in errors}
         out = {f.code for f in findings} | unseen | self._excluded
@@ -129,7 +138,7 @@ def _not_applicable(detectors: Sequence[Detector], family: str) -> tuple[NotAppl
 def _verdict(findings: Sequence[Finding], *, decided: bool) -> Verdict:
     if any(f.severity == "failure" and f.ongoing for f in findings):
         return "failing"
-    if any(f.severity == "failure" or (f.severity == "warning" and f.ongoing) for f in findings):
+    if any(f.counts for f in findings):
         return "suspect"
     return "healthy" if decided else "undecided"
 

@@ -6,6 +6,7 @@ that diversity is measured on: values themselves, or a random projection of them
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,10 @@ LOST = 0.1
 """A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
 TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
+BAND, BETWEEN = (0.35, 0.65), 0.02
+"""Two cells hang together where so many of their real samples lie about half-way between their centres."""
+RECENT = 8
+"""Histograms behind `bins/recent_effective`, as behind that of labelled modes."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
 FAKE_POINTS = parse("points/fake")
@@ -48,7 +53,7 @@ class BinTracker:
     ...     points = rng.normal(size=(32, 2))
     ...     found = tracker.update(step, points, points[::-1] * [1, 0.01]) or found if step > 50 else {}
     >>> sorted(found), found["bins/effective"] < 0.6
-    (['bins/effective', 'bins/lost', 'bins/turnover'], True)
+    (['bins/effective', 'bins/lost', 'bins/recent_effective', 'bins/turnover', 'bins/unreached'], True)
     """
 
     def __init__(self) -> None:
@@ -58,7 +63,9 @@ class BinTracker:
         self._size = size  # dimensions of a point
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
-        self._real = self._now = self._before = np.zeros(0)
+        self._real = self._now = np.zeros(0)
+        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # counts (K,) of the last histograms
+        self._groups = np.zeros((0, 0))  # (groups, K): 1 for the cells that hang together
         self._since = 0  # the step before the first of the histogram
 
     def update(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
@@ -74,7 +81,7 @@ class BinTracker:
             if real is not None:
                 self._collect(real)
             return {}
-        if len(self._centres) < 2 or fake.shape[1] != self._size:
+        if fake.shape[1] != self._size:
             return {}
         return self._take(step, None if real is None else self._counts([real])[0], self._counts([fake])[0])
 
@@ -88,8 +95,8 @@ class BinTracker:
         left, since = points[len(found) :], steps[len(found) :]
         if any(p.shape[1] != self._size for pair in left for p in pair if p is not None):
             return found + [self.update(step, *pair) for step, pair in zip(since, left, strict=True)]
-        if self._centres is None or len(self._centres) < 2:
-            return found + [{} for _ in left]
+        if self._centres is None:
+            return found
         reals = iter(self._counts([real for real, _ in left if real is not None]))
         fakes = self._counts([fake for _, fake in left])
         for step, (real, _), counted in zip(since, left, fakes, strict=True):
@@ -118,18 +125,24 @@ class BinTracker:
         different = np.unique(points, axis=0)
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
-        self._real, self._now, self._before = (np.zeros(len(self._centres)) for _ in range(3))
+        self._real, self._now = (np.zeros(len(self._centres)) for _ in range(2))
+        self._groups = _groups(points, self._nearest(points), self._centres)
+
+    def _nearest(self, points: np.ndarray) -> np.ndarray:
+        """The nearest centre (n,) of each point (n, p)."""
+        assert self._centres is not None  # noqa: S101 - for the type checker
+        squares = (self._centres**2).sum(axis=1) - 2 * points @ self._centres.T
+        nearest: np.ndarray = squares.argmin(axis=1)
+        return nearest
 
     def _counts(self, batches: Sequence[np.ndarray]) -> np.ndarray:
         """Finite points of each of n batches by nearest centre, (n, K)."""
-        assert self._centres is not None  # noqa: S101 - for the type checker
         if not batches:
-            return np.zeros((0, len(self._centres)))
+            return np.zeros((0, len(self._real)))
         points, whose = np.concatenate(batches), np.repeat(np.arange(len(batches)), [len(b) for b in batches])
         finite = np.isfinite(points).all(axis=1)
-        squares = (self._centres**2).sum(axis=1) - 2 * points[finite].astype(np.float64) @ self._centres.T
-        cells = whose[finite] * len(self._centres) + squares.argmin(axis=1)
-        counts = np.bincount(cells, minlength=len(batches) * len(self._centres))
+        cells = whose[finite] * len(self._real) + self._nearest(points[finite].astype(np.float64))
+        counts = np.bincount(cells, minlength=len(batches) * len(self._real))
         return counts.reshape(len(batches), -1).astype(np.float64)
 
     def _evaluate(self) -> dict[str, float]:
@@ -137,14 +150,41 @@ class BinTracker:
 
         prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
         shares, expected = self._now / self._now.sum(), self._now.sum() * prior
+        lost = (expected >= TELLING) & (self._now < LOST * expected)
+        before = self._recent[-1] if self._recent else None
+        self._recent.append(self._now)
+        together, due = np.sum(list(self._recent), axis=0), self._groups @ prior
+        left_out = self._groups @ together < LOST * together.sum() * due
         signals = {
             "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
-            "bins/lost": float(prior[(expected >= TELLING) & (self._now < LOST * expected)].sum()),
+            "bins/recent_effective": float(
+                mode_statistics.effective(together / together.sum()) / mode_statistics.effective(prior)
+            ),
+            "bins/lost": float(prior[lost].sum()),
+            "bins/unreached": float(due[left_out & (together.sum() * due >= TELLING)].sum()),
         }
-        if self._before.any():
-            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, self._before / self._before.sum()))
-        self._before, self._now = self._now, np.zeros_like(self._now)
+        if before is not None:
+            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before / before.sum()))
+        self._now = np.zeros_like(self._now)
         return signals
+
+
+def _groups(points: np.ndarray, cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Which cells (groups, K) hang together, from the real points (n, p) in them: a gap lies around each group.
+
+    A mode of the data may be cut into several cells, of which a generator that is too smooth leaves out some; a group
+    it leaves out only where it does not draw the mode.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    linked = np.eye(len(centres), dtype=bool)
+    for i, j in zip(*np.triu_indices(len(centres), k=1), strict=True):
+        way = centres[j] - centres[i]
+        along = (points[(cells == i) | (cells == j)] - centres[i]) @ way / max(float(way @ way), 1e-300)
+        linked[i, j] = ((along > BAND[0]) & (along < BAND[1])).sum() > BETWEEN * len(along)
+    count, labels = connected_components(linked, directed=False)
+    groups: np.ndarray = (labels == np.arange(count)[:, None]).astype(np.float64)
+    return groups
 
 
 class BinTrackers:
