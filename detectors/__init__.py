@@ -40,8 +40,8 @@ from .stale_copy import StaleCopy
 from .vanishing_gradients import VanishingGradients
 
 DETECTORS: tuple[Detector, ...] = (
-    StaleCopy(),
     NotLearning(),
+    StaleCopy(),
     SameDirection(),
     SharedUpdate(),
     InputMismatch(),

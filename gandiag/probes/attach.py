@@ -9,10 +9,8 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gandiag.probes import notices
-from gandiag.probes.copies import CopyProbe
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, hook_forward
-from gandiag.probes.modes import ModeProbe
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
 from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.passes import PassProbe
@@ -139,11 +137,7 @@ class Watcher:
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
-        modes = ModeProbe(recording, networks)
-        self._passes = PassProbe(recording, self._guard, self._phases, self._updates, modes, score)
-        self._copies = CopyProbe(recording, networks, self._guard, self._passes.from_generator)
-        self._record_copies = self._guard.part("search for copies", self._copies.record)
-        self._record_modes = self._guard.part("modes of networks", modes.record)
+        self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
         self._optimizers = OptimizerProbe(recording, networks)
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
@@ -191,7 +185,7 @@ class Watcher:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
-        self._copies.close()
+        self._passes.close()
         self._rounds.close()
         self._report()
         if self._quality is not None:
@@ -272,8 +266,7 @@ class Watcher:
             self._updates.without_feedback(held, [c for used in others.values() for c in used])
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
-        self._record_modes(own, others)
-        self._record_copies(held, own, others)
+        self._passes.compare(held, own, others)
         if self._held_out is not None and self._held_out.due:
             self._look_at_held_out(own)
 

@@ -17,16 +17,15 @@ from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.origins import Origins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import nn
 
     from gandiag.probes.attribution import Call
     from gandiag.probes.hooks import Guard
     from gandiag.probes.networks import Holding, Network
+    from gandiag.probes.phases import Used
     from gandiag.record.recording import Recording
-
-    Used = Mapping[Network, Sequence[Call]]
 
 PATIENCE = 8  # updates in which a network was not met, before copies of it are looked for
 LOOKS = 4  # updates that a search takes

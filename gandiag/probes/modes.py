@@ -12,15 +12,13 @@ from gandiag.nets.tensors import unwrapped
 from gandiag.probes.networks import GENERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import torch
 
-    from gandiag.probes.attribution import Call
     from gandiag.probes.networks import Network
+    from gandiag.probes.phases import Used
     from gandiag.record.recording import Recording
-
-    Used = Mapping[Network, Sequence[Call]]
 
 OWN, OTHERS = "own", "others"
 

@@ -12,19 +12,19 @@ from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, conditions, sample_norms
+from gandiag.probes.copies import CopyProbe
 from gandiag.probes.ends import end_of
 from gandiag.probes.latents import InputProbe
-from gandiag.probes.modes import Made
+from gandiag.probes.modes import Made, ModeProbe
 from gandiag.probes.origins import Origins
 from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gandiag.probes.hooks import Guard
-    from gandiag.probes.modes import ModeProbe
-    from gandiag.probes.networks import Network
-    from gandiag.probes.phases import PhaseProbe
+    from gandiag.probes.networks import Holding, Network
+    from gandiag.probes.phases import PhaseProbe, Used
     from gandiag.probes.updates import UpdateProbe
     from gandiag.record.recording import Recording
 
@@ -53,18 +53,22 @@ class PassProbe:
     def __init__(
         self,
         recording: Recording,
+        networks: Sequence[Network],
         guard: Guard,
         phases: PhaseProbe,
         updates: UpdateProbe,
-        modes: ModeProbe,
         score: Score | None,
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
         self._recording, self._guard, self._score = recording, guard, score
         self._plan = recording.plan
         self.passed = Passed()
-        self._phases, self._updates, self._modes = phases, updates, modes
+        self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
+        self._modes = ModeProbe(recording, networks)
+        self._copies = CopyProbe(recording, networks, guard, self._from_generator)
+        self._compare_modes = guard.part("modes of networks", self._modes.record)
+        self._compare_copies = guard.part("search for copies", self._copies.record)
         inputs = InputProbe(recording)
         self._inputs = guard.part("inputs of the generator", inputs.note)
         self._labels = guard.part("labels of the generator", inputs.note_labels)
@@ -170,7 +174,16 @@ class PassProbe:
         self._watch(call, given, answers)
         self.calls.add(call)
 
-    def from_generator(self, batch: torch.Tensor) -> bool:
+    def compare(self, held: Holding, own: Used, others: Used) -> None:
+        """An update used calls, see `gandiag.probes.phases`: are the networks in both updates the same ones?"""
+        self._compare_modes(own, others)
+        self._compare_copies(held, own, others)
+
+    def close(self) -> None:
+        """Remove the hooks that a search has left."""
+        self._copies.close()
+
+    def _from_generator(self, batch: torch.Tensor) -> bool:
         """Whether a batch is what G made, or comes from it."""
         return self._origins.of(batch) in ("direct", "derived", "mixed")
 
