@@ -35,8 +35,9 @@ class LabelMismatch:
         class, labels that are drawn again for D. D then tells generated samples by their label, or learns that labels
         mean nothing: samples of some classes are never made, or look alike whatever the label.
     Misses:
-        Labels within G's noise (concatenated before it is called), several labels per sample, and labels that are
-        numbers. Proportions that differ while no class is missing: balanced labels for unbalanced data may be meant.
+        Labels that never agree: D may number them in another way. Labels within G's noise (concatenated before it is
+        called), several labels per sample, and labels that are numbers. Proportions that differ while no class is
+        missing: balanced labels for unbalanced data may be meant.
     Try:
         - labels-of-the-data
         - same-labels
@@ -67,7 +68,8 @@ class LabelMismatch:
 
     @remembered
     def _scores(self, run: Run) -> pd.DataFrame:
-        apart = 1 - rolling_mean(run.series(AGREEMENT), self.window_steps, 5)
+        agreement = rolling_mean(run.series(AGREEMENT), self.window_steps, 5)
+        apart = (1 - agreement).where(agreement > 0, 0.0)  # labels that are numbered in another way never agree
         scores = {
             AGREEMENT: apart / (1 - self.agreement),
             LOST: run.series(LOST) / self.lost,

@@ -99,7 +99,8 @@ class CopyProbe:
         from_generator: Callable[[torch.Tensor], bool],
     ) -> None:
         self._recording, self._guard, self._from_generator = recording, guard, from_generator
-        self._watches = {n: Watch(n, State(n.module), [p.shape for p in n.parameters]) for n in networks}
+        self._networks = networks
+        self._watches: dict[Network, Watch] = {}  # once networks have been updated, as their weights are there then
         self._made = Origins()  # outputs of copies of G
         self._search: Handle | None = None
         self._left = 0
@@ -108,6 +109,8 @@ class CopyProbe:
 
     def record(self, held: Holding, own: Used, others: Used) -> None:
         """An update used calls: `own` of each D that it updates, `others` those of an update of G."""
+        if not self._watches:
+            self._watches = {n: Watch(n, State(n.module), [p.shape for p in n.parameters]) for n in self._networks}
         for network in held.discriminators:
             watch = self._watches[network]
             watch.updated = watch.updated or bool(own.get(network))

@@ -44,9 +44,9 @@ def test_each_is_told_within_100_steps_with_its_own_line_to_change(values, sever
     assert words in found.summary
 
 
-@pytest.mark.parametrize("values", [{"lost": 0.03}, {"foreign": 0.2}, {"agreement": 0.9}])
+@pytest.mark.parametrize("values", [{"lost": 0.03}, {"foreign": 0.2}, {"agreement": 0.9}, {"agreement": 0.0}])
 def test_what_may_be_meant_is_no_mistake(values):
-    """A rare class, and a label that is changed now and then."""
+    """A rare class, a label that is changed now and then, labels that D numbers in its own way."""
     assert DETECT(run_with(**values)) == []
 
 
