@@ -87,7 +87,8 @@ class NonFinite:
             inside = score.loc[spell.onset : spell.last]
             lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
             where, backward = self._where(run, spell.onset), _on_the_way_back(run, spell.onset)
-            summary = f"{where} NaN or infinite from step {spell.onset:,}" + ("" if lasting or spell.ongoing else ", and recovered")
+            summary = f"{where} NaN or infinite from step {spell.onset:,}"
+            summary += "" if lasting or spell.ongoing else ", and recovered"
             summary += "; its outputs were finite: it arose on the way back" if backward else ""
             facts = (evidence(score, 0, "above", spell.onset),)
             columns = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")

@@ -54,8 +54,8 @@ class Finding:
     `onset_step` is the first step of the spell and `last_step` the last one at which it still held;
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
-    first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of the
-    network that it is about, where there are several; "" where it is about all.
+    first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of
+    the network that it is about, where there are several; "" where it is about all.
     """
 
     code: str
