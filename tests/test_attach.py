@@ -106,6 +106,7 @@ COPIES = {
     "pickle": lambda module: pickle.loads(pickle.dumps(module)),  # noqa: S301
     "AveragedModel": torch.optim.swa_utils.AveragedModel,
     "compiled copy": lambda module: torch.compile(copy.deepcopy(module), backend="eager", fullgraph=True),
+    "jit.script": torch.jit.script,
     "jit.trace": lambda module: torch.jit.trace(module, torch.randn(5, 4)),
     "export": lambda module: torch.export.export(module, (torch.randn(5, 4),)).module(),
 }
@@ -199,8 +200,9 @@ def test_logits_that_happen_to_lie_between_0_and_1_are_not_taken_for_probabiliti
     assert infer_generator_loss(outputs, outputs) == ("other", False)
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
 def test_modules_that_make_no_sense_are_refused_in_one_sentence(tiny, tmp_path):
-    """The same module twice, no module, no parameters, or one that is watched already."""
+    """The same module twice, no module, no parameters, none yet, one that is compiled or watched already."""
     gan = tiny()
     run_dir = tmp_path / "run"
     with pytest.raises(ValueError, match="generator and discriminator are the same module"):
@@ -211,6 +213,10 @@ def test_modules_that_make_no_sense_are_refused_in_one_sentence(tiny, tmp_path):
         gandiag.attach(gan.generator, nn.ReLU(), run_dir=run_dir)
     with pytest.raises(ValueError, match="generator and discriminator share parameters"):
         gandiag.attach(gan.generator, nn.Sequential(gan.generator[0]), run_dir=run_dir)
+    with pytest.raises(ValueError, match=r"\(LazyLinear\) has lazy parameters .* call it once before attaching"):
+        gandiag.attach(nn.LazyLinear(2), gan.discriminator, run_dir=run_dir)
+    with pytest.raises(TypeError, match="discriminator is a ScriptModule, whose calls cannot be watched"):
+        gandiag.attach(gan.generator, torch.jit.script(gan.discriminator), run_dir=run_dir)
     assert not run_dir.exists()
     callback = gandiag.attach(gan.generator, gan.discriminator, run_dir=run_dir)
     with pytest.raises(ValueError, match="is watched already"):

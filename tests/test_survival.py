@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import multiprocessing
@@ -254,6 +255,19 @@ def test_a_queue_that_stays_full_loses_rows_and_says_so(tmp_path, monkeypatch):
     lost = range(gap["from_step"], gap["to_step"] + 1)
     assert sorted([*run.scalars.index, *lost]) == list(range(1, 20_001))
     assert not diagnose(run).decided
+
+
+def test_a_callback_that_nobody_holds_any_more_is_closed(tmp_path):
+    """Its thread ends by itself, with every step on disk."""
+    callback = gandiag.Callback(tmp_path / "run")
+    loop(callback, 7)
+    worker = callback._recording._worker
+    del callback
+    gc.collect()
+    worker.join(60)
+    run = Run.open(tmp_path / "run")
+    assert (run.meta["status"], run.last_step) == ("closed", 7)
+    assert run.meta["reason"] == "the callback was dropped without close()"
 
 
 def test_an_interrupt_is_no_fault(caplog):
