@@ -97,6 +97,14 @@ def test_pairs_that_are_not_known_are_judged_apart():
     assert diagnose(together(("a", "x", HEALTHY[0]), ("b", "y", HEALTHY[1]), known=False)).verdict == "healthy"
 
 
+@pytest.mark.parametrize("noted", [None, "all", {"discriminator.d0": 3}, {"discriminator.d0": [["x"], None]}])
+def test_pairs_that_make_no_sense_count_as_not_known(noted):
+    """A run.json that somebody edited."""
+    run = together(("g0", "d0", HEALTHY[0]), ("g1", "d1", HEALTHY[1]))
+    parts = parts_of(replace(run, meta=run.meta | {"pairs": noted})).networks
+    assert [part.name for part in parts] == ["d0", "d1", "g0", "g1"]
+
+
 def test_what_several_share_is_told_once():
     """The gradients of the one generator of two discriminators explode: one finding, of no network in particular."""
     run, exploding = HEALTHY[0], HEALTHY[0].scalars["grad/generator/norm"].copy()

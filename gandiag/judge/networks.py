@@ -165,10 +165,12 @@ def _pairs(run: Run, names: Mapping[str, Sequence[str]]) -> Iterable[dict[str, s
     if len(generators) < 2:
         yield from ({DISCRIMINATOR: name} for name in discriminators)
         return
-    seen = run.meta.get("pairs", {})
+    noted = run.meta.get("pairs")
+    seen = noted if isinstance(noted, dict) else {}
     left = dict.fromkeys(generators)
     for name in discriminators:
-        of = [parse(str(g)).network for g in seen.get(f"{DISCRIMINATOR}.{name}", ())]
+        known = seen.get(f"{DISCRIMINATOR}.{name}")
+        of = [parse(str(g)).network for g in known] if isinstance(known, list) else []
         if len(of) == 1 and of[0] in generators:
             left.pop(of[0], None)
             yield {DISCRIMINATOR: name, GENERATOR: of[0]}
