@@ -11,7 +11,7 @@ from test_gate_checkpoints import AVERAGE, LIST, OTHER, PLAIN, Net, state
 from gandiag.gate.checkpoints import Drawing, generator_source
 
 ADAM = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.zeros(6, 4)}}, "param_groups": [{"lr": 1e-4}]}
-FLAG = torch.tensor(True)  # noqa: FBT003 - a value in a state dict
+FLAG = torch.tensor(True)
 
 LAYOUTS = {
     "rosinality": ("150000.pt", {"g": PLAIN, "d": OTHER, "g_ema": AVERAGE, "g_optim": ADAM, "ada_aug_p": 0.1}, 2),
