@@ -63,7 +63,7 @@ class Tree:
     def count(self, features: Tensor) -> Counts:
         """Samples (N, D) by part, (K,); parts lie within each other."""
         half = self._rows.square().sum(dim=1) / 2
-        blocks = self._turned(features).split(BLOCK)
+        blocks = map(self._turned, features.split(BLOCK))
         index = torch.cat([torch.addmm(half, block, self._rows.T, alpha=-1).argmin(dim=1) for block in blocks])
         found: Counts = self.members @ np.bincount(index.cpu().numpy(), minlength=len(self._rows))
         return found
@@ -100,7 +100,7 @@ class RealParts:
         shares, apart, told, parts = [], [], [], []
         for tree in self._trees:
             found = lost_of_counts(tree.count(features), tree.counts, level / self._tests, len(features), tree.n)
-            lost = np.flatnonzero(found.lost)
+            lost = np.flatnonzero(found.lost).tolist()
             of_data = tree.counts / tree.n
             wide = tree.members[[part for part in lost if tree.wide[part]]]
             shares.append(float(wide.any(axis=0).mean()) if len(wide) else 0.0)
