@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BINS = 256  # of each window: periods from 6 to 64 bins can be seen
 FINENESS = (BINS, BINS // 2, BINS // 4)  # fewer bins where signals are recorded every second step, or every eighth
+SPARSE = 64  # steps or bins for each row, beyond which only those with rows are looked at: a run was continued far on
 LATEST = 16  # intervals between values that tell how often a signal is recorded
 
 
@@ -28,8 +29,13 @@ def shortest_period(bins: int) -> float:
 
 
 def window_ends(run: Run, window: int) -> np.ndarray:
-    """The last steps (m,) of windows of so many steps, a quarter apart."""
-    return np.arange(window, run.last_step + 1, window // 4)
+    """The last steps (m,) of windows of so many steps, a quarter apart; where rows are far apart, of those with any."""
+    quarter = window // 4
+    if run.last_step <= SPARSE * max(len(run.scalars), window):
+        return np.arange(window, run.last_step + 1, quarter)
+    first = -(-run.scalars.index.to_numpy() // quarter)
+    ends = np.unique(np.add.outer(first, np.arange(4))) * quarter
+    return ends[(ends >= window) & (ends <= run.last_step)]
 
 
 def binned_windows(run: Run, names: Sequence[str], window: int, ends: np.ndarray, bins: int = BINS) -> Binned:
@@ -45,10 +51,24 @@ def _binned(run: Run, name: str, window: int, ends: np.ndarray, width: int) -> n
     every = intervals(steps, ends)
     for interval in np.unique(every):
         kept = evenly(steps, int(interval))
-        means = bin_means((steps[kept] - 1) // width, values[kept], count)
-        here = every == interval
-        found[here] = np.lib.stride_tricks.sliding_window_view(means, bins)[(ends[here] - window) // width]
+        places, here = (steps[kept] - 1) // width, every == interval
+        starts = (ends[here] - window) // width
+        if count > SPARSE * max(len(steps), bins):
+            found[here] = _gathered(places, values[kept], starts, bins)
+        else:
+            means = bin_means(places, values[kept], count)
+            found[here] = np.lib.stride_tricks.sliding_window_view(means, bins)[starts]
     return found
+
+
+def _gathered(places: np.ndarray, values: np.ndarray, starts: np.ndarray, bins: int) -> np.ndarray:
+    """Bin means (m, bins) of windows from the bins `starts` (m,) on, of values so far apart that few bins have any."""
+    there, bin_of = np.unique(places, return_inverse=True)
+    means = bin_means(bin_of, values, len(there))
+    wanted = np.add.outer(starts, np.arange(bins))
+    at = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
+    gathered: np.ndarray = np.where(there[at] == wanted, means[at], np.nan)
+    return gathered
 
 
 def recorded(run: Run, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -116,8 +116,10 @@ class Stagnation:
         """
         block = self.window_steps // BLOCKS
         distance, spread = (block_medians(run.series(name), block, run.last_step) for name in (ENERGY, SPREAD))
-        relative = (distance / held(spread, distance.index)).reindex(range(block, run.last_step + 1, block)).to_numpy()
-        return np.where(np.isfinite(relative), relative, np.nan)
+        relative = distance / held(spread, distance.index)
+        blocks = np.full(run.last_step // block, np.nan)
+        blocks[relative.index.to_numpy() // block - 1] = np.where(np.isfinite(relative), relative, np.nan)
+        return blocks
 
     def _blocks(self, run: Run, window: int) -> np.ndarray:
         """As `_relative`, in blocks of a 16th of `window`, which is the shortest window times a power of two."""

@@ -21,7 +21,7 @@ __all__ = ["SCHEMA", "Folder", "RunError", "events_name", "meta_name"]
 MAX_META = 16 * 2**20  # bytes of run.json
 MAX_EVENTS = 64 * 2**20  # bytes of events.jsonl that are read
 MAX_LINES = 10**6
-MOST_EVENT_VALUES = 3 * 10**6  # in all lines together; a finding has some hundred
+MOST_EVENT_VALUES = 10**6  # in all lines together; a finding has some hundred
 NAMED_LINES = 3  # that are damaged; more are counted
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 KINDS = {"scalars": "parquet", "arrays": "npz"}  # folder and suffix
 STEP = ":step"
+CHECKSUM = b"gandiag"
 MAX_LOADED = 2**30  # bytes of one part once it is loaded; a merged one has 16 MiB
 SAMPLE = re.compile(r"step-(\d+)\.(png|npz)$")
 _NAME = re.compile(r"rank(\d+)-s(\d+)-(\d+)(?:-(\d+))?\.(parquet|npz)$")
@@ -120,17 +122,19 @@ def encode(columns: Columns) -> bytes:
 
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
     sink = io.BytesIO()
+    table = pa.table(arrays)
+    table = table.replace_schema_metadata({CHECKSUM: _checksum(table.schema, table.num_rows)})
     # measured values hardly repeat: dictionaries of them take most of the time and a fifth more room
-    pq.write_table(pa.table(arrays), sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
     return sink.getvalue()
 
 
-def decode(content: bytes, most: int = MAX_LOADED) -> tuple[dict[str, np.ndarray], list[str]]:
+def decode(content: bytes, most: int = MAX_LOADED, *, checked: bool = False) -> tuple[dict[str, np.ndarray], list[str]]:
     """The rows of a Parquet file, and what of it cannot be used.
 
     Columns have shape (n,): `step` is int64, all others float64, NaN where a value was not recorded. Arrow's own
     threads let go of a file after it was read, for which they need the interpreter; where that is about to end, they
-    abort the process. So the calling thread reads alone.
+    abort the process. So the calling thread reads alone. With `checked` a file without our checksum is refused.
 
     Raises UnreadableError when it is no such file, has no usable steps, or would take more than `most` bytes.
     """
@@ -141,6 +145,9 @@ def decode(content: bytes, most: int = MAX_LOADED) -> tuple[dict[str, np.ndarray
         source = pa.BufferReader(content)
         with pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
+            written = (schema.metadata or {}).get(CHECKSUM)
+            if (checked or written is not None) and written != _checksum(schema, rows):
+                raise UnreadableError("its columns are not those that gandiag wrote")
             if rows * len(schema) * 8 > most:
                 raise UnreadableError(f"{rows:,} rows of {len(schema):,} columns take more than {most:,} bytes")
             _check_columns(schema)
@@ -150,6 +157,11 @@ def decode(content: bytes, most: int = MAX_LOADED) -> tuple[dict[str, np.ndarray
             columns = {"step": checked_steps(_values(table["step"])), **columns}
     dropped = [name for name in schema.names if name not in columns]
     return columns, [f"columns that hold no numbers: {listed(dropped)}"] if dropped else []
+
+
+def _checksum(schema: pa.Schema, rows: int) -> bytes:
+    """Of what says how a table is to be read; its pages have checksums of their own."""
+    return b"%08x" % zlib.crc32(repr((schema.names, list(map(str, schema.types)), rows)).encode())
 
 
 def _check_columns(schema: pa.Schema) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from gandiag.files import UnreadableError
+from gandiag.files import UnreadableError, told
 from gandiag.rundir.events import EVALUATION, STOP
-from gandiag.rundir.folder import RunError
-from gandiag.rundir.parts import KINDS, MAX_LOADED, STEP, decode, decode_arrays, joined, split_replaced
+from gandiag.rundir.folder import RunError, events_name, meta_name
+from gandiag.rundir.parts import KINDS, MAX_LOADED, STEP, Extent, decode, decode_arrays, joined, split_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LEAST_LOADED = 128 * 2**20  # bytes that the parts of one kind may take once loaded, however few they are on disk
-MOST_EXPANSION = 100  # bytes once loaded for each byte on disk: of constants one takes a twentieth of a byte
-MOST_SPARSE = 20  # cells of the table of all parts for each cell that a part holds
+MOST_EXPANSION = 30  # bytes once loaded for each byte on disk: 1.5 of a usual run
 ATTEMPTS = 5  # at files that a recording process may be merging while they are read
 _RANK_META = re.compile(r"rank(\d+)\.json$")
 
@@ -34,7 +34,16 @@ class Segments:
 
     def __init__(self, metas: Mapping[int, Mapping[str, Any]]) -> None:
         self._starts = {r: {s["index"]: s["start_step"] for s in meta["segments"]} for r, meta in metas.items()}
+        self._checked = {rank for rank, meta in metas.items() if meta.get("checksums") is True}
         self._worlds = {s["index"]: s.get("world_size") for s in metas[0]["segments"]}
+
+    def knows(self, part: Part) -> bool:
+        """Whether a part belongs to a recording that run.json, or its rank's file, tells of."""
+        return part.segment in self._starts.get(part.rank, {})
+
+    def checked(self, part: Part) -> bool:
+        """Whether all parts of this rank were written with a checksum."""
+        return part.rank in self._checked
 
     def end(self, rank: int, segment: int) -> float:
         """The first step that a later segment of this rank did again, infinite when none did."""
@@ -63,7 +72,7 @@ def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataF
 
     Raises RunError when there are parts and none of them can be read.
     """
-    found, damage = steadily(folder, lambda: _parts(folder, "scalars"))
+    found, damage = steadily(folder, lambda: _parts(folder, "scalars", segments))
     _check_room(folder, [columns for _, columns in found])
     if damage and not found:
         raise RunError(folder.join(damage[0]))
@@ -76,7 +85,7 @@ def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataF
 
 def read_arrays(folder: Folder, segments: Segments) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], list[str]]:
     """Steps (n,) and values (n, ...) by name, each from the lowest rank that recorded it; and what is damaged."""
-    found, damage = steadily(folder, lambda: _parts(folder, "arrays"))
+    found, damage = steadily(folder, lambda: _parts(folder, "arrays", segments))
     pieces: dict[str, dict[int, list[tuple[np.ndarray, np.ndarray]]]] = {}
     for part, arrays in found:
         for name in (n for n in arrays if not n.endswith(STEP)):
@@ -100,6 +109,8 @@ def read_events(
         found, bad = folder.read_events(rank)
         events += _counting_events(found, rank, segments)
         damage += bad
+        if len(found) < (written := metas[rank].get("events", 0)) and not bad:
+            damage.append(f"{events_name(rank)}: holds {len(found):,} of {written:,} events")
     return tuple(events), damage
 
 
@@ -129,23 +140,27 @@ def steadily(folder: Folder, read: Callable[[], T]) -> T:
         raise RunError(f"{folder.root}: {error.filename or error} vanished while it was read") from error
 
 
-def _parts(folder: Folder, kind: str) -> tuple[list[tuple[Part, dict[str, np.ndarray]]], list[str]]:
+def _parts(folder: Folder, kind: str, segments: Segments) -> tuple[list[tuple[Part, dict[str, np.ndarray]]], list[str]]:
     """What the parts of one kind hold, in the order written; and a sentence for each that cannot be read whole.
 
-    All together may take a hundred times their bytes on disk, or `LEAST_LOADED`.
+    All together may take what `_room` gives.
     """
     sizes = folder.sizes(kind)
-    left = max(LEAST_LOADED, MOST_EXPANSION * sum(sizes.values()))
+    left = _room(sizes)
     found: list[tuple[Part, dict[str, np.ndarray]]] = []
     damage: list[str] = []
-    for part in split_replaced(sizes)[0]:
+    kept, replaced = split_replaced(sizes)
+    for part in kept:
         if part.suffix != KINDS[kind]:
+            continue
+        if not segments.knows(part):
+            damage.append(f"{kind}/{part.name}: of a recording that {meta_name(part.rank)} does not tell of")
             continue
         try:
             content = folder.read_bytes(kind, part.name, most=MAX_LOADED)
             notes: list[str] = []
             if kind == "scalars":
-                columns, notes = decode(content, min(left, MAX_LOADED))
+                columns, notes = decode(content, min(left, MAX_LOADED), checked=segments.checked(part))
             else:
                 columns = decode_arrays(content, min(left, MAX_LOADED))
         except UnreadableError as error:
@@ -153,27 +168,61 @@ def _parts(folder: Folder, kind: str) -> tuple[list[tuple[Part, dict[str, np.nda
         else:
             left -= sum(values.nbytes for values in columns.values())
             found.append((part, columns))
+            notes += [
+                f"does not hold what {p.name} does" for p in replaced if not _holds(folder, kind, columns, part, p)
+            ]
         damage += [f"{kind}/{part.name}: {note}" for note in notes]
     return found, damage
+
+
+def _holds(folder: Folder, kind: str, columns: dict[str, np.ndarray], part: Part, other: Part) -> bool:
+    """Whether a part spans the steps of another one, if it is to replace that."""
+    if not part.replaces(other):
+        return True
+    whole = Extent.of(columns, part.suffix)
+    try:
+        with told("cannot be read"):
+            extent = Extent.read(io.BytesIO(folder.read_bytes(kind, other.name, most=MAX_LOADED)), other.suffix)
+    except (UnreadableError, FileNotFoundError):  # it was replaced, and is gone or damaged
+        return True
+    return extent.rows == 0 or whole.first_step <= extent.first_step <= extent.last_step <= whole.last_step
 
 
 def _check_room(folder: Folder, blocks: list[dict[str, np.ndarray]]) -> None:
     """Raise RunError when parts with ever other columns would make too large a table."""
     names = {name for columns in blocks for name in columns}
-    cells = len(names) * sum(len(columns["step"]) for columns in blocks)
-    held = sum(len(columns) * len(columns["step"]) for columns in blocks)
-    if 8 * cells > max(LEAST_LOADED, MOST_SPARSE * 8 * held):
-        raise RunError(f"{folder.join('scalars')}: {len(names):,} columns that hardly any part has in common")
+    rows = sum(len(columns["step"]) for columns in blocks)
+    if 8 * rows * len(names) > _room(folder.sizes("scalars")):
+        raise RunError(f"{folder.join('scalars')}: {rows:,} rows of {len(names):,} columns take more than they may")
+
+
+def _room(sizes: Mapping[str, int]) -> int:
+    """Bytes that parts of these sizes on disk may take once they are loaded."""
+    return max(LEAST_LOADED, MOST_EXPANSION * sum(sizes.values()))
 
 
 def _frame(blocks: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     import pandas as pd
 
     columns = joined(blocks)
-    frame = pd.DataFrame(columns, index=pd.Index(columns.pop("step"), name="step"))
-    if not frame.index.is_unique:  # a row written in two parts: the later value of each signal counts
-        frame = frame.groupby(level=0).last()
-    return frame if frame.index.is_monotonic_increasing else frame.sort_index()
+    steps = columns["step"]
+    if (np.diff(steps) <= 0).any():
+        columns = _in_order(columns, steps)
+    return pd.DataFrame(columns, index=pd.Index(columns.pop("step"), name="step"))
+
+
+def _in_order(columns: dict[str, np.ndarray], steps: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows by step; of one that was written in two parts the later value of each signal counts."""
+    order = np.argsort(steps, kind="stable")
+    starts = np.flatnonzero(np.diff(steps[order], prepend=-1))
+    if len(starts) == len(steps):
+        return {name: values[order] for name, values in columns.items()}
+    found = {"step": steps[order][starts]}
+    for name in (n for n in columns if n != "step"):
+        values = columns[name][order]
+        last = np.maximum.reduceat(np.where(np.isnan(values), -1, np.arange(len(values))), starts)
+        found[name] = np.where(last < 0, np.nan, values[last])
+    return found
 
 
 def _stacked(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -184,6 +184,7 @@ class Recorder:
         with self.folder.fs.open(self.folder.join(events_name(self.rank)), "ab") as file:
             file.write(line.encode())
         self._torn = False
+        self.meta["events"] = self.meta.get("events", 0) + 1  # run.json may tell of fewer, never of more
 
     def _cut_torn_line(self) -> None:
         """Remove what a write that failed or was killed left after the last whole line: no reader takes it for one."""
@@ -265,6 +266,7 @@ def _new_meta() -> dict[str, Any]:
         "attribution": {},
         "segments": [],
         "faults": [],
+        "checksums": True,  # in every part of scalars
     }
 
 

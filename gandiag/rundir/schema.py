@@ -86,7 +86,7 @@ OF_RANK = Table(
         "host": MAYBE_TEXT,
         "pid_namespace": MAYBE_TEXT,
         "pid_started": MAYBE_TEXT,
-        "parts": OBJECT,
+        "events": COUNT,
     },
     {
         "schema": Kind(f"{SCHEMA!r}, which this gandiag reads", lambda v: v == SCHEMA),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -9,13 +10,16 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.snapshots import encode
 
 PARTS = 4
 
 
 def store(run, folder, *, merged=False):
-    """Write a synthetic run as a run directory of several parts, with arrays, events, and a snapshot of points."""
+    """Write a synthetic run as a run directory of several parts, with arrays, events, and snapshots."""
     recorder = Recorder(folder)
+    for step, snapshot in ((1, np.zeros((4, 1, 8, 8))), (900, np.ones((5, 2)))):
+        recorder.sample(step, *encode(snapshot))
     frame = run.scalars
     for rows in np.array_split(np.arange(len(frame)), PARTS):
         steps = frame.index.to_numpy()[rows]
@@ -50,5 +54,8 @@ def failing_run(tmp_path_factory):
 
 @pytest.fixture
 def folder(healthy_run, tmp_path):
-    """A copy of the healthy run."""
-    return shutil.copytree(healthy_run, tmp_path / "run")
+    """A copy of the healthy run, as if it were written before there were checksums: other programs may change it."""
+    copy = shutil.copytree(healthy_run, tmp_path / "run")
+    meta = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(meta | {"checksums": False}))
+    return copy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import zipfile
 
 import numpy as np
@@ -96,9 +97,30 @@ def test_two_columns_of_one_name_are_damage(folder):
 
     file = nth(folder, "scalars")
     table = pq.read_table(file)
-    pq.write_table(table.append_column("d/auc", pa.array(np.zeros(len(table)))), file)
+    table = table.replace_schema_metadata(None).append_column("d/auc", pa.array(np.zeros(len(table))))
+    pq.write_table(table, file)
     (sentence,) = Run.open(folder).damage
     assert "two columns have one name" in sentence
+
+
+def test_a_part_that_another_program_wrote_is_told_of(healthy_run, tmp_path):
+    """Where gandiag put a checksum into every part, one without it, or with another, is damage."""
+    folder = shutil.copytree(healthy_run, tmp_path / "run")
+    assert Run.open(folder).damage == ()
+    name = rewrite(folder, lambda t: t.drop(columns="d/auc")).name
+    (sentence,) = Run.open(folder).damage
+    assert sentence == f"scalars/{name}: not a readable Parquet file: its columns are not those that gandiag wrote"
+    file = nth(folder, "scalars", 2)
+    file.write_bytes(file.read_bytes().replace(b"d/auc", b"d/auk"))
+    assert len(Run.open(folder).damage) == 2
+
+
+def test_a_part_of_a_recording_that_run_json_does_not_know_is_told_of(folder):
+    """Rows of nobody knows when are not counted."""
+    shutil.copy(nth(folder, "scalars"), folder / "scalars" / "rank0-s005-000000.parquet")
+    run = Run.open(folder)
+    assert run.damage == ("scalars/rank0-s005-000000.parquet: of a recording that run.json does not tell of",)
+    assert len(run.scalars) == 1200
 
 
 def test_a_run_none_of_whose_rows_can_be_read_is_refused(folder):
