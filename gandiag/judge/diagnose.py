@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
+from gandiag.judge.checks import loop_checks, repairs_first
 from gandiag.judge.missing import END, blind, intervals, what_is_missing
 from gandiag.judge.policy import read_policy
 from gandiag.judge.story import tell
@@ -98,20 +99,23 @@ class Judgement:
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
-        findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
+        findings = repairs_first(sorted(self._findings, key=lambda f: (f.onset_step, f.last_step)))
         unseen = {n.code for n in self._not_assessed} | {e.code for e in self._errors}
         out = {f.code for f in findings} | unseen | self._excluded
         looked_for = set(codes) - {n.code for n in self._not_assessed} - self._excluded
+        clean = tuple(code for code in codes if code not in out)
+        checks = loop_checks(codes, findings, clean)
         decided = not self._errors and not blind(run) and _essentials(looked_for, self._excluded)
         return Diagnosis(
             verdict=_verdict(findings, decided=decided),
             decided=decided,
             findings=tuple(findings),
-            story=tell(findings, unseen),
-            clean=tuple(code for code in codes if code not in out),
+            story=tell(findings, unseen, checks),
+            clean=clean,
             not_assessed=tuple(self._not_assessed),
             not_applicable=self._not_applicable,
             errors=tuple(self._errors),
+            checks=checks,
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),
