@@ -125,8 +125,10 @@ class InputMismatch:
         found = []
         bad = rules[NOT_FINITE].dropna() > 0
         for spell in spells(bad, bridge_steps=self.bridge_steps):
+            since = min(spell.onset, _spoiled_since(run, spell.certain))
             facts = (Evidence(signal="range/real/nonfinite", value=1.0, threshold=0.0),)
-            made = finding(self, spell, "failure", SAYS[NOT_FINITE].format(onset=spell.onset), facts, self._columns())
+            summary = SAYS[NOT_FINITE].format(onset=spell.certain)
+            made = finding(self, replace(spell, onset=since), "failure", summary, facts, self._columns())
             found.append(replace(made, remedies=named(["finite-data", "match-inputs"])))
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
         lead, steps = self.window_steps // 2, self.min_steps
@@ -161,3 +163,11 @@ class InputMismatch:
 
     def _columns(self) -> tuple[str, ...]:
         return tuple(f"range/{kind}/{end}" for kind in ("real", "fake") for end in ("min", "max"))
+
+
+def _spoiled_since(run: Run, step: int) -> int:
+    """From which step on values are not finite up to `step`: data come again, so that these did it, unseen before."""
+    counts = run.series("nonfinite").loc[:step]
+    fine = counts.index[counts.to_numpy() == 0]
+    spoiled = counts.index[counts.index > fine[-1]] if len(fine) else counts.index
+    return int(spoiled[0]) if len(spoiled) else step

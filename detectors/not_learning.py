@@ -80,7 +80,8 @@ class NotLearning:
         updates, ratio = run.series(f"updates/{net}"), run.series(f"update/{net}/ratio")
         rules = [updates == 0, ratio <= self.ratio]
         if net == "generator" and not (feedback := run.series("feedback/norm")).empty:
-            rules.append(feedback.cummax() == 0)
+            stuck = held(run.series("updates/discriminator"), feedback.index) == 0  # D's loss is taken for G's then
+            rules.append((feedback.cummax() == 0) & ~stuck)
         known = [rule.astype(float) for rule in rules if not rule.empty]
         steps = all_steps(known)
         return pd.DataFrame({i: held(rule, steps) for i, rule in enumerate(known)}, steps).max(axis=1).rename(net)

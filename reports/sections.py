@@ -37,7 +37,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         verdict=diagnosis.verdict,
         headline=_headline(run, diagnosis),
         sentence=_sentence(diagnosis),
-        facts=tuple(_facts(run)),
+        facts=(*_facts(run), *_checked(diagnosis)),
         causes=_causes(diagnosis),
         findings=tuple(_card(run, finding, i) for i, finding in enumerate(diagnosis.findings, start=1)),
         panels=panels,
@@ -95,6 +95,16 @@ def _sentence(diagnosis: Diagnosis) -> str:
     if diagnosis.missing:
         parts.append(f"{count(len(diagnosis.missing), 'note')} on what the record lacks")
     return "; ".join(parts) + "." + (f" {diagnosis.caveat}." if diagnosis.caveat else "")
+
+
+def _checked(diagnosis: Diagnosis) -> Iterator[Pair]:
+    """What was looked at in the loop itself, and with what outcome: the worst first."""
+    by_outcome: dict[str, list[str]] = {outcome: [] for outcome in ("FAIL", "WARN", "PASS", "SKIP")}
+    for code, outcome in diagnosis.checks.items():
+        by_outcome[outcome].append(code)
+    told = [f"{outcome} {listed(codes, most=len(codes))}" for outcome, codes in by_outcome.items() if codes]
+    if told:
+        yield "Checked in the loop", "; ".join(told)
 
 
 def _facts(run: Run) -> Iterator[Pair]:

@@ -14,6 +14,7 @@ from gandiag.detectors import DETECTORS
 from gandiag.findings import DetectorError, Diagnosis, Evidence, Finding, Link, NotApplicable, NotAssessed
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.doubts import ESSENTIAL
+from gandiag.judge.mechanisms import MISTAKES
 from gandiag.remedy import Remedy
 
 RUN = synthetic.healthy()
@@ -375,3 +376,21 @@ def test_advice_on_balance_says_what_is_known_of_mistakes_in_the_loop():
         assert bool(advice) is (said is not None)
         assert all(said in change for change in advice)
         assert not found.remedies[0].balance
+
+
+def test_advice_on_the_game_waits_for_what_was_found_in_the_loop():
+    """Where nothing was, the story says so; where a mistake was, its repair stands first in every finding."""
+    run = synthetic.discriminator_dominance()
+    diagnosis = diagnose(run)
+    assert set(diagnosis.checks.values()) == {"PASS"}
+    assert diagnosis.checks.keys() == MISTAKES.keys()
+    assert "The loop itself was looked at" in diagnosis.story.sentence
+    wrong = diagnose(replace(run, scalars=run.scalars.assign(**{"updates/generator": 0.0})))
+    assert wrong.checks["not-learning"] == "FAIL"
+    assert "The loop itself was looked at" not in wrong.story.sentence
+    assert {f.remedies[0].name for f in wrong.findings} == {"step-each-optimizer"}
+    assert {f.code for f in wrong.findings} >= {f.code for f in diagnosis.findings}
+    assert all(len(f.remedies) <= 3 for f in wrong.findings)
+    blind = diagnose(replace(run, scalars=run.scalars.drop(columns=["pull/agreement", "pull/apart"])))
+    assert blind.checks["same-direction"] == "SKIP"
+    assert Diagnosis.from_dict(json.loads(json.dumps(wrong.to_dict()))) == wrong

@@ -19,11 +19,14 @@ WRONG = [name for name, case in CASES.items() if case.remedy]
 RIGHT = [name for name, case in CASES.items() if not case.remedy]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+BOTH = pytest.mark.parametrize(("seed", "seldom"), [(0, False), (1, True)], ids=["every round", "every eighth round"])
+
+
+@BOTH
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mistake_is_the_root_and_its_own_remedy_comes_first(name, seed):
+def test_a_mistake_is_the_root_and_its_own_remedy_comes_first(name, seed, seldom):
     """A failure, by the end of 200 steps."""
-    _, diagnosis = found(name, seed)
+    _, diagnosis = found(name, seed, seldom=seldom)
     case = CASES[name]
     claimed = [f for f in diagnosis.findings if f.code in MISTAKES and f.severity != "info"]
     (finding,) = [f for f in claimed if f.code not in case.also]
@@ -32,11 +35,11 @@ def test_a_mistake_is_the_root_and_its_own_remedy_comes_first(name, seed):
     assert finding.remedies[0].name == case.remedy
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@BOTH
 @pytest.mark.parametrize("name", RIGHT)
-def test_what_looks_like_a_mistake_and_is_none_is_left_alone(name, seed):
+def test_what_looks_like_a_mistake_and_is_none_is_left_alone(name, seed, seldom):
     """No mistake is claimed, and none of the detectors breaks."""
-    run, diagnosis = found(name, seed)
+    run, diagnosis = found(name, seed, seldom=seldom)
     assert run.last_step >= 90
     assert diagnosis.errors == ()
     assert [f for f in diagnosis.findings if f.code in MISTAKES and f.severity != "info"] == []

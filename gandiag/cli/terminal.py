@@ -45,6 +45,9 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     if diagnosis.story.line:
         out.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
         out.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
+    if diagnosis.checks:
+        told = ", ".join(f"{code} {outcome}" for code, outcome in diagnosis.checks.items())
+        out.print(f"\nChecked in the loop: {told}")
     if diagnosis.clean:
         out.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
     for entry in diagnosis.not_assessed:

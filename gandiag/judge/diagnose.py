@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.findings import Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.judge.asking import Answer, answered, asked_of, looked_for_by_part, merged_findings, merged_reasons
+from gandiag.judge.checks import loop_checks, repairs_first
 from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
@@ -106,7 +107,7 @@ class Judgement:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
         findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
-        findings = [replace(f, remedies=self._on_balance(f)) for f in findings]
+        findings = repairs_first([replace(f, remedies=self._on_balance(f)) for f in findings])
         errors = tuple(dict.fromkeys(a.error for a in self._answers if a.error))
         unseen = {n.code for n in self._not_assessed} | {e.code for e in errors}
         out = {f.code for f in findings} | unseen | self._excluded
@@ -114,15 +115,18 @@ class Judgement:
         looked_for = looked_for_by_part(self._parts, self._answers)
         sure = not errors and not run.damage and not pending and not blind(run)
         decided = sure and all(looked_at_essentials(found, self._excluded) for found in looked_for)
+        clean = tuple(code for code in codes if code not in out)
+        checks = loop_checks(codes, findings, clean)
         return Diagnosis(
             verdict=_verdict(findings, decided=decided),
             decided=decided,
             findings=tuple(findings),
-            story=tell(findings, unseen),
-            clean=tuple(code for code in codes if code not in out),
+            story=tell(findings, unseen, checks),
+            clean=clean,
             not_assessed=tuple(self._not_assessed),
             not_applicable=self._not_applicable,
             errors=errors,
+            checks=checks,
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),

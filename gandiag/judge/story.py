@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gandiag.findings import SEVERAL, Link, Story, titled
+from gandiag.judge.checks import FAIL, PASS, WARN
 from gandiag.judge.mechanisms import MECHANISMS, Mechanism
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gandiag.findings import Finding
 
@@ -38,7 +40,9 @@ class _Episode:
         return titled(self.code, self.network)
 
 
-def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
+def tell(
+    findings: Sequence[Finding], unseen: Collection[str] = (), checks: Mapping[str, str] = MappingProxyType({})
+) -> Story:
     """Link findings by known mechanisms and name the one root, if there is one.
 
     A finding explains another when a mechanism leads from the one failure to the other, the cause's onset is not
@@ -51,6 +55,7 @@ def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
     ----------
     findings : in order of onset, as in `Diagnosis.findings`
     unseen : codes of failures that could not be looked for: the root may follow from them
+    checks : of each mistake in the loop whether it was found, see `Diagnosis`: where none was, the story says so
     """
     episodes = _episodes(findings)
     links = [link for cause in episodes for effect in episodes if (link := _link(cause, effect))]
@@ -66,7 +71,7 @@ def tell(findings: Sequence[Finding], unseen: Collection[str] = ()) -> Story:
     return Story(
         root=roots[0].code if len(roots) == 1 else SEVERAL,
         line="; ".join(_line([told[place] for place in chain]) for chain in chains),
-        sentence=" ".join([_sentence(roots, told, kept), *_doubts(roots, unseen)]),
+        sentence=" ".join([_sentence(roots, told, kept), *_excluded(checks), *_doubts(roots, unseen)]),
         chains=chains,
         links=tuple(kept),
     )
@@ -170,6 +175,13 @@ def _sentence(roots: list[_Episode], told: dict[int, _Episode], links: list[Link
     if any(told[link.cause].onset > told[link.effect].onset for link in links):
         sentences["Onsets this close together cannot be ordered; the mechanism orders them."] = None
     return f"It began with {root.title}. {' '.join(sentences)}"
+
+
+def _excluded(checks: Mapping[str, str]) -> Iterator[str]:
+    """That it is the game which goes wrong, not the loop, where that was looked at: before advice on balance."""
+    passed = [code for code, outcome in checks.items() if outcome == PASS]
+    if passed and not {WARN, FAIL} & {*checks.values()}:
+        yield f"The loop itself was looked at, and none of {len(passed)} kinds of mistakes was found in it."
 
 
 def _doubts(roots: list[_Episode], unseen: Collection[str]) -> Iterator[str]:

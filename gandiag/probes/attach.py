@@ -311,9 +311,11 @@ class Watcher:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
         self._read_optimizer(optimizer, held)
-        self._note_unused([c for used in others.values() for c in used])
-        if others and not any(c.connected or not c.judged for used in others.values() for c in used):
-            self._updates.without_feedback(held, [c for used in others.values() for c in used])
+        if behind := [c for used in others.values() for c in used]:
+            self._note_unused(behind)
+            self._passes.detached = not any(c.connected or not c.judged for c in behind)
+            if self._passes.detached:
+                self._updates.without_feedback(held, behind)
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         self._passes.compare(held, own, others)

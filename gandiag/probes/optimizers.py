@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Held, Holding, Network
     from gandiag.record.recording import Recording
 
-AT_ONCE = 2  # steps within which two optimizers must both have been used to be used side by side
+AT_ONCE = 16  # updates that were looked at, among which two optimizers must be to be used side by side
 LOOKED_AT = 16  # values of a gradient
 FROZEN = float("nan")  # in place of a number of updates: nothing was to be updated, or no loss of its own computed
 
 
 @dataclass(eq=False)
 class Use:
-    """An optimizer that has been used: what it holds, its groups by network, and when it last stepped."""
+    """An optimizer that has been used: what it holds, its groups by network, and at which turn it last stepped."""
 
     held: tuple[Held, ...]
     groups: dict[str, list[int]]
     kind: str
     scheduled: bool
-    step: int = 0
+    turn: int = 0
 
     def __post_init__(self) -> None:
         self.roles = {h.network.role for h in self.held}
@@ -43,6 +43,7 @@ class OptimizerProbe:
     def __init__(self, recording: Recording, networks: Sequence[Network]) -> None:
         self._recording, self._networks = recording, networks
         self._uses: dict[int, Use] = {}
+        self._turn = 0  # updates that were looked at
         self._gradients = {n.name: Leftover(p) for n in networks if (p := _looked_at(n)) is not None}
         self._backward, self._seen = 0, 0  # backward passes that arrived at a D, and at the last optimizer step
         self._concerned: dict[int, list[Leftover]] = {}  # by optimizer, what its steps use up
@@ -52,7 +53,8 @@ class OptimizerProbe:
         """An optimizer is about to use the gradients that are there."""
         held = holding.parts
         row, use = self._recording.row, self._use(optimizer, held)
-        use.step = self._recording.completed_steps + 1
+        self._turn += 1
+        use.turn = self._turn
         for h in held:
             name = h.network.name
             once = 1.0 if h.present[-1].requires_grad or any(p.requires_grad for p in h.present) else FROZEN
@@ -60,7 +62,7 @@ class OptimizerProbe:
             row[f"{SCALAR}rate/{name}"] = _rate([optimizer.param_groups[i]["lr"] for i in use.groups[name]])
             if name in self._gradients:
                 self._gradients[name].put(row, name)
-        row[f"{SCALAR}optimizers/crossed"] = float(self._crossed(use.step))
+        row[f"{SCALAR}optimizers/crossed"] = float(self._crossed())
 
     def arrived(self, network: Network) -> None:
         """A backward pass is about to add to the gradients of a network."""
@@ -115,14 +117,14 @@ class OptimizerProbe:
             self._describe(optimizer)
         return known
 
-    def _crossed(self, step: int) -> bool:
+    def _crossed(self) -> bool:
         """Whether an optimizer updates G and D although another one has one of them, and one of them has none alone.
 
         One optimizer for both, and a third one for a loss that both have in common (InfoGAN), are meant to be so.
         """
         if len(self._uses) < 2:
             return False
-        used = [u for u in self._uses.values() if step - u.step < AT_ONCE]
+        used = [u for u in self._uses.values() if self._turn - u.turn < AT_ONCE]
         both = [u for u in used if len(u.roles) == 2]
         alone = {role for u in used for role in u.roles if len(u.roles) == 1}
         return len(alone) < 2 and any(u.parameters & o.parameters for u in both for o in used if o is not u)

@@ -64,6 +64,7 @@ class PassProbe:
         self._recording, self._guard, self._score = recording, guard, score
         self._plan = recording.plan
         self.passed = Passed()
+        self.detached = False  # whether the last update of G that was looked at used D's outputs on detached samples
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
         self._modes = ModeProbe(recording, networks)
@@ -121,7 +122,7 @@ class PassProbe:
         """An update used the calls so far: whether there were any for it, and whether those were a penalty's alone."""
         passed = self.passed
         if generator:
-            called, passed.connected = passed.connected, False
+            called, passed.connected = passed.connected or (self.detached and passed.judged), False
             return called, False
         found = passed.judged or passed.leaf, passed.leaf and not passed.judged
         passed.judged = passed.leaf = False

@@ -114,3 +114,14 @@ def test_a_batch_with_an_outlier_is_no_mismatch():
     frame.loc[1000, "range/real/max"] = 500.0
     assert DETECT(replace(run, scalars=frame)) == []
     assert np.isfinite(frame.loc[1000, "range/real/max"])
+
+
+def test_a_batch_with_nan_that_is_seen_when_all_is_spoiled_is_the_root_all_the_same():
+    """Batches in between are not looked at: its sample comes again in the next epoch."""
+    run = synthetic.non_finite(at=1500)
+    frame = run.scalars.copy()
+    frame.loc[1900, "range/real/nonfinite"] = 1.0
+    diagnosis = diagnose(replace(run, scalars=frame))
+    assert diagnosis.story.root == "input-mismatch"
+    found = next(f for f in diagnosis.findings if f.code == "input-mismatch")
+    assert (found.onset_step, "step 1,900" in found.summary) == (1500, True)

@@ -143,6 +143,14 @@ def test_what_does_not_apply_is_listed_apart(failing: tuple[Run, Diagnosis]) -> 
     assert "critic-constraint" not in [code for code, _, _ in report.not_assessed]
 
 
+def test_what_was_checked_in_the_loop_stands_at_the_top(healthy: tuple[Run, Diagnosis]) -> None:
+    """The worst first."""
+    run, diagnosis = healthy
+    checks = {"not-learning": "PASS", "same-direction": "SKIP", "shared-update": "FAIL", "input-mismatch": "PASS"}
+    facts = dict(sections.build(run, replace(diagnosis, checks=checks)).facts)
+    assert facts["Checked in the loop"] == "FAIL shared-update; PASS not-learning, input-mismatch; SKIP same-direction"
+
+
 def test_facts_tell_a_killed_run_from_a_closed_one(healthy: tuple[Run, Diagnosis]) -> None:
     """A run without a recorded close is not passed off as finished."""
     run, diagnosis = healthy
