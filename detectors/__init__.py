@@ -18,12 +18,16 @@ from .divergence import Divergence
 from .double_sigmoid import DoubleSigmoid
 from .exploding_gradients import ExplodingGradients
 from .input_mismatch import InputMismatch
+from .label_mismatch import LabelMismatch
+from .learning_rates import LearningRates
 from .memorisation import Memorisation
 from .mode_collapse import ModeCollapse
 from .mode_hopping import ModeHopping
+from .mode_switch import ModeSwitch
 from .non_finite import NonFinite
 from .not_learning import NotLearning
 from .oscillation import Oscillation
+from .penalty_error import PenaltyError
 from .quality_regression import QualityRegression
 from .repeated_latents import RepeatedLatents
 from .same_direction import SameDirection
@@ -32,15 +36,21 @@ from .shared_update import SharedUpdate
 from .specification import specification
 from .spectral_collapse import SpectralCollapse
 from .stagnation import Stagnation
+from .stale_copy import StaleCopy
 from .vanishing_gradients import VanishingGradients
 
 DETECTORS: tuple[Detector, ...] = (
     NotLearning(),
+    StaleCopy(),
     SameDirection(),
     SharedUpdate(),
     InputMismatch(),
     RepeatedLatents(),
     DoubleSigmoid(),
+    ModeSwitch(),
+    LabelMismatch(),
+    PenaltyError(),
+    LearningRates(),
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),

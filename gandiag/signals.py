@@ -67,7 +67,45 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
         merge="max",
     ),
+    Signal(
+        "mode/<net>/own",
+        "share",
+        "share of the layers of <net> that depend on its mode (BatchNorm, Dropout) in training mode in its own update",
+        merge="max",
+    ),
+    Signal("mode/<net>/others", "share", "the same of <net> in the update of the other network", merge="max"),
+    Signal(
+        "mode/<net>/switched", "share", "share of these layers of <net> whose mode differs between both", "high", "max"
+    ),
+    Signal(
+        "copied/<net>",
+        "",
+        "1 where the other network's update used a copy of <net> in its place, and that one of the two stands still",
+        "high",
+        merge="max",
+    ),
     Signal("input/repeated", "", "1 where G is given the same input as in the step before", "high", merge="min"),
+    Signal(
+        "condition/lost",
+        "share",
+        "share of the real samples whose label G is never given, less what chance leaves out",
+        "high",
+        merge="max",
+    ),
+    Signal(
+        "condition/foreign",
+        "share",
+        "share of the labels G is given that no real sample has, less what chance leaves out",
+        "high",
+        merge="max",
+    ),
+    Signal(
+        "condition/agreement",
+        "share",
+        "share of the generated samples that D is given with the labels under which G made them",
+        "low",
+        merge="min",
+    ),
     Signal("skipped/<net>", "", "1 where a GradScaler skipped the update of <net>", "high", merge="max"),
     Signal("d/real/mean", "D output", "mean output of D on the real batch"),
     Signal("d/real/std", "D output", "spread of D's outputs on the real batch", merge="spread"),
@@ -97,6 +135,16 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("penalty/norm", "L2", "mean norm of D's gradient by its input, at the points where a penalty takes it"),
+    Signal(
+        "penalty/along",
+        "share",
+        "share of a penalty's own gradient that lies along D's gradient within a sample: 1 for a norm per sample",
+        "low",
+    ),
+    Signal(
+        "penalty/undefined", "", "1 where a penalty's gradient is not finite although D's gradient is", "high", "max"
+    ),
+    Signal("penalty/alone", "", "1 where D is updated by a penalty alone", "high", "max"),
     Signal(
         "pull/apart",
         "share",

@@ -43,6 +43,7 @@ GROUPS: tuple[Group, ...] = (
         "AUC 0.5 and gap 0: D knows its training data no better than others.",
     ),
     Group("D's gradient where a penalty takes it", r"penalty/norm", "WGAN-GP aims at 1, R1 at 0."),
+    Group("What a penalty asks for", "penalty/(along|undefined|alone)", even_constant=False),
     Group("Gradient norms", f"grad/{NET}/norm"),
     Group("Gradient norms by layer: generator", r"grad/generator/layer/.+", ordered=True),
     Group("Gradient norms by layer: discriminator", r"grad/discriminator/layer/.+", ordered=True),
@@ -57,6 +58,12 @@ GROUPS: tuple[Group, ...] = (
     Group("Optimizers that hold what others hold", "optimizers/crossed", even_constant=False),
     Group("G's input is that of before", "input/repeated", even_constant=False),
     Group("How the losses pull at D's outputs", "pull/(agreement|apart)", even_constant=False),
+    Group(
+        "Labels of G against those of the data", r"condition/(lost|foreign)", "Above 0, G lacks some, or has others."
+    ),
+    Group("Generated samples whose label D is told", r"condition/agreement", even_constant=False),
+    Group("Copies in place of a network", f"copied/{NET}", even_constant=False),
+    Group("Training mode", f"mode/{NET}/.+", "Of layers such as BatchNorm, in both updates.", even_constant=False),
     Group("Diversity within the batch", r"diversity/(fake|real)"),
     Group("Diversity, generated over real", r"diversity/.*ratio", "1 is as diverse as the data, 0 is one sample."),
     Group("Distance of samples over that of their latents", r"diversity/latent", "0 where G ignores its latents."),

@@ -26,12 +26,17 @@ _RULES = "the rules of the game, Goodfellow et al. 2014"
 _SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
 
 MISTAKES = {
+    "stale-copy": "Who plays against a copy that stands still is told nothing of what the other one has learned.",
     "not-learning": "Where one network stands still, the other one plays alone, and nothing that follows says more.",
     "same-direction": "Losses that are not opposed make no game: what G and D do then follows from that.",
     "shared-update": "A network that is updated by its opponent's loss, or by old gradients, follows neither.",
     "input-mismatch": "What only one of both kinds can have tells them apart for ever; what is not finite spoils all.",
     "repeated-latents": "A G that is given the same few points learns these, and nothing between them.",
     "double-sigmoid": "Behind two sigmoids D can never be sure, and its own saturates: G is told little, and wrong.",
+    "mode-switch": "A network that is another one in its opponent's update is not the one that is played against.",
+    "label-mismatch": "Labels that do not belong to the samples give generated ones away, or mean nothing to G.",
+    "penalty-error": "A penalty that is not what it is meant to be, or is missing, makes another critic, or none.",
+    "learning-rates": "Where one network learns a hundred times as fast, or starts anew, the other cannot answer.",
 }
 """Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 

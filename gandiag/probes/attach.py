@@ -137,7 +137,7 @@ class Watcher:
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
-        self._passes = PassProbe(recording, self._guard, self._phases, self._updates, score)
+        self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
         self._optimizers = OptimizerProbe(recording, networks)
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
@@ -185,6 +185,7 @@ class Watcher:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
+        self._passes.close()
         self._rounds.close()
         self._report()
         if self._quality is not None:
@@ -267,6 +268,7 @@ class Watcher:
                 self._updates.without_feedback(held, behind)
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
+        self._passes.compare(held, own, others)
         if self._held_out is not None and self._held_out.due:
             self._look_at_held_out(own)
 

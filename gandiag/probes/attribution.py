@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gandiag.probes.batches import sample_norms
+from gandiag.probes.batches import penalty_gradient, sample_norms
 from gandiag.probes.origins import inner_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gandiag.probes.modes import Made
     from gandiag.probes.networks import Network
 
 
@@ -37,9 +39,12 @@ class Call:
     connected: bool  # a gradient can flow back through its inputs
     labels: torch.Tensor | None = None  # (B,) classes, where D is told them
     inputs: tuple[Any, Any] | None = None  # all arguments and keywords, where the call is to be repeated
+    training: float | None = None  # the mode that D is in, see `gandiag.probes.modes`
+    made: Made | None = None  # how the batch was generated, where that is known
     pulls: dict[int, list[Pull]] = field(default_factory=dict)  # what came back, by output, in order
     score: torch.Tensor | None = None  # (B,) what the user's own function makes of the output
     input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
+    penalty: torch.Tensor | None = None  # (2,) how the penalty depends on that gradient, see `penalty_gradient`
 
     def answer(self, output: int, gradient: torch.Tensor) -> None:
         """Hook on an output."""
@@ -51,8 +56,14 @@ class Call:
         def keep(gradient: torch.Tensor) -> None:
             handle.remove()
             self.input_norms = sample_norms(gradient)
+            if gradient.requires_grad:  # a penalty is made of it
+                gradient.register_hook(partial(self._penalise, gradient.detach()))
 
         handle = batch.register_hook(keep)
+
+    def _penalise(self, gradient: torch.Tensor, back: torch.Tensor) -> None:
+        """Hook on the gradient by the input: `back` is that of the penalty by it."""
+        self.penalty = penalty_gradient(gradient, back)
 
     @property
     def answered(self) -> bool:

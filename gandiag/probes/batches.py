@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,8 @@ from gandiag.nets.tensors import tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MAX_CLASSES = 1000  # in rows that may be one-hot
 
 
 def ends(values: torch.Tensor, limit: int) -> torch.Tensor:
@@ -43,10 +46,52 @@ def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     return norms
 
 
+@torch.no_grad()
+def penalty_gradient(gradient: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+    """How a penalty depends on D's gradient by its input (B, ...), from its own gradient `back` by that; shape (2,).
+
+    First the share of `back` that lies along the gradient within each sample, where it is not 0: a function of a
+    sample's whole norm pulls along it, and has 1. Then 1 where `back` is not finite although the gradient is.
+    """
+    flat, pulled = (t.detach().flatten(1).float() for t in (gradient, back))
+    finite = torch.isfinite(pulled).all()
+    undefined = torch.isfinite(flat).all() & ~finite
+    flat = torch.where(pulled == 0, 0.0, flat)  # what is masked
+    power = flat.square().sum(dim=1) * pulled.square().sum(dim=1)
+    along = (flat * pulled).sum(dim=1).square() / power
+    return torch.stack([_mean_where(along, power > 0), undefined.float()])
+
+
+def _mean_where(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """The mean of chosen values (B,), NaN where there are none; waits for no device."""
+    return torch.where(chosen, values, 0.0).sum() / chosen.sum()
+
+
 def classes(arguments: Iterable[object], size: int) -> torch.Tensor | None:
     """The labels (size,) among a module's arguments: the first vector of whole numbers with one per sample."""
     found = (t for value in arguments for t in tensors(value) if t.dim() == 1 and len(t) == size)
     return next((t for t in found if not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)), None)
+
+
+@torch.no_grad()
+def conditions(arguments: Iterable[object], size: int, batch: torch.Tensor | None = None) -> torch.Tensor | None:
+    """The labels (size,) among a network's arguments, whole numbers or rows with a single 1; a copy.
+
+    Rows that are not one-hot have the label -1. `batch` is what is not looked at: what D judges.
+    """
+    given = [t for value in arguments for t in tensors(value)]
+    if len(given) < 2:
+        return None
+    if (found := classes(given, size)) is not None:
+        return found.detach().clone()
+    rows = (t for t in given if t is not batch and t.dim() == 2 and len(t) == size and 1 < t.shape[1] <= MAX_CLASSES)
+    found = None
+    for each in itertools.islice(rows, 2):
+        values = each.detach().float()
+        single = (values.amax(dim=1) == 1) & (values.sum(dim=1) == 1) & (values.amin(dim=1) == 0)
+        places = torch.where(single, values.argmax(dim=1), -1)
+        found = places if found is None else torch.where(found < 0, places, found)
+    return found
 
 
 def judgement(output: object) -> torch.Tensor | None:

@@ -1,4 +1,4 @@
-"""Some of the values that G is given, by which it shows whether its input is the same in every step."""
+"""Some of what G is given: values, by which it shows whether its input is the same in every step, and labels."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.measure.conditions import CONDITION
 from gandiag.measure.wiring import INPUT
 from gandiag.nets.tensors import detached, tensors
+from gandiag.probes.batches import ends
 
 if TYPE_CHECKING:
     from gandiag.probes.networks import Network
     from gandiag.record.recording import Recording
 
 VALUES = 64  # of all that G is given in a call, spread over it
+MAX_LABELS = 256  # in a call
+CALLS = 4  # of G in a step, the labels of each of which are kept
 
 
 class InputProbe:
@@ -34,6 +38,13 @@ class InputProbe:
         row, key = self._recording.row, f"{INPUT}{network.suffix}/values"
         before = row.get(key)
         row[key] = values if before is None or before.shape != values.shape else before + values
+
+    def note_labels(self, network: Network, labels: torch.Tensor) -> None:
+        """The labels (B,) of a call of G whose samples a loss may use; each call of a step is kept for itself."""
+        row, key = self._recording.row, f"{CONDITION}{network.suffix}/"
+        number = sum(each.startswith(key) for each in row)
+        if number < CALLS:
+            row[f"{key}{number}"] = ends(labels, MAX_LABELS)
 
     def _spread(self, size: int, device: torch.device) -> torch.Tensor:
         if (size, device) not in self._places:

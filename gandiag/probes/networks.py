@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 _WEIGHT = re.compile(r"\.?(weight|weight_orig|weight_v|parametrizations\.weight\.original1?)$")
+_NORMALISED = re.compile(r"parametrizations\.|_(orig|bar|u|v|g)$")
 _GAIN = re.compile(r"(weight_g|parametrizations\.weight\.original0)$")
 
 
@@ -56,11 +57,13 @@ class Network:
         """What run.json keeps of it."""
         module = unwrapped(self.module)
         sharded = any(hasattr(p, "to_local") for p in self.parameters)
+        names = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
         return {
             "class": type(module).__name__,
             "parameters": sum(p.numel() for p in self.parameters),
             "layers": [name for name in self.layers if name],
             "device": str(self.parameters[0].device),
+            "normalised": any(_NORMALISED.search(name) for name in names),  # weights are made of others
         } | ({"sharded": True} if sharded else {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch.multiprocessing.reductions import StorageWeakRef
 
@@ -18,28 +18,43 @@ REMEMBERED = 32  # outputs of the generator that may reach D later: gradient acc
 MARK = "gandiag"
 
 
+class _Mark(NamedTuple):
+    """What the autograd node of an output of G is marked with."""
+
+    size: int
+    note: Any
+
+
 class Origins:
     """Remembers the recent outputs of a network without keeping them alive."""
 
     def __init__(self) -> None:
         # a weak reference keeps the storage's handle, not its memory: an address used again is not mistaken
-        self._storages: deque[StorageWeakRef] = deque(maxlen=REMEMBERED)
+        self._storages: deque[tuple[StorageWeakRef, Any]] = deque(maxlen=REMEMBERED)
 
-    def add(self, output: torch.Tensor, *, mark: bool = False) -> None:
-        """Note an output; with `mark`, what autograd derives from it is recognised, too."""
-        self._storages.append(StorageWeakRef(output.untyped_storage()))
+    def add(self, output: torch.Tensor, *, mark: bool = False, note: Any = None) -> None:
+        """Note an output; with `mark`, what autograd derives from it is recognised, too.
+
+        `note` is what `traced` says of batches that come from it.
+        """
+        self._storages.append((StorageWeakRef(output.untyped_storage()), note))
         if mark and output.grad_fn is not None:
-            _metadata(output.grad_fn)[MARK] = len(output) if output.dim() else 1
+            _metadata(output.grad_fn)[MARK] = _Mark(len(output) if output.dim() else 1, note)
 
     def of(self, batch: torch.Tensor) -> str:
         """How a batch that D was given came about: direct, derived, mixed, leaf or plain."""
+        return self.traced(batch)[0]
+
+    def traced(self, batch: torch.Tensor) -> tuple[str, Any]:
+        """How a batch came about, and the note of the output it comes from; None where that is none, or several."""
         address = batch.untyped_storage()._cdata  # noqa: SLF001 - the handle, not the memory: weak references hold it
-        if any(ref.cdata == address for ref in self._storages):
-            return "direct"
-        size = _marked(batch.grad_fn) if batch.grad_fn is not None else None
-        if size is not None:
-            return "mixed" if len(batch) > size else "derived"
-        return "leaf" if batch.is_leaf and batch.requires_grad else "plain"
+        for ref, note in reversed(self._storages):  # what shares a storage with several is the latest's
+            if ref.cdata == address:
+                return "direct", note
+        marks = _marked(batch.grad_fn) if batch.grad_fn is not None else []
+        if marks:
+            return "mixed" if len(batch) > sum(m.size for m in marks) else "derived", marks[0].note
+        return "leaf" if batch.is_leaf and batch.requires_grad else "plain", None
 
 
 def _metadata(node: Node) -> dict[str, Any]:
@@ -47,16 +62,15 @@ def _metadata(node: Node) -> dict[str, Any]:
     return node.metadata  # type: ignore[return-value]
 
 
-def _marked(node: Node) -> int | None:
-    """Number of samples of the nearest output of G in the graph behind `node`, None where there is none."""
+def _marked(node: Node) -> list[_Mark]:
+    """The nearest outputs of G in the graph behind `node`."""
     seen, level = {node}, [node]
     while level and len(seen) < MAX_NODES:
-        sizes = [size for n in level if (size := _metadata(n).get(MARK)) is not None]
-        if sizes:
-            return int(sum(sizes))
+        if marks := [mark for n in level if (mark := _metadata(n).get(MARK)) is not None]:
+            return marks
         level = [n for n in dict.fromkeys(n for known in level for n, _ in known.next_functions if n) if n not in seen]
         seen.update(level)
-    return None
+    return []
 
 
 def inner_outputs(outputs: Sequence[torch.Tensor]) -> set[int]:

@@ -11,18 +11,20 @@ import torch
 from gandiag.nets.tensors import detached, first_tensor, tensors
 from gandiag.probes import notices
 from gandiag.probes.attribution import Call, CallLog
-from gandiag.probes.batches import classes, sample_norms
+from gandiag.probes.batches import classes, conditions, sample_norms
+from gandiag.probes.copies import CopyProbe
 from gandiag.probes.ends import end_of
 from gandiag.probes.latents import InputProbe
+from gandiag.probes.modes import Made, ModeProbe
 from gandiag.probes.origins import Origins
 from gandiag.record.notices import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gandiag.probes.hooks import Guard
-    from gandiag.probes.networks import Network
-    from gandiag.probes.phases import PhaseProbe
+    from gandiag.probes.networks import Holding, Network
+    from gandiag.probes.phases import PhaseProbe, Used
     from gandiag.probes.updates import UpdateProbe
     from gandiag.record.recording import Recording
 
@@ -49,7 +51,13 @@ class PassProbe:
     """Forward hooks on G and D. Collects the calls of D in `calls` until an update uses them."""
 
     def __init__(
-        self, recording: Recording, guard: Guard, phases: PhaseProbe, updates: UpdateProbe, score: Score | None
+        self,
+        recording: Recording,
+        networks: Sequence[Network],
+        guard: Guard,
+        phases: PhaseProbe,
+        updates: UpdateProbe,
+        score: Score | None,
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
         self._recording, self._guard, self._score = recording, guard, score
@@ -58,7 +66,13 @@ class PassProbe:
         self.detached = False  # whether the last update of G that was looked at used D's outputs on detached samples
         self._phases, self._updates = phases, updates
         self._origins, self._output_origins = Origins(), Origins()
-        self._inputs = guard.part("inputs of the generator", InputProbe(recording).note)
+        self._modes = ModeProbe(recording, networks)
+        self._copies = CopyProbe(recording, networks, guard, self._from_generator)
+        self._compare_modes = guard.part("modes of networks", self._modes.record)
+        self._compare_copies = guard.part("search for copies", self._copies.record)
+        inputs = InputProbe(recording)
+        self._inputs = guard.part("inputs of the generator", inputs.note)
+        self._labels = guard.part("labels of the generator", inputs.note_labels)
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self.arrived: Callable[[Network], None] = lambda _: None  # a backward pass comes to a network
         self._ended: set[Network] = set()  # the D whose last operation is known
@@ -73,11 +87,15 @@ class PassProbe:
             return
         if self._early and given is not None and self._output_origins.of(given) == "direct":
             self._tell("attach", notices.SWAPPED)
+        labels = conditions((arguments, kwargs), len(batch)) if self._plan.points and batch.dim() else None
+        note = Made(network, self._modes.training(network), labels)
         for tensor in made or [batch]:
-            self._origins.add(tensor, mark=True)
+            self._origins.add(tensor, mark=True, note=note)
         self._phases.keep_generated(network, batch, given)
         if batch.grad_fn is not None and self._plan.calls:
             self._inputs(network, (arguments, kwargs))
+            if labels is not None:
+                self._labels(network, labels)
             if network not in self._feedback_hooks:
                 hook = self._guard.hook("feedback probe", partial(self._on_feedback, network))
                 self._feedback_hooks[network] = hook
@@ -131,19 +149,24 @@ class PassProbe:
         if self._early:
             for answer in answers:
                 self._output_origins.add(answer)
+        origins = [self._origins.traced(t) for t in given]
         call = Call(
             network,
             self._recording.completed_steps + 1,
             [detached(t) for t in given],
-            [self._origins.of(t) for t in given],
+            [origin for origin, _ in origins],
             {i: detached(t) for i, t in enumerate(answers)},
             any(t.requires_grad for t in given),
             labels=classes(everything, len(given[0]) if given[0].dim() else 0),
             inputs=(arguments, kwargs) if self.repeats() else None,
+            training=self._modes.training(network),
+            made=next((note for _, note in origins if note is not None), None),
         )
         if self._score is not None:
             with torch.no_grad():
                 call.score = self._score(output, call.given[self._phases.judged.batch(call)]).detach()
+        if call.labels is None and self._plan.points and len(given) > 1 and given[0].dim():
+            call.labels = conditions(everything, len(given[0]), given[self._phases.judged.batch(call)])
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
         if network not in self._ended and all(t.requires_grad for t in answers):
@@ -151,6 +174,19 @@ class PassProbe:
             self._recording.describe(discriminator_ends={network.name: end_of(answers)})
         self._watch(call, given, answers)
         self.calls.add(call)
+
+    def compare(self, held: Holding, own: Used, others: Used) -> None:
+        """An update used calls, see `gandiag.probes.phases`: are the networks in both updates the same ones?"""
+        self._compare_modes(own, others)
+        self._compare_copies(held, own, others)
+
+    def close(self) -> None:
+        """Remove the hooks that a search has left."""
+        self._copies.close()
+
+    def _from_generator(self, batch: torch.Tensor) -> bool:
+        """Whether a batch is what G made, or comes from it."""
+        return self._origins.of(batch) in ("direct", "derived", "mixed")
 
     def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""

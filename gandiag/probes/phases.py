@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from gandiag.measure.calls import ASKED, MAX_OUTPUTS, MAX_POINTS, SEEN, SLOTS
+from gandiag.measure.conditions import CONDITION
+from gandiag.measure.reductions import SCALAR
 from gandiag.nets.tensors import detached
 from gandiag.probes import notices
 from gandiag.probes.attribution import Judged, other_batch, split_penalties
@@ -99,6 +101,7 @@ class PhaseProbe:
             self.judged.learn(network, calls)
             self._family.see(DISCRIMINATOR, calls, self.judged, scale, penalised=bool(penalties))
             self._record_penalties(network, penalties)
+            self._look_at_penalty(network, used)
             self._record_update(network, calls)
             self._watch_out(network, used)
         for network, used in others.items():
@@ -125,6 +128,7 @@ class PhaseProbe:
         before = {*row}
         for number, call in enumerate(calls):
             self._record_call(SEEN, network, slot * SLOTS + number, call, alone=traced)
+            self._compare_labels(network, call)
             if "plain" in call.origins:
                 self._shapes[network] = call.given[positions[number]].shape[1:]
         if {"direct", "derived"} & {*origins}:
@@ -185,6 +189,19 @@ class PhaseProbe:
         if (self._plan.updates and len(batch) > 1) or self._recording.wants_range:
             row[f"{key}range"] = value_range(batch)
 
+    def _compare_labels(self, network: Network, call: Call) -> None:
+        """Whether D is given the labels under which its batch was generated."""
+        made = None if call.made is None else call.made.labels
+        if (
+            made is not None
+            and call.labels is not None
+            and made.shape == call.labels.shape
+            and "mixed" not in call.origins
+        ):
+            known = (made >= 0) & (call.labels >= 0)
+            agree = ((made == call.labels) & known).sum() / known.sum()
+            self._recording.row[f"{SCALAR}{CONDITION}{network.suffix}/agreement"] = agree
+
     def _record_penalties(self, network: Network, penalties: Sequence[Call]) -> None:
         row, suffix = self._recording.row, network.suffix
         if penalties:
@@ -192,6 +209,16 @@ class PhaseProbe:
         norms = [c.input_norms for c in penalties if c.input_norms is not None]
         if norms:
             row[f"penalty{suffix}"] = norms[0]
+
+    def _look_at_penalty(self, network: Network, used: Sequence[Call]) -> None:
+        """Whether D is updated by a penalty alone, and how the penalty depends on D's gradient."""
+        row, key = self._recording.row, f"{SCALAR}penalty{network.suffix}"
+        if used:
+            row[f"{key}/alone"] = float(not any(call.judged for call in used))
+        for found in (call.penalty for call in used if call.penalty is not None):
+            row[f"{key}/along"] = found[0]
+            before = row.get(f"{key}/undefined")
+            row[f"{key}/undefined"] = found[1] if before is None else torch.maximum(before, found[1])
 
     def _is_reconstruction(self, network: Network, call: Call, judged: list[int], batch: torch.Tensor) -> bool:
         """Whether D returns its input rebuilt: then nobody knows how it is to be judged, and the user is told."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.measure.columns import scatter
+from gandiag.measure.conditions import Labels
 from gandiag.measure.label_free import BinTracker, track
 from gandiag.measure.reductions import reduce_block
 from gandiag.measure.wiring import Inputs
@@ -73,6 +74,17 @@ class Repeats:
     def __call__(self, signals: Signals) -> None:
         """Add the signal."""
         signals.columns |= self._inputs.track(len(signals.steps), signals.raw)
+
+
+class Conditions:
+    """Whether G is given the labels that real samples have."""
+
+    def __init__(self) -> None:
+        self._labels = Labels()
+
+    def __call__(self, signals: Signals) -> None:
+        """Add the signals."""
+        signals.columns |= self._labels.track(len(signals.steps), signals.raw)
 
 
 class Bins:

@@ -8,7 +8,7 @@ from gandiag.families import LOGISTIC, infer_family
 from gandiag.record.attributing import Attributor
 from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
-from gandiag.record.stages import Bins, Modes, Reduction, Repeats
+from gandiag.record.stages import Bins, Conditions, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION
 from gandiag.rundir.snapshots import encode
@@ -50,6 +50,7 @@ class Worker:
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         self._stages: list[Stage] = [
             ("inputs of the generator", Repeats()),
+            ("labels of the generator", Conditions()),
             ("label-free coverage", Bins()),
             *modes,
             ("changes", Changes(recorder)),

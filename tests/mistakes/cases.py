@@ -32,22 +32,26 @@ SELDOM = 8  # rounds
 
 @dataclass(frozen=True)
 class Case:
-    """A loop as a generator that yields after each step. `remedy` is the first one expected, "" for a right loop."""
+    """A loop as a generator that yields after each step. `remedy` is the first one expected, "" for a right loop.
+
+    `also` are further mistakes that follow from it.
+    """
 
     code: str
     feature: str
     training: Training
     remedy: str = ""
+    also: tuple[str, ...] = ()
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(code: str, feature: str, remedy: str = "") -> Callable[[Training], Training]:
+def case(code: str, feature: str, remedy: str = "", also: tuple[str, ...] = ()) -> Callable[[Training], Training]:
     """Enter a training into the table: a mistake with its first remedy, or what looks like it."""
 
     def enter(training: Training) -> Training:
-        CASES[training.__name__] = Case(code, feature, training, remedy)
+        CASES[training.__name__] = Case(code, feature, training, remedy, also)
         return training
 
     return enter

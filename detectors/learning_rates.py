@@ -1,0 +1,152 @@
+"""Learning rates that do not fit together, jump at a resume, or have faded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from .remedies import named
+from .specification import check_thresholds, evidence, finding, threshold
+from .windows import Spell, all_steps, held, remembered, rolling_median, spells, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gandiag.findings import Finding, Severity
+    from gandiag.rundir.run import Run
+
+_NETS = ("generator", "discriminator")
+RATES = tuple(f"rate/{net}" for net in _NETS)
+UPDATES = tuple(f"update/{net}/ratio" for net in _NETS)
+APART = "rate of G over that of D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRates:
+    """The learning rates of G and D are a hundred times apart, one starts anew at a resume, or one has faded.
+
+    Sees:
+        The rates that the optimizers use: how far apart they are where both are of one kind, and whether the updates
+        are, too. A rate that had been scheduled and is back at its start where the run was resumed. A rate that has
+        come down to nothing while the other network's has not.
+    Why it happens:
+        A slip of the pen (1e-6 in place of 1e-4), a scheduler for one network only, or one whose state was not saved.
+        One of the networks then hardly learns while the other one does as it likes, which looks like a D that is too
+        weak or too strong, or like a collapse.
+    Misses:
+        Rates that both are too high or too low. Two rates ten times apart may be meant (two time scales); so are
+        schedules that bring both to nothing.
+    Try:
+        - rates-of-one-scale
+        - restore-schedule
+    References:
+        Heusel et al. 2017 (two time scales: up to some ten times apart).
+    """
+
+    code: ClassVar[str] = "learning-rates"
+    needs: ClassVar[tuple[str, ...]] = RATES
+    how_to: ClassVar[str] = "attach with gandiag.attach, and step torch optimizers"
+    not_for: ClassVar[Mapping[str, str]] = {}
+
+    apart: float = threshold(100.0, "our choice: published pairs are at most ten times apart")
+    failure_apart: float = threshold(1000.0, "our choice: nothing is left of the slower one")
+    moved: float = threshold(20.0, "our choice: so far apart are the updates, too, relative to the weights")
+    jump: float = threshold(3.0, "our choice: schedules go on in smaller steps after a resume")
+    faded: float = threshold(1e-3, "our choice, of its highest value, while the other rate has a tenth left")
+    window_steps: int = threshold(100, "updates are measured at every tenth round")
+    min_steps: int = threshold(100, "our choice: a warm-up of one network may begin like this")
+    min_run_steps: int = threshold(100, "a spell")
+
+    def __post_init__(self) -> None:
+        check_thresholds(self, "1 < moved <= apart <= failure_apart", "1 < jump", "0 < faded < 1")
+
+    @remembered
+    def score(self, run: Run) -> pd.Series:
+        """How many times apart both rates are, the higher over the lower."""
+        ratio = self._ratio(run)
+        return ratio.where(ratio > 1, 1 / ratio).rename("rates apart")
+
+    @remembered
+    def _ratio(self, run: Run) -> pd.Series:
+        """The rate of G over that of D, at steps at which neither is 0."""
+        rates = self._rates(run)
+        both = rates[(rates > 0).all(axis=1)]
+        ratio: pd.Series = (both[RATES[0]] / both[RATES[1]]).rename(APART)
+        return ratio
+
+    @remembered
+    def _rates(self, run: Run) -> pd.DataFrame:
+        series = {name: run.series(name) for name in RATES}
+        steps = all_steps(series.values())
+        return pd.DataFrame({name: held(rate, steps) for name, rate in series.items()}, index=steps).dropna()
+
+    def __call__(self, run: Run) -> list[Finding]:
+        return [*self._apart(run), *self._jumps(run), *self._faded(run)]
+
+    def _apart(self, run: Run) -> Iterator[Finding]:
+        kinds = [_kinds(run, net) for net in _NETS]
+        if kinds[0] != kinds[1]:
+            return
+        apart = self.score(run)
+        for spell in spells(apart > self.apart, min_steps=self.min_steps):
+            ratio = value_at(self._ratio(run), spell.certain)
+            moves = [value_at(rolling_median(run.series(n), self.window_steps, 3), spell.last) for n in UPDATES]
+            if min(moves) > 0 and (moves[0] / moves[1]) ** np.sign(np.log(ratio)) < self.moved:
+                continue
+            fast, slow = _NETS if ratio > 1 else _NETS[::-1]
+            value = value_at(apart, spell.certain)
+            severity: Severity = "failure" if value > self.failure_apart else "warning"
+            told = self._rates(run).loc[spell.certain]
+            summary = (
+                f"The {fast} has {value:,.0f} times the learning rate of the {slow}, {told[f'rate/{fast}']:.2g} "
+                f"against {told[f'rate/{slow}']:.2g}, from step {spell.onset:,}"
+            )
+            fact = evidence(apart, self.apart, "above", spell.certain, "learning rates, the higher over the lower")
+            made = finding(self, spell, severity, summary, (fact,), (*RATES, *UPDATES))
+            yield replace(made, remedies=named(["rates-of-one-scale"]))
+
+    def _jumps(self, run: Run) -> Iterator[Finding]:
+        """Rates that are back at their start where the run was resumed."""
+        starts = [int(segment["start_step"]) for segment in run.meta.get("segments", ())[1:]]
+        for name in RATES:
+            rate = run.series(name)
+            for start in starts:
+                before, after = rate.loc[: start - 1], rate.loc[start:]
+                if before.empty or after.empty or not before.iloc[-1] > 0:
+                    continue
+                times = float(after.iloc[0] / before.iloc[-1])
+                if times < self.jump or after.iloc[0] < before.max() / 2:
+                    continue
+                first, last = int(after.index[0]), int(after.index[-1])
+                spell = Spell(first, last, first, ongoing=True)
+                net = name.partition("/")[2]
+                summary = (
+                    f"The learning rate of the {net} is {times:.3g} times as high after the resume at step {first:,}"
+                )
+                fact = evidence(after / before.iloc[-1], self.jump, "above", first, f"{name} over that before")
+                made = finding(self, spell, "warning", summary, (fact,), RATES)
+                yield replace(made, remedies=named(["restore-schedule"]))
+
+    def _faded(self, run: Run) -> Iterator[Finding]:
+        """A rate that has come down to nothing, the other one not."""
+        rates = self._rates(run)
+        left = (rates / rates.cummax()).fillna(1.0)
+        for name, other in zip(RATES, RATES[::-1], strict=True):
+            low = (left[name] < self.faded) & (rates[name] > 0) & (left[other] > 0.1)
+            for spell in spells(low, min_steps=self.min_steps):
+                net = name.partition("/")[2]
+                summary = (
+                    f"The learning rate of the {net} has come down to nothing by step {spell.onset:,}, the other not"
+                )
+                fact = evidence(left[name], self.faded, "below", spell.certain, f"{name} over its highest value")
+                made = finding(self, spell, "warning", summary, (fact,), RATES)
+                yield replace(made, remedies=named(["rates-of-one-scale"]))
+
+
+def _kinds(run: Run, net: str) -> set[str]:
+    """Kinds of the optimizers that update a network."""
+    told = run.meta.get("optimizers", {})
+    return {kind for name, of in told.items() if name.partition(".")[0] == net for kind in of["optimizers"]}
