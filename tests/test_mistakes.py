@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from itertools import islice
 from multiprocessing.reduction import ForkingPickler
 
 import pytest
@@ -14,6 +15,7 @@ from mistakes.table import PAGE, render
 
 import gandiag
 from gandiag.judge.mechanisms import MISTAKES
+from gandiag.testing import assert_unchanged
 
 WRONG = [name for name, case in CASES.items() if case.remedy]
 RIGHT = [name for name, case in CASES.items() if not case.remedy]
@@ -58,6 +60,17 @@ def test_models_are_sent_to_other_processes_as_if_nobody_watched(tmp_path):
                 assert ForkingPickler.dumps(network)
                 copy = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own
                 assert all(map(torch.equal, copy.state_dict().values(), network.state_dict().values()))
+
+
+@pytest.mark.parametrize("name", ["copy_of_d", "copy_of_g", "root_of_zero", "one_hot_labels", "g_evaluates_for_d"])
+def test_what_is_looked_at_for_mistakes_changes_nothing(name):
+    """Weights and random states are bit-identical; a search for copies has left no hook on every module."""
+
+    def train(attach, steps):
+        list(islice(CASES[name].training(attach), steps))
+
+    assert_unchanged(train, steps=40, options={"max_overhead": None, "alerts": False})
+    assert not torch.nn.modules.module._global_forward_hooks
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ class RealParts:
             of_data = tree.counts / tree.n
             wide = tree.members[[part for part in lost if tree.wide[part]]]
             shares.append(float(wide.any(axis=0).mean()) if len(wide) else 0.0)
-            standing = [part for part in lost.tolist() if tree.apart(part) >= APART]
+            standing = [part for part in lost if tree.apart(part) >= APART]
             apart.append(max((float(of_data[part]) for part in standing), default=0.0))
             told.append(float(of_data[~found.told].max(initial=0.0)))
             parts.append(len(lost))
