@@ -129,7 +129,7 @@ def test_a_healthy_training_is_healthy(tmp_path):
 
     Mistakes in the loop are looked for where optimizers and losses are seen: in torch.
     """
-    diagnosis = train(tmp_path / "run", 700)
+    diagnosis = train(tmp_path / "run", 1_200)
     assert diagnosis.verdict == "healthy", [f.summary for f in diagnosis.findings]
     longer = {"oscillation", "divergence", "stagnation", "quality-regression"}
     samples = {"mode-collapse", "class-collapse", "discriminator-overfitting", "memorisation"}
