@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import gandiag
+from gandiag.record import plan as planning
 from gandiag.rundir.run import Run
 from gandiag.testing import assert_unchanged
 
@@ -84,6 +85,19 @@ def test_a_discriminator_that_learns_by_heart_is_told_from_one_that_does_not(tmp
         gaps[size] = run.series("d/held_out/auc").tail(10).mean()
     assert gaps[3] > 0.65
     assert abs(gaps[20_000] - 0.5) < 0.06
+
+
+def test_where_records_are_rare_looks_wait_for_the_next_one(tmp_path, monkeypatch):
+    """Every 50 steps, in the first step after that in which D's outputs are recorded."""
+    monkeypatch.setattr(planning, "LEAST_CALLS", 0.0)
+
+    def attach(generator, critic, **options):
+        callbacks.append(gandiag.attach(generator, critic, tmp_path / "run", max_overhead=1e-6, **options))
+
+    callbacks = []
+    train(attach, 210, data=torch.randn(256, 2), held_out=torch.randn(64, 2), batch=32)
+    callbacks[0].close()
+    assert Run.open(tmp_path / "run").series("d/held_out/gap").index.tolist() == [56, 104, 152, 200]
 
 
 def test_looking_at_held_out_samples_changes_nothing():

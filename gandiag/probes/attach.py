@@ -234,7 +234,7 @@ class Watcher:
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
         self._stepped = optimizer
-        if self._recording.idle and self._held_out is None:  # that it came is noted afterwards
+        if self._recording.idle:  # that it came is noted afterwards
             return
         held = self._holdings.of(optimizer)
         if not held:
@@ -249,7 +249,7 @@ class Watcher:
         held = self._holdings.of(optimizer)
         if not held.parts:
             return
-        if self._recording.idle and self._held_out is None:
+        if self._recording.idle:
             self._pass_over(optimizer, held)
         elif _closure(arguments, kwargs):
             self._use(optimizer, held)

@@ -34,11 +34,16 @@ class HeldOutProbe:
         self._held_out = checked(held_out)
         self._recording, self._score = recording, score
         self._shown = 0
+        self._next_step = EVERY * (recording.completed_steps // EVERY + 1)
+        self._looked_step = 0
 
     @property
     def due(self) -> bool:
-        """Whether D is looked at in the step in progress."""
-        return (self._recording.completed_steps + 1) % EVERY == 0
+        """Whether D is looked at in the step in progress: every 50 steps, or in the next that is recorded."""
+        if not self._recording.plan.outputs:
+            return False
+        step = self._recording.completed_steps + 1
+        return step >= self._next_step or step == self._looked_step
 
     def look(self, network: Network, calls: Sequence[Call]) -> None:
         """Record the outputs of a copy of D on held-out, training and generated samples.
@@ -51,6 +56,8 @@ class HeldOutProbe:
         train, fake = others[0] if len(others) == 1 else None, next(iter(fakes), None)
         if not self.due or train is None or fake is None:
             return
+        self._looked_step = step = self._recording.completed_steps + 1
+        self._next_step = EVERY * (step // EVERY + 1)
         device = device_of(network.module)
         copy = frozen_copy(network.module)
         row, suffix = self._recording.row, network.suffix

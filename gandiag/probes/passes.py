@@ -137,7 +137,7 @@ class PassProbe:
 
     def discriminator_idles(self, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> bool:
         """Whether nothing of a forward pass of D is wanted but what kind of call it is."""
-        if self._plan.calls or (self.repeats is not None and self.repeats()):
+        if self._plan.calls:
             return False
         passed = self.passed
         if not isinstance(output, torch.Tensor) or not arguments:  # an unusual call counts as everything

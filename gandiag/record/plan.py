@@ -37,7 +37,7 @@ class Plan:
     A round of the game is as many steps as it takes until each of its optimizers has come once: with two updates of G
     for one of D it has two steps, and both are recorded, or neither. `share` is the part of what a step computes that
     recording may take, None for every round. The decision falls once, after 8 steps, and from counts alone: it is the
-    same on every machine, however busy, and on every rank.
+    same on every machine, however busy, and on every rank that is given batches of one size.
 
     Attributes
     ----------
