@@ -73,7 +73,8 @@ class NotLearning:
     @remembered
     def score(self, run: Run) -> pd.Series:
         """1 where a network stands still, 0 where both move."""
-        return pd.concat([self._still(run, net) for net in _NETS], axis=1).max(axis=1).dropna().rename("still")
+        both = pd.concat([self._still(run, net) for net in _NETS], axis=1)
+        return both.sort_index().max(axis=1).dropna().rename("still")
 
     def _still(self, run: Run, net: str) -> pd.Series:
         """1 by step where nothing moves a network, 0 where something does."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import remembered, rolling_median, spells
+from .windows import all_steps, held, remembered, rolling_median, spells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,10 @@ class SameDirection:
     @remembered
     def score(self, run: Run) -> pd.Series:
         """1 where the losses of G and D agree, or D's loss has no direction; -1 where all is as it should be."""
-        return pd.concat(list(self._smoothed(run)), axis=1).max(axis=1).dropna().rename("same direction")
+        agreement, blind = self._smoothed(run)
+        steps = all_steps([agreement, blind])
+        both = pd.DataFrame({"agreement": held(agreement, steps), "blind": held(blind, steps)}, index=steps)
+        return both.max(axis=1).dropna().rename("same direction")
 
     def _smoothed(self, run: Run) -> tuple[pd.Series, pd.Series]:
         """How far the two losses agree, and the same for the two terms of D's loss: from -1 to 1."""
@@ -68,9 +71,12 @@ class SameDirection:
     def __call__(self, run: Run) -> list[Finding]:
         agreement, blind = self._smoothed(run)
         limit = 1 - 2 * self.apart
-        frame = pd.concat([agreement > self.agreement, blind > limit], axis=1).fillna(value=False)
+        steps = all_steps([agreement, blind])
+        flags = (held(agreement, steps) > self.agreement) | (held(blind, steps) > limit)
         found = []
-        for spell in spells(frame.any(axis=1), min_steps=self.min_steps, lead_steps=self.window_steps // 2):
+        for spell in spells(
+            flags, min_steps=self.min_steps, lead_steps=self.window_steps // 2, bridge_steps=self.min_steps
+        ):
             told = blind.loc[spell.onset : spell.last]  # of a D that is asked for one answer not always known
             if of_d := bool((told > limit).any()):
                 summary = "D's loss asks for the same answer on generated samples as on real ones"

@@ -51,3 +51,22 @@ def test_single_steps_that_overshoot_are_no_mistake(name):
     frame = run.scalars.copy()
     frame.loc[frame.index % 3 == 0, name] = {"pull/agreement": 1.0, "pull/apart": 0.0}[name]
     assert DETECT(replace(run, scalars=frame)) == []
+
+
+def test_signals_that_are_recorded_at_different_steps_are_one_failure_to_the_end():
+    """As at a rare plan, where an update of D and one of G fall on different steps."""
+    run = run_with(**{"pull/agreement": 1.0})
+    frame = run.scalars.copy()
+    frame.loc[frame.index % 8 != 0, "pull/agreement"] = np.nan
+    frame.loc[frame.index % 8 != 7, "pull/apart"] = np.nan
+    (found,) = DETECT(replace(run, scalars=frame))
+    assert (found.ongoing, found.last_step) == (True, run.last_step)
+
+
+def test_a_spell_that_is_interrupted_for_less_than_it_takes_to_be_sure_is_one():
+    """Which batch is which may be told anew in between."""
+    run = run_with(**{"pull/agreement": 1.0})
+    frame = run.scalars.copy()
+    frame.loc[500:540, "pull/agreement"] = -1.0
+    (found,) = DETECT(replace(run, scalars=frame))
+    assert found.ongoing
