@@ -18,6 +18,7 @@ from gandiag.record.notices import PATIENCE, Patience
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gandiag.probes.first_step import FirstStep
     from gandiag.probes.hooks import Guard
     from gandiag.probes.networks import Network
     from gandiag.probes.phases import PhaseProbe
@@ -47,20 +48,23 @@ class PassProbe:
     """Forward hooks on G and D. Collects the calls of D in `calls` until an update uses them."""
 
     def __init__(
-        self, recording: Recording, guard: Guard, phases: PhaseProbe, updates: UpdateProbe, score: Score | None
+        self,
+        recording: Recording,
+        guard: Guard,
+        phases: PhaseProbe,
+        updates: UpdateProbe,
+        first_step: FirstStep,
+        score: Score | None,
     ) -> None:
         self.calls = CallLog(MAX_CALLS)
         self._recording, self._guard, self._score = recording, guard, score
         self._plan = recording.plan
         self.passed = Passed()
-        self._phases, self._updates = phases, updates
+        self._phases, self._updates, self._first_step = phases, updates, first_step
         self._origins, self._output_origins = Origins(), Origins()
         self.repeats: Callable[[], bool] = lambda: False  # whether D's calls of this step may have to be repeated
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
         self._mute: dict[Network, Patience] = {}  # whose outputs are not understood
-        self.settled = False  # whether an update of G was seen
-        self.waited = Patience()  # for the first one, while G gets gradients
-        self.on_waited: Callable[[], None] = lambda: None
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, _kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
@@ -86,8 +90,8 @@ class PassProbe:
 
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
         self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
-        if not self.settled and self.waited.is_over():
-            self.on_waited()
+        if not self._first_step.seen:
+            self._first_step.feedback_came()
 
     def forget(self, *, generator: bool) -> tuple[bool, bool]:
         """An update used the calls so far: whether there were any for it, and whether those were a penalty's alone."""
