@@ -1,8 +1,8 @@
 """How long after it happened a failure is known to a training that asks, beside a process that wants both cores.
 
 A small GAN on points trains at 25 ms a step. From step 900 on its weights are NaN, G makes but one point, or G stands
-still far from the data. While it trains, `should_stop` is asked after every step. Afterwards the record is cut at every
-fifth step, and the offline verdict says from which one on it would have found the failure: what counts is the time from
+still far from the data. While it trains, `should_stop` is asked after every step. Afterwards the record is cut at one
+step and another, until it is known from which one on the offline verdict has the failure: what counts is the time from
 then on, and for NaN the time from when it was made.
 
     python -m benchmarks.alerts [--steps 2200] [--alone]
@@ -14,6 +14,7 @@ import argparse
 import multiprocessing
 import tempfile
 import time
+from bisect import bisect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 import gandiag
 from benchmarks.targets import machine
+from gandiag.detectors import DETECTORS
 from gandiag.judge.policy import Policy
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 AT, STEP_SECONDS = 900, 0.025
 NAN_SECONDS, NAN_STEPS, OTHERS_SECONDS = 2.0, 50, 10.0
-ASKED_EVERY = 5  # steps between two offline verdicts
 
 
 @dataclass
@@ -113,13 +114,17 @@ def _update(generator: nn.Module, discriminator: nn.Module, optimizers: list[tor
 
 
 def first_seen(folder: Path, code: str) -> int | None:
-    """The first step at which the offline verdict has the failure, to within a few."""
+    """The first step at which the offline verdict has the failure, which then goes on."""
     run = gandiag.Run.open(folder / "run")
-    for step in range(AT, run.last_step + 1, ASKED_EVERY):
-        found = gandiag.diagnose(run.until(step), policy=Policy()).findings
-        if any(f.code == code and f.severity == "failure" and f.ongoing for f in found):
-            return step
-    return None
+    detectors = [d for d in DETECTORS if d.code == code]
+
+    def is_found(step: int) -> bool:
+        found = gandiag.diagnose(run.until(step), detectors, policy=Policy()).findings
+        return any(f.severity == "failure" and f.ongoing for f in found)
+
+    steps = range(AT, run.last_step + 1)
+    first = bisect(steps, False, key=is_found)
+    return steps[first] if first < len(steps) else None
 
 
 def show(name: str, code: str, told: Told, seen: int | None) -> None:

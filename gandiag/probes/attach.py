@@ -10,10 +10,10 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gandiag.nets.tensors import unwrapped
-from gandiag.probes import notices
 from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, held_weakly, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network, watched_networks
+from gandiag.probes.on_request import held_out_probe, quality_probe
 from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
@@ -109,8 +109,8 @@ def watch(
 ) -> None:
     """Have `callback` record what networks do; further arguments and errors are those of `attach`."""
     recording = recording_of(callback)
-    probe = _quality_probe(quality, networks, recording)
-    watcher = Watcher(networks, recording, score, probe, _held_out_probe(held_out, recording, score))
+    probe = quality_probe(quality, networks, recording)
+    watcher = Watcher(networks, recording, score, probe, held_out_probe(held_out, recording, score))
     recording.on_close(watcher.detach)
     watched = [f"{n.name} ({type(unwrapped(n.module)).__name__})" for n in networks]
     recording.announce(f"watching {listed(watched)}, recording")
@@ -131,7 +131,6 @@ class Watcher:
         self._plan.record = record_calls(networks)
         self._described = self._plan.round_steps, self._plan.counting
         self._quality, self._held_out = quality, held_out
-        self._attached_at = recording.completed_steps
         self._networks = networks
         self._discriminators = [n for n in networks if n.role == DISCRIMINATOR]
         self._holdings = Holdings(networks)
@@ -143,10 +142,10 @@ class Watcher:
         self._rounds = Rounds(self._end_step, recording.reopen)
         self._scaling: tuple[torch.optim.Optimizer, torch.Tensor | None] | None = None
         self._stepped: torch.optim.Optimizer | None = None  # since the GradScaler in progress was called
-        self._strangers: set[str] = set()  # classes of optimizers that hold nothing of the networks
         self._aside: set[int] = set()  # optimizers whose update in progress is no adversarial one
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
+        self._first_step = self._passes.first_step
         self._optimizers = OptimizerProbe(recording, networks)
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
@@ -166,7 +165,6 @@ class Watcher:
             self._passes.repeats = lambda: held_out.due
         if quality is not None:
             self._evaluate = self._guard.part("quality", quality.after_step)
-        self._passes.on_waited = self._look_for_steps
         self._describe()
         self._handles = [*self._hook_networks(), *self._hook_optimizers()]
 
@@ -210,17 +208,8 @@ class Watcher:
         self._report()
         if self._quality is not None:
             self._quality.close()
-        self._look_for_steps()
-
-    def _look_for_steps(self) -> None:
-        """Say that no step was seen, where that is so, with what was seen instead."""
-        if self._recording.completed_steps > self._attached_at:
-            self._passes.settled = True
-            return
-        seen = notices.FEEDBACK.format(times=times) if (times := self._passes.waited.times) else ""
-        if self._strangers:
-            seen += notices.STRANGERS.format(names=", ".join(sorted(self._strangers)))
-        self._recording.faults.add("steps", notices.NO_UPDATE.format(seen=seen), self._attached_at)
+        if not self._first_step.seen:
+            self._first_step.miss()
 
     def _describe(self) -> None:
         self._recording.settings.layers = {n.name: n.layers for n in self._networks}
@@ -238,7 +227,7 @@ class Watcher:
             return
         held = self._holdings.of(optimizer)
         if not held:
-            self._strangers.add(type(optimizer).__name__)
+            self._first_step.met(optimizer)
             return
         if self._plan.updates:
             self._keep_weights(optimizer, held)
@@ -351,9 +340,8 @@ class Watcher:
             self._count_updates()
         if self._step % BOUND_EVERY == 0:
             self._record_weights(self._step)
-        if not self._passes.settled:
-            self._passes.settled = True
-            self._recording.faults.withdraw("steps")
+        if not self._first_step.seen:
+            self._first_step.came()
         self._recording.steps_are_seen = True
         self._recording.end_step()
         if self._plan.round_steps != self._described[0] or self._plan.counting != self._described[1]:
@@ -376,26 +364,6 @@ class Watcher:
 def _remove(handles: list[Any]) -> None:
     for handle in handles:
         handle.remove()
-
-
-def _quality_probe(quality: Any, networks: list[Network], recording: Recording) -> QualityProbe | None:
-    """What evaluates the generator, in the process that leads; nothing of it is imported before it is asked for."""
-    if quality is None:
-        return None
-    from gandiag.probes.quality import QualityProbe
-    from gandiag.quality.schedule import Quality
-
-    if not isinstance(quality, Quality):
-        raise TypeError(f"quality must be a gandiag.Quality, got {type(quality).__name__}")
-    return QualityProbe(quality, networks, recording) if recording.leads else None
-
-
-def _held_out_probe(held_out: Any, recording: Recording, score: Score | None) -> HeldOutProbe | None:
-    if held_out is None:
-        return None
-    from gandiag.probes.held_out import HeldOutProbe
-
-    return HeldOutProbe(held_out, recording, score)
 
 
 def _closure(arguments: Any, kwargs: Any) -> bool:

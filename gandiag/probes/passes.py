@@ -14,6 +14,7 @@ from gandiag.probes.attribution import Call, CallLog
 from gandiag.probes.batches import classes, conditions, sample_norms
 from gandiag.probes.copies import CopyProbe
 from gandiag.probes.ends import end_of
+from gandiag.probes.first_step import FirstStep
 from gandiag.probes.latents import InputProbe
 from gandiag.probes.modes import Made, ModeProbe
 from gandiag.probes.origins import Origins
@@ -65,7 +66,7 @@ class PassProbe:
         self._plan = recording.plan
         self.passed = Passed()
         self.detached = False  # whether the last update of G that was looked at used D's outputs on detached samples
-        self._phases, self._updates = phases, updates
+        self._phases, self._updates, self.first_step = phases, updates, FirstStep(recording)
         self._origins, self._output_origins = Origins(), Origins()
         self._modes = ModeProbe(recording, networks)
         self._copies = CopyProbe(recording, networks, guard, self._from_generator)
@@ -80,9 +81,6 @@ class PassProbe:
         self._ended: set[Network] = set()  # the D whose last operation is known
         self._feedback_hooks: dict[Network, Callable[..., None]] = {}
         self._mute: dict[Network, Patience] = {}  # whose outputs are not understood
-        self.settled = False  # whether an update of G was seen
-        self.waited = Patience()  # for the first one, while G gets gradients
-        self.on_waited: Callable[[], None] = lambda: None
 
     def on_generator(self, network: Network, _module: Any, arguments: Any, kwargs: Any, output: Any) -> None:
         """After a forward pass of G."""
@@ -115,8 +113,8 @@ class PassProbe:
     def _on_feedback(self, network: Network, gradient: torch.Tensor) -> None:
         self.arrived(network)
         self._updates.feedback[network.suffix] = sample_norms(gradient)  # the last one before G's update is G's own
-        if not self.settled and self.waited.is_over():
-            self.on_waited()
+        if not self.first_step.seen:
+            self.first_step.feedback_came()
 
     def forget(self, *, generator: bool) -> tuple[bool, bool]:
         """An update used the calls so far: whether there were any for it, and whether those were a penalty's alone."""
