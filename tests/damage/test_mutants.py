@@ -74,7 +74,7 @@ from gandiag.cli.main import main
 
 for folder in sys.argv[2:]:
     seconds = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime) + {seconds} + 5
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
     done = CliRunner().invoke(main, [sys.argv[1], folder])
     assert done.exit_code in (0, 1, 2, 3), done
     assert "Traceback" not in done.output and "own (" not in done.output, done.output

@@ -47,8 +47,8 @@ def run_samples(folder: Path, step: int | None = None) -> NDArray[np.generic]:
             if file.suffix == ".npz":
                 with file.open("rb") as stream:
                     return np.asarray(Npz(stream, MAX_EXPANDED)["points"])
-            with picture(file, ("PNG",), MAX_EXPANDED) as tiles:
-                return untiled(np.asarray(tiles))
+            with picture(file, ("PNG",), MAX_EXPANDED) as image:
+                return untiled(np.asarray(image))
     except UnreadableError as error:
         raise SourceError(f"snapshot {file} {error}") from error
 
