@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+import pandas as pd
+
 from gandiag.signal_names import parse
 
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import Spell, held, remembered, rolling_median, spells, step_of_lowest
+from .windows import Spell, held, remembered, rolling_mean, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
@@ -31,7 +32,9 @@ class ExplodingGradients:
         a learning rate that is too high, a learning-rate spike, a critic without a working Lipschitz constraint,
         or a gradient penalty whose coefficient is too small.
     Misses:
-        Growth that is slow against the window (see divergence). Clipped gradients, whose norm is bounded.
+        Growth that is slow against the window (see divergence). Clipped gradients, whose norm is bounded. Jumps in
+        the first steps, or while D has told G nothing yet: there is no level to hold them against. What is infinite
+        (see non-finite).
     Try:
         - clip-gradients
         - lower-learning-rates
@@ -55,8 +58,14 @@ class ExplodingGradients:
     reference_steps: int = threshold(100, "a median over these; the highest one so far is the reference")
     bridge_steps: int = threshold(50, "jumps this close together are one explosion")
     lag_steps: int = threshold(5, "the reference ends this much earlier, so that a jump does not raise it")
-    warmup_steps: int = threshold(50, "of 90 healthy tuning runs on rings two were warned of within these")
-    min_run_steps: int = threshold(60, "the warm-up and some steps")
+    warmup_steps: int = threshold(
+        300, "a boundary-seeking loss gives G nothing while D is at chance, on MNIST for 45 steps, and all of it by 90"
+    )
+    apart: float = threshold(
+        0.1, "of D's AUC from 0.5: closed form at chance, 0.02 for batches of 64; until then G was told nothing"
+    )
+    grace_steps: int = threshold(1000, "a D that is at chance for longer is no start any more: our choice")
+    min_run_steps: int = threshold(310, "the warm-up and some steps")
 
     def __post_init__(self) -> None:
         check_thresholds(self, "1 < ratio <= failure_ratio")
@@ -72,15 +81,29 @@ class ExplodingGradients:
 
         ratios = {}
         for name in _names(run):
-            norms, reference = run.series(name), self._reference(run.series(name))
+            norms = _finite(run, name)
+            reference = self._reference(run, norms)
             small = (norms <= self.min_norm) & reference.notna()
             ratios[name] = (norms / reference).mask(small, 0.0)
         return pd.DataFrame(ratios).dropna(how="all")
 
-    def _reference(self, norms: pd.Series) -> pd.Series:
-        highest = rolling_median(norms, self.reference_steps, min_rows=20).cummax()
-        highest = highest.loc[norms.index[:1].min() + self.warmup_steps :] if len(highest) else highest
-        return held(highest.set_axis(highest.index + self.lag_steps), norms.index)
+    def _reference(self, run: Run, norms: pd.Series) -> pd.Series:
+        """The highest level so far, where one is known: not of a start that carries no signal."""
+        level = rolling_median(norms, self.reference_steps, min_rows=20)
+        if len(level):
+            first = norms.index[0] + self.warmup_steps
+            told = max(first, self._told(run, norms.index[0]))
+            early = level.cummax().loc[max(first, norms.index[0] + self.grace_steps) : told - 1]
+            level = pd.concat([early, level.loc[told:].cummax()])
+        return held(level.set_axis(level.index + self.lag_steps), norms.index)
+
+    def _told(self, run: Run, first: int) -> int:
+        """The step by which D had told both apart for a window, whichever way round; `first` where that is not known."""
+        auc = rolling_mean(run.series("d/auc"), self.reference_steps)
+        apart = (auc - 0.5).abs() >= self.apart
+        if apart.any():
+            return int(apart.idxmax()) + self.reference_steps
+        return first if auc.empty else run.last_step + 1
 
     def __call__(self, run: Run) -> list[Finding]:
         found: list[Finding] = []
@@ -96,20 +119,25 @@ class ExplodingGradients:
         """What a spell shows, which ends only where the norm is back at its level before: the running reference rises
         with it.
         """
-        norms = run.series(name)
-        reference = max(float(self._reference(norms).loc[spell.onset]), self.min_norm / self.ratio)
+        norms = _finite(run, name)
+        reference = max(float(self._reference(run, norms).loc[spell.onset]), self.min_norm / self.ratio)
         ratios = norms.loc[spell.onset :] / reference
         (spell, *_) = spells(ratios > self.ratio, bridge_steps=self.bridge_steps)
         inside = ratios.loc[: spell.last]
         severe = int((inside > self.failure_ratio).sum()) >= self.min_steps
         net = parse(name).role
         summary = (
-            f"Gradients of the {net} rose to {min(float(inside.max()), 1e30):,.3g} times their highest median so far "
+            f"Gradients of the {net} rose to {float(inside.max()):,.3g} times their highest median so far "
             f"from step {spell.onset:,}"
         )
         label = f"{name} / highest median before"
         fact = evidence(inside.rename(name), self.ratio, "above", step_of_lowest(-inside), label)
         return finding(self, spell, "failure" if severe else "warning", summary, (fact,), _names(run))
+
+
+def _finite(run: Run, name: str) -> pd.Series:
+    norms = run.series(name)
+    return norms[np.isfinite(norms)]
 
 
 def _names(run: Run) -> tuple[str, ...]:

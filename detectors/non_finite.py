@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import remembered, spells
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 _NETS = ("generator", "discriminator")
+BACKWARD = ("safe-norm", "logits-loss", "bfloat16", "clip-gradients", "roll-back")
+"""Remedies where D's outputs are finite and its gradients are not: a root at 0, or a logarithm, comes first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +86,13 @@ class NonFinite:
         for spell in spells(score > 0, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
             lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
-            where = self._where(run, spell.onset)
+            where, backward = self._where(run, spell.onset), _on_the_way_back(run, spell.onset)
             summary = f"{where} NaN or infinite from step {spell.onset:,}" + ("" if lasting else ", and recovered")
+            summary += "; its outputs were finite: it arose on the way back" if backward else ""
             facts = (evidence(score, 0, "above", spell.onset),)
             columns = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
-            found.append(finding(self, spell, "failure" if lasting else "warning", summary, facts, columns))
+            made = finding(self, spell, "failure" if lasting else "warning", summary, facts, columns)
+            found.append(replace(made, remedies=named(BACKWARD)) if backward else made)
         return found
 
     def _where(self, run: Run, step: int) -> str:
@@ -98,3 +105,11 @@ class NonFinite:
         if not nets:
             return "A loss or an output of the discriminator is"
         return f"Gradients of the {' and the '.join(nets)} are"
+
+
+def _on_the_way_back(run: Run, step: int) -> bool:
+    """Whether D's gradients were the first that were not finite, in a step in which D's outputs still were."""
+    at = run.scalars.loc[step]
+    outputs = at.get(["d/real/mean", "d/fake/mean"])
+    first = at.get("grad/discriminator/nonfinite", 0.0) > 0 and at.get("skipped/discriminator", 0.0) != 1
+    return bool(first and outputs is not None and np.isfinite(outputs).all())

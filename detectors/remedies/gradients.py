@@ -40,7 +40,7 @@ GRADIENTS = (
         verified=True,
         expect="nonfinite stays 0 from the restart on",
         recipe="ring8-wgan-gp",
-        families=("wgan-gp", "other", "unknown"),
+        families=("wgan", "wgan-gp", "other", "unknown"),
     ),
     Remedy(
         name="leaky-relu",

@@ -102,3 +102,25 @@ def test_the_reference_lags_by_steps_whatever_the_recording_interval():
     score = replace(DETECT, min_norm=0.0).score(run)
     highest = norms.rolling(50, min_periods=20).median().cummax()
     assert score.loc[1000] == pytest.approx(norms.loc[1000] / highest.loc[994])
+
+
+@pytest.mark.parametrize("start", [45, 200, 700])
+def test_a_start_that_carries_no_signal_is_no_reference(start):
+    """As of a boundary-seeking loss: next to nothing while D is at chance, and from then on bounded."""
+    steps = np.arange(1, 3001)
+    rise = 1500.0 ** (np.clip((steps - start) / 45, 0, 1) - 1)
+    run = scaled(5 * rise, ["grad/generator/norm"])
+    chance = np.where(steps < start, 0.5, run.scalars["d/auc"])
+    run = replace(run, scalars=run.scalars.assign(**{"d/auc": chance}))
+    assert DETECT(run) == []
+    frame = run.scalars.copy()
+    frame.loc[frame.index >= 1500, "grad/generator/norm"] *= 1e3
+    assert [f.onset_step for f in DETECT(replace(run, scalars=frame))] == [1500]
+
+
+def test_infinite_gradients_are_left_to_non_finite():
+    """No explosion led to them: they came all at once."""
+    run = scaled(between(1500, 3000, np.inf), ["grad/discriminator/norm"])
+    assert DETECT(run) == []
+    frame = run.scalars.assign(**{"grad/discriminator/nonfinite": np.where(run.scalars.index >= 1500, 1.0, 0.0)})
+    assert diagnose(replace(run, scalars=frame)).story.root == "non-finite"

@@ -83,3 +83,14 @@ def test_updates_that_a_grad_scaler_keeps_skipping_are_a_failure(net, other):
     assert (found.severity, found.onset_step, found.last_step) == ("failure", 2019, 2100)
     assert f"Gradients of the {net}, all of whose updates a GradScaler skips" in found.summary
     assert other not in found.summary
+
+
+def test_what_arises_on_the_way_back_is_sought_in_roots_and_logarithms_first():
+    """D's gradient is infinite while its outputs are finite; where these are not, nothing is said of the way back."""
+    (found,) = DETECT(healthy_but([1500, 1501, 1502], **{"grad/discriminator/nonfinite": 1.0}))
+    assert "on the way back" in found.summary
+    assert found.remedies[0].name == "safe-norm"
+    gone = {"grad/discriminator/nonfinite": 1.0, "d/real/mean": np.nan}
+    (found,) = DETECT(healthy_but([1500, 1501, 1502], **gone))
+    assert "on the way back" not in found.summary
+    assert found.remedies[0].name == "logits-loss"
