@@ -10,7 +10,7 @@ import pandas as pd
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import held, remembered, rolling_mean, rolling_median, spells
+from .windows import MAX_STRETCH, held, remembered, rolling_mean, rolling_median, spells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,14 +81,22 @@ class VanishingGradients:
     @remembered
     def score(self, run: Run) -> pd.Series:
         """Share of the generator's learning signal that is left, 1 all, 0 nothing, where D's AUC is known."""
+        left = self._left(run)
+        return left[self._auc(run, left.index).notna()].rename("feedback left")
+
+    @remembered
+    def _left(self, run: Run) -> pd.Series:
+        """As `score`, at all steps."""
         level = rolling_median(self._feedback(run), self.window_steps)
         left = level / level.cummax()  # NaN as long as there never was any
         if run.loss_family == "minimax":
             left = pd.concat([left, held(self._passed(run), left.index)], axis=1).min(axis=1)
-        return left[self._auc(run, left.index).notna()].dropna().rename("feedback left")
+        return left.dropna().rename("feedback left")
 
     def _auc(self, run: Run, steps: pd.Index) -> pd.Series:
-        return held(rolling_mean(run.series("d/auc"), self.window_steps), steps)
+        """D's AUC, unknown once D has not been shown both kinds for long."""
+        auc = rolling_mean(run.series("d/auc"), self.window_steps)
+        return held(auc, steps, MAX_STRETCH * self.window_steps)
 
     def _apart(self, run: Run, steps: pd.Index) -> pd.Series:
         """Whether D's mean outputs on real and generated samples are as far apart as they were, or nearly."""
@@ -108,7 +116,7 @@ class VanishingGradients:
         return logits.where((low >= 0) & (high <= 1), 1 / (1 + np.exp(-logits.clip(-60, 60))))
 
     def __call__(self, run: Run) -> list[Finding]:
-        left = self.score(run)
+        left = self._left(run)
         auc = self._auc(run, left.index)
         separates = (auc >= self.auc) & self._apart(run, left.index)
         gone = self._gone(run, left)

@@ -198,8 +198,11 @@ def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))
 
 
-def held(series: pd.Series, index: pd.Index) -> pd.Series:
-    """The last value recorded up to each step of `index`, NaN before the first: for signals of other cadences."""
+def held(series: pd.Series, index: pd.Index, reach: int | None = None) -> pd.Series:
+    """The last value recorded up to each step of `index`, NaN before the first: for signals of other cadences.
+
+    With `reach`, NaN also where that value is older than so many steps: what was true then may not be so any more.
+    """
     values, steps, wanted = series.to_numpy(), series.index.to_numpy(), index.to_numpy()
     missing = pd.isna(values)
     if missing.any():
@@ -209,6 +212,8 @@ def held(series: pd.Series, index: pd.Index) -> pd.Series:
     rows = np.searchsorted(steps, wanted, side="right") - 1
     before = int(np.searchsorted(rows, 0))
     known = pd.Series(values[rows[before:]], index=index[before:], name=series.name)
+    if reach is not None:
+        known = known.where(wanted[before:] - steps[rows[before:]] <= reach)
     return known.reindex(index) if before else known
 
 

@@ -146,3 +146,13 @@ def test_feedback_of_exactly_zero_is_a_failure_whatever_d_says():
     assert abs(found.onset_step - 800) < 60
     frame.loc[frame.index % 10 == 0, "feedback/norm"] = 0.02
     assert VanishingGradients()(replace(run, scalars=frame[frame.index < 900])) == []
+
+
+def test_an_auc_that_ended_says_nothing_of_what_came_later():
+    """D is not shown real samples any more from step 800 on, and feedback fades after 1,500: nobody knows why."""
+    run = faded(**{"d/auc": np.where(STEPS <= 800, 0.99, np.nan)})
+    assert DETECT(run) == []
+    dead = replace(run, scalars=run.scalars.assign(**{"feedback/norm": np.where(STEPS <= 1500, 0.02, 0.0)}))
+    (found,) = DETECT(dead)
+    assert "real from generated" not in found.summary
+    assert found.ongoing
