@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from gandiag.findings import Evidence
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import remembered, rolling_mean, rolling_median, spells, value_at
+from .trend import slopes
+from .windows import held, remembered, rolling_mean, rolling_median, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 
+ENERGY = "distance/energy"
+BLOCKS = 10  # in which the distance of the last steps is averaged: 45 slopes between pairs of them
 KINDS = ("real", "fake")
 ENDS = ("min", "max", "constant")
 
@@ -29,20 +35,21 @@ class DiscriminatorDominance:
 
     Sees:
         The area under D's ROC curve within a step, averaged over a window. It needs no loss family and no
-        decision point. Where that is so from the first steps on, also what D might go by: values of real and of
-        generated batches that lie in different ranges, or values that never change within one of them.
+        decision point. While samples still come closer to the data, or are as close as batches can tell, that is a
+        remark. Where it is so from the first steps on, also what D might go by: values of real and of generated
+        batches that lie in different ranges, or values that never change in generated ones.
     Why it happens:
         D learns faster than G: more steps, a higher learning rate, more capacity, little data that it can
         remember, or a shortcut (range, padding or dtype that differ between real and generated). Under the
         saturating loss vanishing gradients follow; under others G may still learn.
     Misses:
-        A D that remembers its training data while G fools it: that shows on held-out data only.
+        A D that remembers its training data while G fools it: that shows on held-out data only. Values that never
+        change in real batches only, which may be padding, or the black border of digits, which G learns.
     Try:
-        - match-inputs
-        - train-d-less
-        - r1-penalty
-        - spectral-norm
         - instance-noise
+        - r1-penalty
+        - train-d-less
+        - spectral-norm
     References:
         Arjovsky & Bottou 2017; Heusel et al. 2017 (two time-scales); Karras et al. 2020 (augmentation).
     """
@@ -65,8 +72,12 @@ class DiscriminatorDominance:
         0.25, "our choice, of the real range: half of what data in [0, 1] and samples in [-1, 1] differ by at least"
     )
     constant_gap: float = threshold(
-        0.25, "of all values: healthy tuning runs on digits, whose corners are empty, have 0.16"
+        0.25, "of all values, more in generated than in real batches: no G is born with so many that never change"
     )
+    near: float = threshold(
+        0.01, "energy distance over the real spread: means of 100 batches of 64 of equal laws scatter by 0.002"
+    )
+    min_gain: float = threshold(0.1, "of the distance within min_steps, beyond doubt: samples still get better")
     min_run_steps: int = threshold(600, "a window and a spell")
 
     def __post_init__(self) -> None:
@@ -86,14 +97,32 @@ class DiscriminatorDominance:
             steps = spell.last - spell.onset + 1
             summary = f"D has told real from generated almost perfectly for {steps:,} steps, from step {spell.onset:,}"
             facts: tuple[Evidence, ...] = (evidence(score, self.auc, "above", spell.certain),)
-            columns: tuple[str, ...] = ("d/auc", "d/real/mean", "d/fake/mean")
+            columns: tuple[str, ...] = ("d/auc", "d/real/mean", "d/fake/mean", ENERGY)
+            hints = []
             if spell.onset <= score.index[0] + self.early_steps:
                 hints = list(self._shortcuts(run, spell.certain))
                 summary += "".join(f"; {said}" for said, _ in hints)
                 facts += tuple(fact for _, fact in hints)
                 columns += tuple(f"range/{kind}/{end}" for kind in KINDS for end in ENDS) if hints else ()
-            found.append(finding(self, spell, "warning", summary, facts, columns))
+            well = self._gets_closer(run, spell.last)
+            summary += f"; {well}" if well else ""
+            made = finding(self, spell, "info" if well else "warning", summary, facts, columns)
+            found.append(replace(made, remedies=(*named(("match-inputs",)), *made.remedies)) if hints else made)
         return found
+
+    def _gets_closer(self, run: Run, step: int) -> str:
+        """In words, that samples are as close to the data as can be told at a step, or have come closer before it."""
+        distance = run.series(ENERGY).loc[:step]
+        relative = (distance / held(run.series("diversity/real"), distance.index)).dropna()
+        recent = relative.loc[step - self.min_steps + 1 :]
+        if len(recent) < 2 * BLOCKS:
+            return ""
+        if recent.iloc[-len(recent) // 4 :].mean() <= self.near:
+            return "its samples are as close to the data as batches can tell"
+        means = np.array([block.mean() for block in np.array_split(recent.to_numpy(), BLOCKS)])
+        slope, _, steepest = slopes(means[None])
+        falls = steepest[0] < 0 and -slope[0] * (BLOCKS - 1) >= self.min_gain * np.median(means)
+        return "meanwhile its samples still come closer to the data" if falls else ""
 
     def _shortcuts(self, run: Run, step: int) -> Iterator[tuple[str, Evidence]]:
         """What differs between real and generated values at a step, in words and as evidence."""
@@ -108,10 +137,9 @@ class DiscriminatorDominance:
         if gap > self.range_gap:
             said = f"real data lie in [{real[0]:.3g}, {real[1]:.3g}], generated in [{fake[0]:.3g}, {fake[1]:.3g}]"
             yield said, Evidence(signal="range/real - range/fake, of range/real", value=gap, threshold=self.range_gap)
-        constant = [seen[kind, "constant"] for kind in KINDS]
-        if abs(constant[0] - constant[1]) > self.constant_gap:
-            said = (
-                f"{constant[0]:.0%} of the values are equal in a whole real batch, {constant[1]:.0%} in a generated one"
-            )
-            signal = "range/real/constant - range/fake/constant"
-            yield said, Evidence(signal=signal, value=abs(constant[0] - constant[1]), threshold=self.constant_gap)
+        real_constant, fake_constant = (seen[kind, "constant"] for kind in KINDS)
+        if fake_constant - real_constant > self.constant_gap:
+            said = f"{fake_constant:.0%} of the values are equal in a whole generated batch, {real_constant:.0%} in a"
+            said += " real one"
+            signal = "range/fake/constant - range/real/constant"
+            yield said, Evidence(signal=signal, value=fake_constant - real_constant, threshold=self.constant_gap)

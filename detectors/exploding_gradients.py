@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 
+DISCRIMINATOR = "grad/discriminator/norm"
+CRITICS = ("wgan", "wgan-gp")  # whose gradients do not fade as they become sure
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExplodingGradients:
     """The gradient norm of a network jumps far above anything the run is used to.
@@ -33,8 +37,8 @@ class ExplodingGradients:
         or a gradient penalty whose coefficient is too small.
     Misses:
         Growth that is slow against the window (see divergence). Clipped gradients, whose norm is bounded. Jumps in
-        the first steps, or while D has told G nothing yet: there is no level to hold them against. What is infinite
-        (see non-finite).
+        the first steps, or while D has told G nothing yet: there is no level to hold them against. Gradients of D that
+        come back as better samples make it less sure. What is infinite (see non-finite).
     Try:
         - clip-gradients
         - lower-learning-rates
@@ -65,6 +69,10 @@ class ExplodingGradients:
         0.1, "of D's AUC from 0.5: closed form at chance, 0.02 for batches of 64; until then G was told nothing"
     )
     grace_steps: int = threshold(1000, "a D that is at chance for longer is no start any more: our choice")
+    closer: float = threshold(
+        0.8, "of the widest gap between D's mean outputs: below, D is less sure, and its loss less flat; our choice"
+    )
+    right: float = threshold(0.9, "AUC of a D that is still right, which none is that one step has thrown off")
     min_run_steps: int = threshold(310, "the warm-up and some steps")
 
     def __post_init__(self) -> None:
@@ -83,9 +91,18 @@ class ExplodingGradients:
         for name in _names(run):
             norms = _finite(run, name)
             reference = self._reference(run, norms)
-            small = (norms <= self.min_norm) & reference.notna()
-            ratios[name] = (norms / reference).mask(small, 0.0)
+            small = (norms <= self.min_norm) | self._harmless(run, name, norms.index)
+            ratios[name] = (norms / reference).mask(small & reference.notna(), 0.0)
         return pd.DataFrame(ratios).dropna(how="all")
+
+    def _harmless(self, run: Run, name: str, steps: pd.Index) -> pd.Series:
+        """Whether D has become less sure, and is right all the same: its gradients come back, as samples get better."""
+        auc = rolling_mean(run.series("d/auc"), self.reference_steps)
+        gap = rolling_median(run.series("d/real/mean") - run.series("d/fake/mean"), self.reference_steps)
+        if name != DISCRIMINATOR or run.loss_family in CRITICS or auc.empty or gap.empty:
+            return pd.Series(data=False, index=steps)
+        closer = held(gap < self.closer * gap.cummax(), steps).fillna(value=False).astype(bool)
+        return closer & (held(auc, steps) >= self.right)
 
     def _reference(self, run: Run, norms: pd.Series) -> pd.Series:
         """The highest level so far, where one is known: not of a start that carries no signal."""
@@ -98,7 +115,7 @@ class ExplodingGradients:
         return held(level.set_axis(level.index + self.lag_steps), norms.index)
 
     def _told(self, run: Run, first: int) -> int:
-        """The step by which D had told both apart for a window, whichever way round; `first` where that is not known."""
+        """The step by which D had told both apart for a window, either way round; `first` where that is not known."""
         auc = rolling_mean(run.series("d/auc"), self.reference_steps)
         apart = (auc - 0.5).abs() >= self.apart
         if apart.any():
@@ -121,7 +138,7 @@ class ExplodingGradients:
         """
         norms = _finite(run, name)
         reference = max(float(self._reference(run, norms).loc[spell.onset]), self.min_norm / self.ratio)
-        ratios = norms.loc[spell.onset :] / reference
+        ratios = (norms / reference).mask(self._harmless(run, name, norms.index), 0.0).loc[spell.onset :]
         (spell, *_) = spells(ratios > self.ratio, bridge_steps=self.bridge_steps)
         inside = ratios.loc[: spell.last]
         severe = int((inside > self.failure_ratio).sum()) >= self.min_steps

@@ -9,6 +9,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.discriminator_dominance import DiscriminatorDominance
+from gandiag.judge.diagnose import diagnose
 
 CERTAIN_AFTER = 600
 
@@ -67,13 +68,38 @@ def test_values_in_different_ranges_are_named_where_d_wins_from_the_start():
 
 
 @pytest.mark.parametrize("kind", ["real", "fake"])
-def test_values_that_never_change_in_one_of_the_two_are_named(kind):
-    """A third of all pixels are padding, in one kind of batch only."""
+def test_values_that_never_change_are_named_in_generated_batches_only(kind):
+    """A third of all pixels: no G is born with that, while real ones may have a black border, which G learns."""
     run = run_with(1.0)
-    padded = np.where(STEPS % 10 == 0, 1 / 3, np.nan)
+    padded = np.where(STEPS % 10 == 0, 0.36, np.nan)
     (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{f"range/{kind}/constant": padded})))
-    shares = ("33%", "0%") if kind == "real" else ("0%", "33%")
-    assert "{} of the values are equal in a whole real batch, {} in a generated one".format(*shares) in found.summary
+    named = "36% of the values are equal in a whole generated batch, 0% in a real one" in found.summary
+    assert named is (kind == "fake")
+    assert (found.remedies[0].name == "match-inputs") is (kind == "fake")
+
+
+def test_a_win_is_a_remark_while_samples_come_closer():
+    """Nine tenths of the distance within 1,500 steps; then they stay where they are, or are there."""
+    run = run_with(1.0)
+    noise = 1 + 0.05 * np.random.default_rng(0).standard_normal(3000)
+    falling = 3.0 * np.maximum(0.1 ** (STEPS / 1500), 0.1) * noise
+    found = replace(run, scalars=run.scalars.assign(**{"distance/energy": falling}))
+    assert [[f.severity for f in DETECT(found.until(step))] for step in (800, 1400, 2600)] == [
+        ["info"],
+        ["info"],
+        ["warning"],
+    ]
+    assert "come closer" in DETECT(found.until(800))[0].summary
+    there = replace(run, scalars=run.scalars.assign(**{"distance/energy": np.where(STEPS < 1500, falling, 0.01)}))
+    assert [f.severity for f in DETECT(there)] == ["info"]
+
+
+def test_weakening_d_is_not_the_first_thing_to_try():
+    """Inputs that match are looked at first where they do not; nowhere comes a weaker D first."""
+    for run in (synthetic.discriminator_dominance(), synthetic.shortcut()):
+        (found,) = [f for f in diagnose(run).findings if f.code == "discriminator-dominance"]
+        assert (found.remedies[0].name == "match-inputs") is ("lie in" in found.summary)
+        assert found.remedies[0].name != "train-d-less"
 
 
 def test_equal_ranges_are_no_hint():

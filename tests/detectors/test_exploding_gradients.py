@@ -124,3 +124,17 @@ def test_infinite_gradients_are_left_to_non_finite():
     assert DETECT(run) == []
     frame = run.scalars.assign(**{"grad/discriminator/nonfinite": np.where(run.scalars.index >= 1500, 1.0, 0.0)})
     assert diagnose(replace(run, scalars=frame)).story.root == "non-finite"
+
+
+@pytest.mark.parametrize(("auc", "family", "found"), [(0.99, "lsgan", 0), (0.6, "lsgan", 1), (0.99, "wgan", 1)])
+def test_a_discriminator_that_becomes_less_sure_gets_its_gradients_back(auc, family, found):
+    """It was sure at first; then samples get better, it is still right, and its loss is no longer flat.
+
+    One that is wrong now has been thrown off, and a critic's gradients do not depend on how sure it is.
+    """
+    steps = np.arange(1, 3001)
+    sure = np.where(steps < 1400, 1.0, 0.3)
+    run = scaled(np.where(steps < 1500, 1.0, 40.0), ["grad/discriminator/norm"])
+    outputs = {"d/real/mean": 4 * sure, "d/fake/mean": -4 * sure, "d/auc": np.where(steps < 1400, 1.0, auc)}
+    meta = {**run.meta, "loss_family": {"name": family, "source": "given"}}
+    assert len(DETECT(replace(run, scalars=run.scalars.assign(**outputs), meta=meta))) == found
