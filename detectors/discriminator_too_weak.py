@@ -46,6 +46,7 @@ class DiscriminatorTooWeak:
         (details of images, lost modes of small weight). Labels that are swapped between real and generated look the
         same as a D that is wrong all the time.
     Try:
+        - test-d-alone
         - faster-discriminator
         - more-discriminator-steps
         - wider-discriminator

@@ -41,7 +41,7 @@ class Finding:
     `onset_step` is the first step of the spell and `last_step` the last one at which it still held;
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
-    first.
+    first, and none where nothing is to be changed: of remarks, and of warnings that passed.
     """
 
     code: str
@@ -60,6 +60,11 @@ class Finding:
             raise ValueError(f"severity must be one of {', '.join(SEVERITIES)}, got {self.severity!r}")
         if self.last_step < self.onset_step:
             raise ValueError(f"last_step {self.last_step} lies before onset_step {self.onset_step}")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it makes a verdict: failures do, and warnings that still hold."""
+        return self.severity == "failure" or (self.severity == "warning" and self.ongoing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ class Remedy:
     recipe : recipe of `gandiag.zoo` that shows it, None where none does
     families : loss families that it is for, () for any
     not_for : loss families that it is not for
+    balance : whether it only shifts the balance of G and D, which hides a mistake in the loop and mends none
     """
 
     name: str
@@ -38,6 +39,7 @@ class Remedy:
     recipe: str | None = None
     families: tuple[str, ...] = ()
     not_for: tuple[str, ...] = ()
+    balance: bool = False
 
     def fits(self, family: str) -> bool:
         """Whether it makes sense under a loss family; under "unknown", whatever is not for certain families alone."""
@@ -61,6 +63,10 @@ MOST = 3
 
 
 def offered(remedies: tuple[Remedy, ...], family: str) -> tuple[Remedy, ...]:
-    """The first three of the remedies that fit a loss family, cheapest first; of equal cost, as they were given."""
+    """The first three of the remedies that fit a loss family, cheapest first; of equal cost, as they were given.
+
+    What only shifts the balance of G and D comes last: of public reports on balance hardly one ended with such advice
+    that helped, and most with a mistake in the loop.
+    """
     fitting = [remedy for remedy in remedies if remedy.fits(family)]
-    return tuple(sorted(fitting[:MOST], key=lambda remedy: remedy.cost_level))
+    return tuple(sorted(fitting[:MOST], key=lambda remedy: (remedy.balance, remedy.cost_level)))

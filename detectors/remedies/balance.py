@@ -20,6 +20,7 @@ BALANCE = (
         expect="d/auc falls below 0.95 within some 500 steps",
         recipe="ring8-minimax",
         not_for=CRITICS,
+        balance=True,
     ),
     Remedy(
         name="faster-discriminator",
@@ -33,6 +34,7 @@ BALANCE = (
         verified=False,
         expect="d/auc rises above 0.6 and diversity/ratio stops falling within some 500 steps",
         recipe="ring8-ttur",
+        balance=True,
     ),
     Remedy(
         name="more-discriminator-steps",
@@ -45,6 +47,7 @@ BALANCE = (
         verified=True,
         expect="d/auc rises within some 200 steps; for critics, d/lipschitz settles",
         recipe="ring8-wgan",
+        balance=True,
     ),
     Remedy(
         name="wider-discriminator",
@@ -57,6 +60,20 @@ BALANCE = (
         "as large (Lin et al. 2018, table 3).",
         verified=True,
         expect="d/auc lies above 0.6 and diversity/ratio above 0.8 after the first tenth of the run",
+        balance=True,
+    ),
+    Remedy(
+        name="test-d-alone",
+        change="let a copy of D learn one batch alone, before anything is changed: it must tell the two kinds apart",
+        code="alone = copy.deepcopy(D); look = torch.optim.Adam(alone.parameters(), lr=1e-3)\n"
+        "for _ in range(200): look.zero_grad(); loss_of(alone).backward(); look.step()\n"
+        "print(alone(real).mean().item(), alone(fake).mean().item())  # far apart, or the fault is in D or its loss",
+        why="If it cannot, D's loss, labels, outputs or layers are wrong, and no rate helps; if it can, D is too slow.",
+        cost="200 steps of D",
+        cost_level=0,
+        evidence="Closed form: 64 points in general position are separable by any D with 64 inputs or units.",
+        verified=False,
+        expect="nothing in the training itself; where the copy tells them apart, d/auc can rise above 0.6, too",
     ),
     Remedy(
         name="fresh-discriminator",

@@ -92,7 +92,8 @@ class Judgement:
             found = detector(run)
             if not found and (doubt := _doubt(run, detector)):
                 self._not_assessed.append(doubt)
-            self._findings += [replace(f, remedies=offered(f.remedies, run.loss_family)) for f in found]
+            family = run.loss_family
+            self._findings += [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             self._errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
 
@@ -190,7 +191,7 @@ def _end(run: Run, name: str) -> tuple[float, int]:
 def _verdict(findings: Sequence[Finding], *, decided: bool) -> Verdict:
     if any(f.severity == "failure" and f.ongoing for f in findings):
         return "failing"
-    if any(f.severity == "failure" or (f.severity == "warning" and f.ongoing) for f in findings):
+    if any(f.counts for f in findings):
         return "suspect"
     return "healthy" if decided else "undecided"
 

@@ -9,9 +9,11 @@ import re
 import numpy as np
 import pytest
 
+from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES, named
 from gandiag.detectors.specification import remedies
 from gandiag.families import FAMILIES
+from gandiag.remedy import offered
 from gandiag.signals import describe
 
 EVERY = pytest.mark.parametrize("remedy", REMEDIES.values(), ids=lambda r: r.name)
@@ -203,3 +205,13 @@ def test_label_smoothing_has_its_best_logit_where_told():
     logits = np.linspace(-5, 10, 15_001)
     loss = 0.9 * np.logaddexp(0, -logits) + 0.1 * np.logaddexp(0, logits)
     assert logits[loss.argmin()] == pytest.approx(math.log(9), abs=1e-3)
+
+
+def test_what_shifts_the_balance_is_offered_last():
+    """However cheap it is: it hides a mistake in the loop, and mends none."""
+    order = [r.name for r in offered(named(["train-d-less", "r1-penalty", "instance-noise"]), "non-saturating")]
+    assert order == ["instance-noise", "r1-penalty", "train-d-less"]
+    for detector in DETECTORS:
+        for family in (*FAMILIES, "unknown"):
+            if family not in detector.not_for:
+                assert not offered(remedies(detector), family)[0].balance, (detector.code, family)
