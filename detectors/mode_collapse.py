@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from gandiag.measure.label_free import ENOUGH
 from gandiag.signal_names import placeholder
 from gandiag.wording import listed
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import counted, held, remembered, spells, step_of_lowest, value_at
+from .windows import counted, has_reached, held, remembered, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 
 SHARES = "modes/share/<class>"
+UNREACHED = "bins/unreached"
+COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED)
+FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
+"""Remedies for a G that never covered the data: there is nothing to go back to."""
 MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
@@ -35,7 +41,8 @@ class ModeCollapse:
         The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
         samples; without labels, that over 25 cells of the real samples (k-means, as in NDB). What counts as lost is
         the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
-        effective number of modes, exp(entropy), whichever is more.
+        effective number of modes, exp(entropy), whichever is more. Without labels also a rare part of the data that no
+        generated sample comes near, histogram after histogram: a warning.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
@@ -76,6 +83,10 @@ class ModeCollapse:
     hold_steps: int = threshold(
         200, "so long it must have been covered; untrained generators of tuning runs were for 50"
     )
+    rare: float = threshold(
+        0.05, "of the data, near which no sample of a histogram came: a cell of average size is 0.04"
+    )
+    rare_checks: int = threshold(6, "histograms in a row: our choice, 300 steps, as passing_steps")
     grace_steps: int = threshold(
         1000, "a generator that never covered the modes counts from here on, unless it still gains: our choice"
     )
@@ -98,6 +109,13 @@ class ModeCollapse:
         return both.min(axis=1, skipna=False).dropna().rename("coverage")
 
     def __call__(self, run: Run) -> list[Finding]:
+        found = self._lost(run)
+        if not _labelled(run) and not any(f.ongoing for f in found):
+            found += self._unreached(run)
+        return sorted(found, key=lambda f: f.onset_step)
+
+    def _lost(self, run: Run) -> list[Finding]:
+        """What a large part of the modes, or of the data, shows."""
         score = self.score(run)
         if score.empty:
             return []
@@ -111,13 +129,44 @@ class ModeCollapse:
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
-            lost = f"{1 - inside[worst]:.0%} of the {what} by step {worst:,}"
-            summary = f"The generator lost {lost}, from step {spell.onset:,} {_until(spell)}{_named(run, worst)}"
+            lost = f"{1 - inside[worst]:.0%} of the {what}"
+            never = not has_reached(score, self.stay_share, self.hold_steps).loc[: spell.onset].iloc[-1]
+            summary = (
+                f"The generator never covered {lost}, as of step {worst:,}{_named(run, worst)}"
+                if never
+                else f"The generator lost {lost} by step {worst:,}, from step {spell.onset:,} {_until(spell)}"
+                f"{_named(run, worst)}"
+            )
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
-            columns = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective")
-            found.append(finding(self, spell, severity, summary, facts, columns))
+            made = finding(self, spell, severity, summary, facts, COLUMNS)
+            found.append(replace(made, remedies=named(FROM_THE_START)) if never else made)
         return found
+
+    def _unreached(self, run: Run) -> list[Finding]:
+        """A rare part of the data that is never drawn, which its share of all data hides."""
+        unreached = run.series(UNREACHED).dropna()
+        if unreached.empty:
+            return []
+        armed, dated = counted(1 - unreached, 1 - self.rare, self.hold_steps, self.grace_steps)
+        lasting = unreached.rolling(self.rare_checks).min() >= self.rare
+        found = []
+        for spell in spells(lasting & armed, (unreached >= self.rare) & dated, bridge_steps=self.bridge_steps):
+            inside = unreached.loc[spell.onset : spell.last]
+            typical = float(inside.median())
+            summary = (
+                f"No generated sample came near {typical:.0%} of the data in {len(inside):,} histograms, from step "
+                f"{spell.onset:,} {_until(spell)}; a perfect one leaves so much out of {ENOUGH} samples with a chance "
+                f"of {chance(typical):.1g}"
+            )
+            facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
+            found.append(finding(self, spell, "warning", summary, facts, COLUMNS))
+        return found
+
+
+def chance(share: float) -> float:
+    """How likely it is that none of the samples of a histogram falls into a part of such a share."""
+    return float((1 - share) ** ENOUGH)
 
 
 def _until(spell: Spell) -> str:

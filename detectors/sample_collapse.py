@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import counted, held, remembered, rolling_median, spells, step_of_lowest
+from .windows import counted, has_reached, held, remembered, rolling_median, spells, step_of_lowest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
 
 RATIO, NEAREST, LATENT = "diversity/ratio", "diversity/nearest_ratio", "diversity/latent"
 COVERAGE = "quality/coverage"
-MEASURES = {  # in words, and for the evidence
-    RATIO: ("Generated samples became {less:,.2g} times more alike than real ones", "diversity, generated over real"),
-    NEAREST: (
-        "Generated samples became {less:,.2g} times more alike than real ones",
-        "diversity, generated over real (nearest samples)",
-    ),
-    COVERAGE: ("Generated samples cover {left:.0%} of the data that they covered", "coverage over its best"),
-    LATENT: (
-        "Generated samples differ {less:,.2g} times less between two latents than at best",
-        "distance over that of latents, over its best",
-    ),
+MEASURES = {  # for the evidence
+    RATIO: "diversity, generated over real",
+    NEAREST: "diversity, generated over real (nearest samples)",
+    COVERAGE: "coverage over its best",
+    LATENT: "distance over that of latents, over its best",
 }
+SAYS = {
+    COVERAGE: "Generated samples cover {left:.0%} of the data that they covered from step {onset:,}",
+    LATENT: "Generated samples differ {less:,.2g} times less between two latents than at best from step {onset:,}",
+}
+ALIKE = "Generated samples became {less:,.2g} times more alike than real ones from step {onset:,}"
+NEVER = "Generated samples never were as diverse as real ones: {less:,.2g} times more alike by step {worst:,}"
+FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
+"""Remedies for a G that never was diverse: there is nothing to go back to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +129,14 @@ class SampleCollapse:
         severe = name != LATENT and bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
         severity: Severity = "failure" if severe else "warning"
         limit = self.failure_ratio if severe else self.ratio
-        words, label = MEASURES[name]
         low = max(float(inside.min()), 1e-3)
-        summary = f"{words.format(less=1 / low, left=low)} from step {spell.onset:,}"
-        facts = (evidence(self._left(run)[name], limit, "below", worst, label),)
-        return finding(self, spell, severity, summary, facts, tuple(MEASURES))
+        never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
+        words = NEVER if never else SAYS.get(name, ALIKE)
+        summary = words.format(less=1 / low, left=low, onset=spell.onset, worst=worst)
+        facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
+        made = finding(self, spell, severity, summary, facts, tuple(MEASURES))
+        return replace(made, remedies=named(FROM_THE_START)) if never else made
+
+    def _was_diverse(self, run: Run, step: int) -> bool:
+        before = has_reached(self.score(run), self.stay_ratio, self.hold_steps).loc[:step]
+        return bool(len(before) and before.iloc[-1])

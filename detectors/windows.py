@@ -263,15 +263,21 @@ def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -
     """
     before = held(score.set_axis(score.index + grace_steps // 2), score.index)
     stalled = (score.index >= score.index[0] + grace_steps) & (score <= 1.05 * before)
-    steps = score.index.to_series()
-    missed = steps.where(score < reach).ffill().fillna(score.index[0])
-    reached = (steps - missed >= hold_steps).cummax()
+    reached = has_reached(score, reach, hold_steps)
     counts: pd.Series = (reached | stalled).cummax()
     dated = counts.copy()
     first = int(counts.to_numpy().argmax())
     if counts.any() and not reached.iloc[first]:
         dated |= score.index >= score.index[first] - grace_steps // 2
     return counts, dated
+
+
+def has_reached(score: pd.Series, reach: float, hold_steps: int) -> pd.Series:
+    """Whether a score has ever stayed at `reach` or above for `hold_steps` so far: boolean, by step."""
+    steps = score.index.to_series()
+    missed = steps.where(score < reach).ffill().fillna(score.index[0])
+    reached: pd.Series = (steps - missed >= hold_steps).cummax()
+    return reached
 
 
 def value_at(series: pd.Series, step: int) -> float:

@@ -66,7 +66,11 @@ GROUPS: tuple[Group, ...] = (
     Group("Range of what D is given", r"range/(real|fake)/(min|max)"),
     Group("Real batches with values that are not finite", "range/real/nonfinite", even_constant=False),
     Group("Values equal in the whole batch", r"range/(real|fake)/constant", even_constant=False),
-    Group("Parts of the data that are covered", "bins/(effective|lost)", "Cells of the real samples, without labels."),
+    Group(
+        "Parts of the data that are covered",
+        "bins/(effective|lost|unreached)",
+        "Cells of the real samples, without labels.",
+    ),
     Group("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),
     Group("Modes", "modes/(captured|robust|(nearest/|expected_|recent_)?effective|(nearest/)?missing)"),
     Group("How much of the histogram moves", "(modes|bins)/turnover", "A G that hops replaces most of it."),

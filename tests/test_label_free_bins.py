@@ -41,6 +41,28 @@ def test_lost_modes_are_seen_without_labels(left):
     assert found["bins/effective"] == pytest.approx(left / 8, abs=0.1)
 
 
+@pytest.mark.parametrize("width", [0.0, 0.005, 0.05])
+def test_a_mode_is_reached_by_samples_that_are_too_narrow_or_too_wide(width):
+    """Cells at its edge may be lost then; a mode without any sample is not reached."""
+
+    def fake(modes):
+        return lambda _step, rng: RING.centres[rng.choice(modes, 32)] + width * rng.standard_normal((32, 2))
+
+    assert followed(fake(range(8)))["bins/unreached"] == 0
+    assert followed(fake(range(7)))["bins/unreached"] == pytest.approx(1 / 8, abs=0.03)
+
+
+def test_values_of_few_distinct_real_samples_are_reached_by_what_comes_near():
+    """A category that one in ten real rows has, and soft outputs that never are exactly a category."""
+    corners = np.eye(3)[np.r_[np.zeros(6, int), np.ones(3, int), 2]]
+    for drawn, unreached in ((10, 0.0), (9, 0.1)):
+        tracker, rng, last = BinTracker(), np.random.default_rng(0), {}
+        for step in range(1, 301):
+            soft = 0.9 * corners[rng.integers(drawn, size=32)] + 0.1 / 3
+            last = tracker.update(step, corners[rng.integers(10, size=32)], soft) or last
+        assert last["bins/unreached"] == pytest.approx(unreached, abs=0.02)
+
+
 def test_hopping_shows_as_turnover():
     """One mode at a time, another every 50 steps."""
     found = followed(lambda step, rng: only((step - 1) // 50 % 8)(step, rng))

@@ -32,6 +32,8 @@ LOST = 0.1
 """A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
 TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
+NEAR = 1.5
+"""Times as far from a cell's centre as the farthest real sample that it was fitted to: a generated one came near it."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
 FAKE_POINTS = parse("points/fake")
@@ -47,7 +49,7 @@ class BinTracker:
     ...     points = rng.normal(size=(32, 2))
     ...     found = tracker.update(step, points, points[::-1] * [1, 0.01]) or found if step > 50 else {}
     >>> sorted(found), found["bins/effective"] < 0.6
-    (['bins/effective', 'bins/lost', 'bins/turnover'], True)
+    (['bins/effective', 'bins/lost', 'bins/turnover', 'bins/unreached'], True)
     """
 
     def __init__(self) -> None:
@@ -58,6 +60,7 @@ class BinTracker:
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
         self._real = self._now = self._before = np.zeros(0)
+        self._reach = self._nearest = np.zeros(0)  # squares of how near counts, and of how near a generated one came
         self._since = 0  # the step before the first of the histogram
 
     def update(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
@@ -76,14 +79,23 @@ class BinTracker:
         if len(self._centres) < 2 or fake.shape[1] != self._size:
             return {}
         if step - self._since > LONGEST:
-            self._now, self._since = np.zeros_like(self._now), step - 1
+            self._begin(step - 1)
         if real is not None:
-            self._real += self._counts(real)
-        self._now += self._counts(fake)
+            self._real += self._counted(self._squares(real))
+        squares = self._squares(fake)
+        self._now += self._counted(squares)
+        self._nearest = np.minimum(self._nearest, squares.min(axis=0, initial=np.inf))
         if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
             return {}
-        self._since = step
-        return self._evaluate()
+        found = self._evaluate()
+        self._before = self._now
+        self._begin(step)
+        return found
+
+    def _begin(self, since: int) -> None:
+        """A new histogram, whose first step follows `since`."""
+        self._since = since
+        self._now, self._nearest = np.zeros_like(self._now), np.full_like(self._now, np.inf)
 
     def _collect(self, real: np.ndarray) -> None:
         self._waiting.append(real[np.isfinite(real).all(axis=1)].astype(np.float64))
@@ -96,13 +108,33 @@ class BinTracker:
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
         self._real, self._now, self._before = (np.zeros(len(self._centres)) for _ in range(3))
+        self._nearest = np.full(len(self._centres), np.inf)
+        self._reach = self._reaches(points)
 
-    def _counts(self, points: np.ndarray) -> np.ndarray:
-        """Finite points by nearest centre, (K,)."""
+    def _reaches(self, points: np.ndarray) -> np.ndarray:
+        """Squares (K,) of the distance at which a sample is near a cell of the points (n, p).
+
+        At least half of the way to the next cell, as the cells of few distinct points have no extent.
+        """
+        assert self._centres is not None  # noqa: S101 - for the type checker
+        squares = self._squares(points)
+        own = np.zeros(len(self._centres))
+        np.maximum.at(own, squares.argmin(axis=1), squares.min(axis=1))
+        between = self._squares(self._centres)
+        np.fill_diagonal(between, np.inf)
+        reach: np.ndarray = np.maximum(NEAR**2 * own, between.min(axis=1) / 4)
+        return reach
+
+    def _squares(self, points: np.ndarray) -> np.ndarray:
+        """Squared distances (n, K) of the finite ones among the points from each centre."""
         assert self._centres is not None  # noqa: S101 - for the type checker
         finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
-        squares = (self._centres**2).sum(axis=1) - 2 * finite @ self._centres.T
-        counts: np.ndarray = np.bincount(squares.argmin(axis=1), minlength=len(self._centres)).astype(np.float64)
+        squares = (self._centres**2).sum(axis=1) - 2 * finite @ self._centres.T + (finite**2).sum(axis=1)[:, None]
+        return np.maximum(squares, 0.0)
+
+    def _counted(self, squares: np.ndarray) -> np.ndarray:
+        """Points by nearest centre, (K,)."""
+        counts: np.ndarray = np.bincount(squares.argmin(axis=1), minlength=squares.shape[1]).astype(np.float64)
         return counts
 
     def _evaluate(self) -> dict[str, float]:
@@ -110,13 +142,14 @@ class BinTracker:
 
         prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
         shares, expected = self._now / self._now.sum(), self._now.sum() * prior
+        lost = (expected >= TELLING) & (self._now < LOST * expected)
         signals = {
             "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
-            "bins/lost": float(prior[(expected >= TELLING) & (self._now < LOST * expected)].sum()),
+            "bins/lost": float(prior[lost].sum()),
+            "bins/unreached": float(prior[lost & (self._nearest > self._reach)].sum()),
         }
         if self._before.any():
             signals["bins/turnover"] = float(mode_statistics.total_variation(shares, self._before / self._before.sum()))
-        self._before, self._now = self._now, np.zeros_like(self._now)
         return signals
 
 

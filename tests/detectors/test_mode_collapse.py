@@ -137,3 +137,28 @@ def test_the_modes_that_were_lost_are_named_where_there_are_samples_enough():
     assert found.summary.endswith("at 1,000 samples")
     (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"modes/samples": 10.0})))
     assert "share each" not in found.summary
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.1, 1), (0.02, 0)])
+def test_a_rare_part_of_the_data_that_is_never_drawn_is_a_warning(share, found):
+    """A tenth of the data in cells that nothing comes near, from the first histogram to the last."""
+    run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), share), lambda t: np.full(len(t), 0.95))
+    run = replace(run, scalars=run.scalars.assign(**{"bins/unreached": run.scalars["bins/lost"]}))
+    findings = DETECT(run)
+    assert [(f.severity, f.ongoing) for f in findings] == [("warning", True)] * found
+    assert all("10% of the data" in f.summary and "375 samples" in f.summary for f in findings)
+
+
+def test_cells_lost_at_the_edge_of_what_is_drawn_are_no_rare_mode():
+    """A tenth of the data is in cells that are lost, but near which samples come: G is smoother than the data."""
+    run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), 0.1), lambda t: np.full(len(t), 0.95))
+    assert DETECT(run) == []
+
+
+def test_a_generator_that_never_covered_the_modes_did_not_lose_them():
+    """Two of ten from the start, and from step 1,500 on; what there was before can be had back."""
+    (never,) = DETECT(covering(lambda t: np.full(len(t), 2.0)))
+    (lost,) = DETECT(covering(lambda t: np.where(t < 1500, 10.0, 2.0)))
+    assert "never covered 80% of the modes" in never.summary
+    assert "lost 80% of the modes" in lost.summary
+    assert "roll-back" in {r.name for r in lost.remedies} - {r.name for r in never.remedies}
