@@ -74,7 +74,7 @@ class CriticConstraint:
     needs: ClassVar[tuple[str, ...]] = (f"{AT_BOUND}|{PENALTY}|{LIPSCHITZ}|{LAYERS}",)
     how_to: ClassVar[str] = "attach with gandiag.attach; weights are looked at every 50 steps"
     not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("minimax", "non-saturating", "lsgan", "hinge", "relativistic"),
+        ("minimax", "non-saturating", "lsgan", "hinge", "relativistic", "other"),
         "only critics of Wasserstein type must keep to a slope; other losses saturate or have a target of their own",
     )
 

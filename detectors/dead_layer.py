@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pandas as pd
@@ -12,6 +12,7 @@ from gandiag.signal_names import NETS, placeholder
 from gandiag.wording import listed
 
 from .layers import MIN_ROWS, layer_levels
+from .remedies import named
 from .specification import check_thresholds, finding, threshold
 from .windows import held, remembered, rolling_median, spells
 
@@ -137,12 +138,15 @@ class DeadLayer:
             if had
             else f"{said} never had a gradient: dead from the start, or unused"
         )
+        no_input = not had and net == "generator" and str(levels.columns[0]) in dead
+        summary += ", or given nothing but zeros for latents" if no_input else ""
         facts = (
             Evidence(signal=f"{worst} / its best level", value=over_best, threshold=self.left, comparison="below"),
             Evidence(signal=f"{worst} / grad/{net}/norm", value=share, threshold=self.share, comparison="below"),
         )
         columns = (*dead, f"grad/{net}/norm", "feedback/norm")
-        return finding(self, spell, "failure" if had else "warning", summary, facts, columns)
+        made = finding(self, spell, "failure" if had else "warning", summary, facts, columns)
+        return replace(made, remedies=(*named(("fresh-latents",)), *made.remedies)) if no_input else made
 
 
 def _over_best(levels: Levels) -> Levels:

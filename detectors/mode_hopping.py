@@ -32,10 +32,10 @@ class ModeHopping:
     """G moves from mode to mode, while at any one time it shows few of them.
 
     Sees:
-        How much of what G generates is replaced from one check to the next, while each check shows few modes. With
-        labels, the histograms of eight checks together must cover twice as many modes as each of them. Without, a
-        histogram over k-means cells of the real data serves, or how far the centre of the batch moves, in units of
-        the spread of the real data, while samples are alike.
+        How much of what G generates is replaced from one check to the next, while each check shows few modes, and
+        the histograms of eight checks together cover twice as many as each of them: a G that is mediocre but steady
+        shows the same few again. Without labels, k-means cells of the real data serve for modes, or how far the centre
+        of the batch moves, in units of the spread of the real data, while samples are alike.
     Why it happens:
         G has collapsed onto what D rates best. D learns that these samples are generated, all of them at once as
         they are alike, and so its gradient drives all of G to another mode, and from there to the next: D forgets
@@ -124,9 +124,10 @@ class ModeHopping:
         return self._form(replaced, share, self._mean(share), together)
 
     def _on_bins(self, run: Run) -> pd.DataFrame:
-        seen = aligned(run, "bins/turnover", "bins/effective")
+        seen = aligned(run, "bins/turnover", "bins/effective", "bins/recent_effective")
         share = seen["bins/effective"]
-        return self._form(self._mean(seen["bins/turnover"]) / self.turnover, share, self._mean(share))
+        together = seen["bins/recent_effective"] >= self.coverage_ratio * self._mean(share)
+        return self._form(self._mean(seen["bins/turnover"]) / self.turnover, share, self._mean(share), together)
 
     def _on_centre(self, run: Run) -> pd.DataFrame:
         """The centre is recorded at each step, not at checks: what it travels within `CHECK_STEPS` stands for one

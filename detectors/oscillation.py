@@ -269,7 +269,7 @@ class Oscillation:
         every = f" with a period of {period.iloc[-1]:,.0f} steps" if len(period) else ""
         who = "Generated samples" if samples else "D's outputs"
         kind = "diverging" if envelope > self.failure_envelope else "sustained"
-        kind = kind if spell.ongoing else "weakly damped"
+        kind = kind if spell.ongoing else "growing while they lasted" if envelope > 1 else "weakly damped"
         over = "" if spell.ongoing else f"; by step {spell.last:,} that had died away"
         size = f"{kind}: each cycle {envelope:.2f} times as large as the last"
         summary = f"{who} swing{every} from step {spell.onset:,}, {size}{over}"

@@ -38,7 +38,8 @@ class Stagnation:
         The energy distance between generated and real batches, which is 0 on average for a perfect generator whatever
         the batch size, over the spread of the real data. Over the last third to two thirds of the training, and at
         least 1,600 steps, its trend (Theil-Sen, 95 % interval by Kendall's test) leaves no room for a gain worth the
-        name; and the first of the quality metrics, where recorded, does not improve either.
+        name, or, where it swings, shows none at any look over as many steps again; and the first of the quality
+        metrics, where recorded, does not improve either.
     Why it happens:
         No useful gradient reaches G: D wins and its feedback has faded, a part of a network is dead, the learning
         rate has decayed too early, or G and D circle. Or G has all the feedback it needs and cannot do better: too
@@ -139,6 +140,7 @@ class Stagnation:
         for look in np.flatnonzero(calm):
             if _improves(run, int(steps[look]) - window, int(steps[look])):
                 calm[look] = still[look] = False
+        still |= pd.Series(calm).rolling(BLOCKS).min().to_numpy() == 1  # a distance that swings is never certain
         columns = {"window": np.full(len(steps), window), "level": level, "still": still, "calm": calm}
 
         return pd.DataFrame(columns, index=steps)
@@ -171,13 +173,19 @@ class Stagnation:
         return finding(self, replace(spell, onset=onset), severity, summary, (fact,), columns)
 
     def _onset(self, run: Run, step: int) -> int:
-        """The step from which on the distance stayed within `min_gain` of the level that the look at `step` found."""
+        """The step from which on the distance stayed within `min_gain` of the level that the look at `step` found.
+
+        Within the window of that look single blocks scatter by more: there it counts as having stayed, unless it was
+        less than half of the level, or G was near the data.
+        """
         looks = self._looks(run)
         window, level = int(value_at(looks["window"], step)), value_at(looks["level"], step)
         block = window // BLOCKS
-        before = self._blocks(run, window)[: step // block - BLOCKS]
-        smooth = pd.Series(before).rolling(3, min_periods=1).median().to_numpy()  # one block may be chance
-        away = np.flatnonzero(np.abs(smooth - level) > self.min_gain * level)
+        blocks = self._blocks(run, window)[: step // block]
+        smooth = pd.Series(blocks).rolling(3, min_periods=1).median().to_numpy()  # one block may be chance
+        inside = np.arange(len(blocks)) >= step // block - BLOCKS
+        away = np.abs(smooth - level) > self.min_gain * level
+        away = np.flatnonzero(np.where(inside, smooth < max(self.distance, level / 2), away))
         first = int(run.scalars.index[0])
         return max(block * (int(away[-1]) + 1) + 1, first) if len(away) else first
 

@@ -68,7 +68,7 @@ GROUPS: tuple[Group, ...] = (
     Group("Values equal in the whole batch", r"range/(real|fake)/constant", even_constant=False),
     Group(
         "Parts of the data that are covered",
-        "bins/(effective|lost|unreached)",
+        "bins/(effective|recent_effective|lost|unreached)",
         "Cells of the real samples, without labels.",
     ),
     Group("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),

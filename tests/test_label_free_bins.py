@@ -139,3 +139,11 @@ def test_a_block_gives_columns():
     columns = track(tracker, steps, arrays)
     assert np.flatnonzero(~np.isnan(columns["bins/lost"])).tolist() == [49, 99, 149, 199]
     assert columns["bins/effective"].shape == (200,)
+
+
+def test_histograms_together_tell_hopping_from_few_modes():
+    """One mode at a time, eight in all, against one and the same mode throughout."""
+    hopping = followed(lambda step, rng: only((step - 1) // 50 % 8)(step, rng), steps=600)
+    assert hopping["bins/recent_effective"] > 4 * hopping["bins/effective"]
+    still = followed(only(3), steps=600)
+    assert still["bins/recent_effective"] < 1.1 * still["bins/effective"]

@@ -17,6 +17,7 @@ class Mechanism:
 
 _ARJOVSKY = "Arjovsky & Bottou 2017"
 _FEW = "With hardly any gradient nothing brings variety back: G stays at the outputs that it was driven to."
+_CUT_OFF = "Behind a layer of G that passes nothing, latents no longer reach the samples, which are all alike."
 _SLOW = "A D that is slow to answer lets G move all latents to what D rates best at the moment."
 _MOVES_ON = "D learns to reject the few outputs, and G moves on to others, all at once."
 _RANK = "D's weights lose rank and see few directions of the data, so that nothing else is asked of G."
@@ -80,6 +81,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "dead-layer", "vanishing-gradients", "A layer of D that passes no gradient cuts off G's feedback.", "chain rule"
     ),
     Mechanism("dead-layer", "stagnation", "What lies before a layer without a gradient does not learn.", "chain rule"),
+    *(Mechanism("dead-layer", c, _CUT_OFF, "chain rule") for c in _COLLAPSES),
     Mechanism("vanishing-gradients", "stagnation", "Without a gradient G stands still.", _ARJOVSKY),
     Mechanism("vanishing-gradients", "sample-collapse", _FEW, f"our reading of {_ARJOVSKY}"),
     Mechanism("vanishing-gradients", "mode-collapse", _FEW, f"our reading of {_ARJOVSKY}"),

@@ -6,6 +6,7 @@ that diversity is measured on: values themselves, or a random projection of them
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,8 @@ TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
 NEAR = 1.5
 """Times as far from a cell's centre as the farthest real sample that it was fitted to: a generated one came near it."""
+RECENT = 8
+"""Histograms behind `bins/recent_effective`, as behind that of labelled modes."""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
 FAKE_POINTS = parse("points/fake")
@@ -49,7 +52,7 @@ class BinTracker:
     ...     points = rng.normal(size=(32, 2))
     ...     found = tracker.update(step, points, points[::-1] * [1, 0.01]) or found if step > 50 else {}
     >>> sorted(found), found["bins/effective"] < 0.6
-    (['bins/effective', 'bins/lost', 'bins/turnover', 'bins/unreached'], True)
+    (['bins/effective', 'bins/lost', 'bins/recent_effective', 'bins/turnover', 'bins/unreached'], True)
     """
 
     def __init__(self) -> None:
@@ -59,7 +62,8 @@ class BinTracker:
         self._size = size  # dimensions of a point
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
-        self._real = self._now = self._before = np.zeros(0)
+        self._real = self._now = np.zeros(0)
+        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # shares (K,) of the last histograms
         self._reach = self._nearest = np.zeros(0)  # squares of how near counts, and of how near a generated one came
         self._since = 0  # the step before the first of the histogram
 
@@ -88,7 +92,6 @@ class BinTracker:
         if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
             return {}
         found = self._evaluate()
-        self._before = self._now
         self._begin(step)
         return found
 
@@ -107,7 +110,7 @@ class BinTracker:
         different = np.unique(points, axis=0)
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
-        self._real, self._now, self._before = (np.zeros(len(self._centres)) for _ in range(3))
+        self._real, self._now = (np.zeros(len(self._centres)) for _ in range(2))
         self._nearest = np.full(len(self._centres), np.inf)
         self._reach = self._reaches(points)
 
@@ -143,13 +146,17 @@ class BinTracker:
         prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
         shares, expected = self._now / self._now.sum(), self._now.sum() * prior
         lost = (expected >= TELLING) & (self._now < LOST * expected)
+        before = self._recent[-1] if self._recent else None
+        self._recent.append(shares)
+        together = np.mean(list(self._recent), axis=0)
         signals = {
             "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
+            "bins/recent_effective": float(mode_statistics.effective(together) / mode_statistics.effective(prior)),
             "bins/lost": float(prior[lost].sum()),
             "bins/unreached": float(prior[lost & (self._nearest > self._reach)].sum()),
         }
-        if self._before.any():
-            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, self._before / self._before.sum()))
+        if before is not None:
+            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before))
         return signals
 
 

@@ -37,6 +37,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "d/held_out/auc": (50, 0.5, 0.03),
     "d/held_out/gap": (50, 0.0, 0.05),
     "bins/effective": (50, 0.97, 0.01),
+    "bins/recent_effective": (50, 0.98, 0.005),
     "bins/lost": (50, 0.0, 0.0),
     "bins/turnover": (50, 0.06, 0.01),
     "bins/unreached": (50, 0.0, 0.0),

@@ -29,6 +29,7 @@ def mode_hopping(at: int = 1500, seed: int = 0, steps: int = 3000, modes: int = 
         frame.loc[checks, name] = _effective(shares)
     frame.loc[checks, "modes/recent_effective"] = _effective(recent)
     frame.loc[checks, "bins/effective"] = _effective(shares) / modes
+    frame.loc[checks, "bins/recent_effective"] = _effective(recent) / modes
     for name in ("modes/turnover", "bins/turnover"):
         frame.loc[checks, name] = turnover
     for name in ("diversity/ratio", "diversity/fake", "diversity/nearest_ratio"):

@@ -117,3 +117,11 @@ def test_two_layers_have_no_slope():
     assert DETECT(replace(run, scalars=run.scalars.drop(columns="grad/discriminator/layer/4"))) == []
     dead = {"grad/discriminator/layer/4": np.where(STEPS % 10 == 0, 0.0, np.nan)}
     assert DETECT(run_with("wgan", **dead)) == []
+
+
+@pytest.mark.parametrize(("family", "asked"), [("wgan", True), ("unknown", True), ("other", False)])
+def test_only_what_may_be_a_critic_is_asked(family, asked):
+    """A loss that is known not to be Wasserstein's, nor any other of the catalogue, binds D to no slope."""
+    diagnosis = diagnose(run_with(family, **bound(np.where(LATE, 0.95, 0.01))), [DETECT])
+    assert bool(diagnosis.findings) is asked
+    assert bool(diagnosis.not_applicable) is not asked

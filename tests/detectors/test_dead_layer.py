@@ -117,3 +117,21 @@ def test_layers_recorded_too_seldom_are_not_assessed():
     (entry,) = diagnose(replace(run, scalars=bare), [DETECT]).not_assessed
     assert entry.missing == ("grad/<net>/layer/<layer>",)
     assert "grad_norms" in entry.how_to
+
+
+def test_a_generator_whose_latents_are_zeros_may_have_no_dead_layer():
+    """Its first layer never gets a gradient; any other layer has its own reasons."""
+    (first,) = DETECT(run_with(**layers("generator", 0.0, which=(0,))))
+    assert "zeros for latents" in first.summary
+    assert first.remedies[0].name == "fresh-latents"
+    (last,) = DETECT(run_with(**layers("generator", 0.0, which=(4,))))
+    assert "latents" not in last.summary
+
+
+def test_a_dead_generator_whose_samples_are_alike_is_one_story():
+    """What no latent passes is the cause of a collapse."""
+    run = synthetic.mode_collapse(at=1500)
+    dead = {n: v.where((v.index < 1500) | v.isna(), 0.0) for n, v in run.scalars.items() if "generator/layer/0" in n}
+    story = diagnose(replace(run, scalars=run.scalars.assign(**dead))).story
+    assert story.root == "dead-layer"
+    assert "latents no longer reach the samples" in story.sentence

@@ -114,3 +114,11 @@ def test_a_generator_that_hops_before_it_settles_is_left_alone():
         modes__recent_effective=np.where(start, first, 8.0),
     )
     assert DETECT(run) == []
+
+
+def test_mediocre_but_steady_samples_do_not_hop():
+    """A third of each histogram scatters, few cells are shown, and eight checks together show hardly more of them."""
+    columns = {"bins__turnover": 0.3, "bins__effective": 0.35}
+    run = only(synthetic.healthy(), "bins")
+    assert DETECT(with_checks(run, **columns, bins__recent_effective=0.45)) == []
+    assert len(DETECT(with_checks(run, **columns, bins__recent_effective=0.8))) == 1

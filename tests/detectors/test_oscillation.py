@@ -188,6 +188,16 @@ def test_circles_that_died_away_were_damped_after_all(seed):
     assert abs(found.last_step - 2500) <= 128
 
 
+def test_circles_that_grew_and_then_ended_are_not_called_damped():
+    """Each a twentieth larger than the last up to step 2,500, and at rest from there on."""
+    run = circling(size=3.0, growth=1.05)
+    rest = run.scalars.index.to_numpy() > 2500
+    centres = {n: run.scalars[n].where(~rest, 0.01 * run.scalars[n]) for n in ("centre/fake/1", "centre/fake/2")}
+    (found,) = DETECT(replace(run, scalars=run.scalars.assign(**centres)))
+    assert "damped" not in found.summary
+    assert "growing while they lasted: each cycle 1.05 times" in found.summary
+
+
 @pytest.mark.parametrize(("regular", "expected"), [(True, 1), (False, 0)])
 def test_four_swings_are_a_spiral_only_where_they_grow_by_one_factor(regular, expected):
     """Turns at 100, 250, 500, 900 and 1,600 of 2,000 steps, no fifth swing: growth by 1.2 each, or by chance."""

@@ -83,3 +83,20 @@ def test_distances_recorded_at_every_50th_step_are_enough():
     seldom = run.scalars["distance/energy"].where(run.scalars.index % 50 == 0)
     (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"distance/energy": seldom})))
     assert abs(found.onset_step - 800) <= 200
+
+
+@pytest.mark.parametrize("collapse", [1200, 1500, 2500])
+def test_good_training_before_a_collapse_is_no_standstill(collapse):
+    """Near the data until there, half of the real spread away from there on: dated from there, by a block or two."""
+    steps = np.arange(1, 6001)
+    (found,) = DETECT(run_with(np.where(steps < collapse, 0.02, 0.5)))
+    assert collapse - 100 <= found.onset_step <= collapse + 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_distance_that_swings_for_ever_does_not_improve(seed):
+    """Between 0.3 and 0.7 of the real spread, with a period of 700 steps; one that falls while it swings does."""
+    swing = 1 + 0.4 * np.sin(2 * np.pi * np.arange(8000) / 700)
+    (found,) = DETECT(run_with(0.5 * swing, seed))
+    assert found.ongoing
+    assert DETECT(run_with(0.5 * swing * np.linspace(1.6, 0.3, 8000), seed)) == []
