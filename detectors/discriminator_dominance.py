@@ -77,7 +77,7 @@ class DiscriminatorDominance:
     near: float = threshold(
         0.01, "energy distance over the real spread: means of 100 batches of 64 of equal laws scatter by 0.002"
     )
-    min_gain: float = threshold(0.1, "of the distance within min_steps, beyond doubt: samples still get better")
+    min_gain: float = threshold(0.1, "of the distance within half of the win, beyond doubt: samples still get better")
     min_run_steps: int = threshold(600, "a window and a spell")
 
     def __post_init__(self) -> None:
@@ -104,17 +104,19 @@ class DiscriminatorDominance:
                 summary += "".join(f"; {said}" for said, _ in hints)
                 facts += tuple(fact for _, fact in hints)
                 columns += tuple(f"range/{kind}/{end}" for kind in KINDS for end in ENDS) if hints else ()
-            well = self._gets_closer(run, spell.last)
+            well = self._gets_closer(run, spell.last, max(self.min_steps, steps // 2))
             summary += f"; {well}" if well else ""
             made = finding(self, spell, "info" if well else "warning", summary, facts, columns)
             found.append(replace(made, remedies=(*named(("match-inputs",)), *made.remedies)) if hints else made)
         return found
 
-    def _gets_closer(self, run: Run, step: int) -> str:
-        """In words, that samples are as close to the data as can be told at a step, or have come closer before it."""
+    def _gets_closer(self, run: Run, step: int, look: int) -> str:
+        """In words, that samples are as close to the data as can be told at a step, or came closer in the `look` steps
+        up to it.
+        """
         distance = run.series(ENERGY).loc[:step]
         relative = (distance / held(run.series("diversity/real"), distance.index)).dropna()
-        recent = relative.loc[step - self.min_steps + 1 :]
+        recent = relative.loc[step - look + 1 :]
         if len(recent) < 2 * BLOCKS:
             return ""
         if recent.iloc[-len(recent) // 4 :].mean() <= self.near:

@@ -129,13 +129,13 @@ class ModeCollapse:
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
-            lost = f"{1 - inside[worst]:.0%} of the {what}"
             never = not has_reached(score, self.stay_share, self.hold_steps).loc[: spell.onset].iloc[-1]
+            step = spell.last if never else worst
+            lost, names = f"{1 - inside[step]:.0%} of the {what}", _named(run, step)
             summary = (
-                f"The generator never covered {lost}, as of step {worst:,}{_named(run, worst)}"
+                f"The generator never covered the {what}: at step {step:,} it lacks {lost}{names}"
                 if never
-                else f"The generator lost {lost} by step {worst:,}, from step {spell.onset:,} {_until(spell)}"
-                f"{_named(run, worst)}"
+                else f"The generator lost {lost} by step {step:,}, from step {spell.onset:,} {_until(spell)}{names}"
             )
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)

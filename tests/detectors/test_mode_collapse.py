@@ -159,6 +159,6 @@ def test_a_generator_that_never_covered_the_modes_did_not_lose_them():
     """Two of ten from the start, and from step 1,500 on; what there was before can be had back."""
     (never,) = DETECT(covering(lambda t: np.full(len(t), 2.0)))
     (lost,) = DETECT(covering(lambda t: np.where(t < 1500, 10.0, 2.0)))
-    assert "never covered 80% of the modes" in never.summary
+    assert "never covered the modes: at step 3,000 it lacks 80% of the modes" in never.summary
     assert "lost 80% of the modes" in lost.summary
     assert "roll-back" in {r.name for r in lost.remedies} - {r.name for r in never.remedies}
