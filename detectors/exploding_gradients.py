@@ -68,7 +68,7 @@ class ExplodingGradients:
     apart: float = threshold(
         0.1, "of D's AUC from 0.5: closed form at chance, 0.02 for batches of 64; until then G was told nothing"
     )
-    grace_steps: int = threshold(1000, "a D that is at chance for longer is no start any more: our choice")
+    chance_steps: int = threshold(1000, "a D that is at chance for longer is no start any more: our choice")
     closer: float = threshold(
         0.8, "of the widest gap between D's mean outputs: below, D is less sure, and its loss less flat; our choice"
     )
@@ -110,7 +110,7 @@ class ExplodingGradients:
         if len(level):
             first = norms.index[0] + self.warmup_steps
             told = max(first, self._told(run, norms.index[0]))
-            early = level.cummax().loc[max(first, norms.index[0] + self.grace_steps) : told - 1]
+            early = level.cummax().loc[max(first, norms.index[0] + self.chance_steps) : told - 1]
             level = pd.concat([early, level.loc[told:].cummax()])
         return held(level.set_axis(level.index + self.lag_steps), norms.index)
 

@@ -15,6 +15,10 @@ Verdict = Literal["healthy", "suspect", "failing", "undecided"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "failure")  # ascending
 SCHEMA = "gandiag-diagnosis/2"
 OF_COMMANDS = ("exit_code", "status", "reason")  # what their JSON has beside the diagnosis
+WITHOUT_HELD_OUT = (
+    "Whether D knows its training samples by heart was not looked at, as no held-out samples were given; one line "
+    "tells: gandiag.attach(G, D, run_dir=..., held_out=validation_samples)"
+)
 SEVERAL = "several, undecided"
 """The root of a story that has more than one beginning."""
 
@@ -157,6 +161,12 @@ class Diagnosis:
     def worst(self) -> Severity | None:
         """Highest severity among the findings, None without findings."""
         return max((f.severity for f in self.findings), key=SEVERITIES.index, default=None)
+
+    @property
+    def caveat(self) -> str:
+        """What a healthy verdict does not rest on, and the line that would change that; "" where there is nothing."""
+        unseen = any(n.code == "discriminator-overfitting" and n.missing for n in self.not_assessed)
+        return WITHOUT_HELD_OUT if unseen and self.verdict == "healthy" else ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy with its schema; numbers that are not finite become their names ("nan", "inf")."""

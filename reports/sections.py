@@ -85,7 +85,7 @@ def _sentence(diagnosis: Diagnosis) -> str:
         parts.append(f"{count(len(diagnosis.errors), 'detector')} crashed")
     if diagnosis.missing:
         parts.append(f"{count(len(diagnosis.missing), 'note')} on what the record lacks")
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." + (f" {diagnosis.caveat}." if diagnosis.caveat else "")
 
 
 def _checked(diagnosis: Diagnosis) -> Iterator[Pair]:

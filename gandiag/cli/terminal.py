@@ -40,6 +40,8 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in order of onset, what led to what, and what was not assessed."""
     console = Console()
     console.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
+    if diagnosis.caveat:
+        console.print(Padding(escape(diagnosis.caveat), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
         _print_finding(console, finding)
     if diagnosis.story.line:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from gandiag.judge.policy import PolicyLike
     from gandiag.rundir.run import Run
 
-ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse", "sample-collapse"))
-"""Of each of these groups one failure at least must have been looked for before a run is called healthy.
+ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse",), ("sample-collapse",))
+"""Of each of these groups one failure at least must have been looked for before a run is called healthy. Both kinds of
+collapse are seen without labels, and neither shows the other: lost parts of the data leave a batch diverse.
 
 A group none of whose rules applies to the run's loss family is left out: that a rule does not apply is a fact about the
 loss, not a gap in the record, so nothing that could be recorded would ever close it, and the run would stay undecided

@@ -80,7 +80,7 @@ class BinTracker:
             if real is not None:
                 self._collect(real)
             return {}
-        if len(self._centres) < 2 or fake.shape[1] != self._size:
+        if fake.shape[1] != self._size:
             return {}
         if step - self._since > LONGEST:
             self._begin(step - 1)

@@ -62,6 +62,18 @@ def test_other_verdicts_say_what_they_rest_on(diagnosis: Diagnosis, sentence: st
     assert sections.build(synthetic.healthy(steps=5), diagnosis).sentence.startswith(sentence)
 
 
+def test_a_healthy_verdict_says_that_nobody_looked_whether_d_learns_by_heart() -> None:
+    """With the line that would change that; not where held-out samples were given, nor where it is not healthy."""
+    whole = synthetic.healthy()
+    held_out = [name for name in whole.scalars if name.startswith("d/held_out/")]
+    run = replace(whole, scalars=whole.scalars.drop(columns=held_out))
+    failing = synthetic.mode_collapse()
+    failing = replace(failing, scalars=failing.scalars.drop(columns=held_out))
+    said = [sections.build(r, diagnose(r)).sentence for r in (run, whole, failing)]
+    assert "held_out=" in said[0]
+    assert not any("held_out=" in sentence for sentence in said[1:])
+
+
 def test_evidence_is_a_row_with_value_threshold_and_unit(failing: tuple[Run, Diagnosis]) -> None:
     """A reader can redo the comparison."""
     card = sections.build(*failing).findings[0]
