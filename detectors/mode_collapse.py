@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.measure.label_free import ENOUGH
+from gandiag.measure.label_free import ENOUGH, LOST, RECENT
 from gandiag.signal_names import placeholder
 from gandiag.wording import listed
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHARES = "modes/share/<class>"
 UNREACHED = "bins/unreached"
+SAMPLES = ENOUGH * RECENT  # behind each of its values, at least
 COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED)
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
@@ -41,8 +42,8 @@ class ModeCollapse:
         The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
         samples; without labels, that over 25 cells of the real samples (k-means, as in NDB). What counts as lost is
         the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
-        effective number of modes, exp(entropy), whichever is more. Without labels also a rare part of the data that no
-        generated sample comes near, histogram after histogram: a warning.
+        effective number of modes, exp(entropy), whichever is more. Without labels also a rare group of samples, with a
+        gap around it, that is left out of eight histograms together: a warning.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
@@ -83,10 +84,7 @@ class ModeCollapse:
     hold_steps: int = threshold(
         200, "so long it must have been covered; untrained generators of tuning runs were for 50"
     )
-    rare: float = threshold(
-        0.05, "of the data, near which no sample of a histogram came: a cell of average size is 0.04"
-    )
-    rare_checks: int = threshold(6, "histograms in a row: our choice, 300 steps, as passing_steps")
+    rare: float = threshold(0.05, "of the data, in groups of cells that are left out: a cell of average size is 0.04")
     grace_steps: int = threshold(
         1000, "a generator that never covered the modes counts from here on, unless it still gains: our choice"
     )
@@ -149,15 +147,15 @@ class ModeCollapse:
         if unreached.empty:
             return []
         armed, dated = counted(1 - unreached, 1 - self.rare, self.hold_steps, self.grace_steps)
-        lasting = unreached.rolling(self.rare_checks).min() >= self.rare
+        lasting = unreached.rolling(self.min_checks).min() >= self.rare
         found = []
         for spell in spells(lasting & armed, (unreached >= self.rare) & dated, bridge_steps=self.bridge_steps):
             inside = unreached.loc[spell.onset : spell.last]
             typical = float(inside.median())
             summary = (
-                f"No generated sample came near {typical:.0%} of the data in {len(inside):,} histograms, from step "
-                f"{spell.onset:,} {_until(spell)}; a perfect one leaves so much out of {ENOUGH} samples with a chance "
-                f"of {chance(typical):.1g}"
+                f"Hardly any generated sample falls where {typical:.0%} of the data lie, from step {spell.onset:,} "
+                f"{_until(spell)}; a perfect generator leaves so much out of {SAMPLES:,} samples with a chance of "
+                f"{chance(typical):.0e}"
             )
             facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
             found.append(finding(self, spell, "warning", summary, facts, COLUMNS))
@@ -165,8 +163,10 @@ class ModeCollapse:
 
 
 def chance(share: float) -> float:
-    """How likely it is that none of the samples of a histogram falls into a part of such a share."""
-    return float((1 - share) ** ENOUGH)
+    """How likely it is that so many samples hold less than a tenth of what they should of a part of such a share."""
+    from scipy.stats import binom
+
+    return float(binom.cdf(LOST * SAMPLES * share, SAMPLES, share))
 
 
 def _until(spell: Spell) -> str:

@@ -173,7 +173,12 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     Signal("bins/recent_effective", "ratio", "as bins/effective, of the last eight histograms together", "low"),
     Signal("bins/lost", "share", "share of real samples in bins that hold hardly any generated ones", "high"),
-    Signal("bins/unreached", "share", "share of real samples in lost bins that no generated one came near", "high"),
+    Signal(
+        "bins/unreached",
+        "share",
+        "share of real samples in groups of bins, a gap around each, left out of late",
+        "high",
+    ),
     Signal(
         "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"
     ),

@@ -246,7 +246,9 @@ def test_check_exits_by_the_policy(collapsed, healthy, policy):
     off = "[detectors.mode-collapse]\nenabled = false\n"
     assert gandiag("check", collapsed, "--policy", policy(off)).exit_code == 1
     lax = "[detectors.sample-collapse]\nratio = 0.0002\nfailure_ratio = 0.0001\n"
-    assert gandiag("check", collapsed, "--policy", policy(off + lax)).exit_code == 0
+    assert gandiag("check", collapsed, "--policy", policy(off + lax)).exit_code == 3
+    lax += "[detectors.mode-collapse]\nshare = 0.002\nfailure_share = 0.001\n"
+    assert gandiag("check", collapsed, "--policy", policy(lax)).exit_code == 0
     path = policy(off + "[detectors.sample-collapse]\nenabled = false\n")
     undecided = gandiag("check", collapsed, "--policy", path)
     assert undecided.exit_code == 3

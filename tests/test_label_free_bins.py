@@ -52,15 +52,31 @@ def test_a_mode_is_reached_by_samples_that_are_too_narrow_or_too_wide(width):
     assert followed(fake(range(7)))["bins/unreached"] == pytest.approx(1 / 8, abs=0.03)
 
 
-def test_values_of_few_distinct_real_samples_are_reached_by_what_comes_near():
-    """A category that one in ten real rows has, and soft outputs that never are exactly a category."""
+@pytest.mark.parametrize("scatter", [0.0, 0.5])
+def test_a_rare_category_that_is_never_drawn_is_not_reached(scatter):
+    """One in ten real rows has it, beside two numbers; generated rows are soft and never exactly a category."""
     corners = np.eye(3)[np.r_[np.zeros(6, int), np.ones(3, int), 2]]
+
+    def rows(rng, drawn, softness):
+        kind = (1 - softness) * corners[rng.integers(drawn, size=32)] + softness / 3
+        return np.hstack([kind, scatter * rng.standard_normal((32, 2))])
+
     for drawn, unreached in ((10, 0.0), (9, 0.1)):
         tracker, rng, last = BinTracker(), np.random.default_rng(0), {}
-        for step in range(1, 301):
-            soft = 0.9 * corners[rng.integers(drawn, size=32)] + 0.1 / 3
-            last = tracker.update(step, corners[rng.integers(10, size=32)], soft) or last
+        for step in range(1, 601):
+            last = tracker.update(step, rows(rng, 10, 0.0), rows(rng, drawn, 0.1)) or last
         assert last["bins/unreached"] == pytest.approx(unreached, abs=0.02)
+
+
+@pytest.mark.parametrize("dimensions", [2, 16])
+def test_data_in_one_piece_have_no_group_to_leave_out(dimensions):
+    """A generator half as wide as a Gaussian leaves out cells at its edge, and no group."""
+    tracker, rng, last = BinTracker(), np.random.default_rng(0), {}
+    for step in range(1, 601):
+        real, fake = rng.standard_normal((2, 32, dimensions))
+        last = tracker.update(step, real, 0.3 * fake) or last
+    assert last["bins/unreached"] == 0
+    assert dimensions > 2 or last["bins/lost"] > 0.1
 
 
 def test_hopping_shows_as_turnover():

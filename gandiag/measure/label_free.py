@@ -33,8 +33,8 @@ LOST = 0.1
 """A cell with less than this part of the samples that it should have is lost, as for labelled modes."""
 TELLING = 10
 """Samples that a cell should have for that to mean anything: by chance a tenth of ten comes in 1 of 2,000 cases."""
-NEAR = 1.5
-"""Times as far from a cell's centre as the farthest real sample that it was fitted to: a generated one came near it."""
+BAND, BETWEEN = (0.35, 0.65), 0.02
+"""Two cells hang together where so many of their real samples lie about half-way between their centres."""
 RECENT = 8
 """Histograms behind `bins/recent_effective`, as behind that of labelled modes."""
 STARTS = 5
@@ -63,8 +63,8 @@ class BinTracker:
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
         self._real = self._now = np.zeros(0)
-        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # shares (K,) of the last histograms
-        self._reach = self._nearest = np.zeros(0)  # squares of how near counts, and of how near a generated one came
+        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # counts (K,) of the last histograms
+        self._groups = np.zeros((0, 0))  # (groups, K): 1 for the cells that hang together
         self._since = 0  # the step before the first of the histogram
 
     def update(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
@@ -83,22 +83,14 @@ class BinTracker:
         if fake.shape[1] != self._size:
             return {}
         if step - self._since > LONGEST:
-            self._begin(step - 1)
+            self._now, self._since = np.zeros_like(self._now), step - 1
         if real is not None:
-            self._real += self._counted(self._squares(real))
-        squares = self._squares(fake)
-        self._now += self._counted(squares)
-        self._nearest = np.minimum(self._nearest, squares.min(axis=0, initial=np.inf))
+            self._real += self._counts(real)
+        self._now += self._counts(fake)
         if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
             return {}
-        found = self._evaluate()
-        self._begin(step)
-        return found
-
-    def _begin(self, since: int) -> None:
-        """A new histogram, whose first step follows `since`."""
-        self._since = since
-        self._now, self._nearest = np.zeros_like(self._now), np.full_like(self._now, np.inf)
+        self._since = step
+        return self._evaluate()
 
     def _collect(self, real: np.ndarray) -> None:
         self._waiting.append(real[np.isfinite(real).all(axis=1)].astype(np.float64))
@@ -111,33 +103,19 @@ class BinTracker:
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
         self._real, self._now = (np.zeros(len(self._centres)) for _ in range(2))
-        self._nearest = np.full(len(self._centres), np.inf)
-        self._reach = self._reaches(points)
+        self._groups = _groups(points, self._nearest(points), self._centres)
 
-    def _reaches(self, points: np.ndarray) -> np.ndarray:
-        """Squares (K,) of the distance at which a sample is near a cell of the points (n, p).
-
-        At least half of the way to the next cell, as the cells of few distinct points have no extent.
-        """
+    def _nearest(self, points: np.ndarray) -> np.ndarray:
+        """The nearest centre (n,) of each point (n, p)."""
         assert self._centres is not None  # noqa: S101 - for the type checker
-        squares = self._squares(points)
-        own = np.zeros(len(self._centres))
-        np.maximum.at(own, squares.argmin(axis=1), squares.min(axis=1))
-        between = self._squares(self._centres)
-        np.fill_diagonal(between, np.inf)
-        reach: np.ndarray = np.maximum(NEAR**2 * own, between.min(axis=1) / 4)
-        return reach
+        squares = (self._centres**2).sum(axis=1) - 2 * points @ self._centres.T
+        nearest: np.ndarray = squares.argmin(axis=1)
+        return nearest
 
-    def _squares(self, points: np.ndarray) -> np.ndarray:
-        """Squared distances (n, K) of the finite ones among the points from each centre."""
-        assert self._centres is not None  # noqa: S101 - for the type checker
+    def _counts(self, points: np.ndarray) -> np.ndarray:
+        """Finite points by nearest centre, (K,)."""
         finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
-        squares = (self._centres**2).sum(axis=1) - 2 * finite @ self._centres.T + (finite**2).sum(axis=1)[:, None]
-        return np.maximum(squares, 0.0)
-
-    def _counted(self, squares: np.ndarray) -> np.ndarray:
-        """Points by nearest centre, (K,)."""
-        counts: np.ndarray = np.bincount(squares.argmin(axis=1), minlength=squares.shape[1]).astype(np.float64)
+        counts: np.ndarray = np.bincount(self._nearest(finite), minlength=len(self._real)).astype(np.float64)
         return counts
 
     def _evaluate(self) -> dict[str, float]:
@@ -147,17 +125,39 @@ class BinTracker:
         shares, expected = self._now / self._now.sum(), self._now.sum() * prior
         lost = (expected >= TELLING) & (self._now < LOST * expected)
         before = self._recent[-1] if self._recent else None
-        self._recent.append(shares)
-        together = np.mean(list(self._recent), axis=0)
+        self._recent.append(self._now)
+        together, due = np.sum(list(self._recent), axis=0), self._groups @ prior
+        left_out = self._groups @ together < LOST * together.sum() * due
         signals = {
             "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
-            "bins/recent_effective": float(mode_statistics.effective(together) / mode_statistics.effective(prior)),
+            "bins/recent_effective": float(
+                mode_statistics.effective(together / together.sum()) / mode_statistics.effective(prior)
+            ),
             "bins/lost": float(prior[lost].sum()),
-            "bins/unreached": float(prior[lost & (self._nearest > self._reach)].sum()),
+            "bins/unreached": float(due[left_out & (together.sum() * due >= TELLING)].sum()),
         }
         if before is not None:
-            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before))
+            signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before / before.sum()))
+        self._now = np.zeros_like(self._now)
         return signals
+
+
+def _groups(points: np.ndarray, cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Which cells (groups, K) hang together, from the real points (n, p) in them: a gap lies around each group.
+
+    A mode of the data may be cut into several cells, of which a generator that is too smooth leaves out some; a group
+    it leaves out only where it does not draw the mode.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    linked = np.eye(len(centres), dtype=bool)
+    for i, j in zip(*np.triu_indices(len(centres), k=1), strict=True):
+        way = centres[j] - centres[i]
+        along = (points[(cells == i) | (cells == j)] - centres[i]) @ way / max(float(way @ way), 1e-300)
+        linked[i, j] = ((along > BAND[0]) & (along < BAND[1])).sum() > BETWEEN * len(along)
+    count, labels = connected_components(linked, directed=False)
+    groups: np.ndarray = (labels == np.arange(count)[:, None]).astype(np.float64)
+    return groups
 
 
 def track(

@@ -146,7 +146,7 @@ def test_a_rare_part_of_the_data_that_is_never_drawn_is_a_warning(share, found):
     run = replace(run, scalars=run.scalars.assign(**{"bins/unreached": run.scalars["bins/lost"]}))
     findings = DETECT(run)
     assert [(f.severity, f.ongoing) for f in findings] == [("warning", True)] * found
-    assert all("10% of the data" in f.summary and "375 samples" in f.summary for f in findings)
+    assert all("10% of the data" in f.summary and "3,000 samples" in f.summary for f in findings)
 
 
 def test_cells_lost_at_the_edge_of_what_is_drawn_are_no_rare_mode():
