@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gandiag.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,7 @@ class Remedy:
 
 
 MOST = 3
+EXCLUDED = "mistakes in the loop were looked for, and none was found"
 
 
 def offered(remedies: tuple[Remedy, ...], family: str) -> tuple[Remedy, ...]:
@@ -70,3 +77,14 @@ def offered(remedies: tuple[Remedy, ...], family: str) -> tuple[Remedy, ...]:
     """
     fitting = [remedy for remedy in remedies if remedy.fits(family)]
     return tuple(sorted(fitting[:MOST], key=lambda remedy: (remedy.balance, remedy.cost_level)))
+
+
+def on_balance(remedies: tuple[Remedy, ...], found: bool, unseen: Collection[str]) -> tuple[Remedy, ...]:
+    """The remedies, where those that shift the balance say what is known of mistakes in the loop.
+
+    Where one was `found` it is to be mended first, and there are none of them; `unseen` are the codes of those that
+    could not be looked for.
+    """
+    kept = [remedy for remedy in remedies if not (remedy.balance and found)]
+    said = f"but first see to {listed(unseen)}, which could not be looked for" if unseen else EXCLUDED
+    return tuple(replace(r, change=f"{r.change} ({said})") if r.balance else r for r in kept)

@@ -380,3 +380,16 @@ def test_what_passed_by_itself_hands_out_no_advice():
     passed, lasting = diagnosis.findings
     assert (passed.code, passed.remedies) == ("exploding-gradients", ())
     assert (lasting.code, len(lasting.remedies)) == ("discriminator-overfitting", 3)
+
+
+def test_advice_on_balance_says_what_is_known_of_mistakes_in_the_loop():
+    """Looked for and none found; one not looked for, by name; and one found, where there is no such advice."""
+    weak = synthetic.discriminator_too_weak()
+    blind = replace(weak, scalars=weak.scalars.drop(columns="input/repeated"))
+    still = replace(weak, scalars=weak.scalars.assign(**{"updates/discriminator": 0.0}))
+    for run, said in ((weak, "none was found"), (blind, "see to repeated-latents"), (still, None)):
+        (found,) = [f for f in diagnose(run).findings if f.code == "discriminator-too-weak"]
+        advice = [r.change for r in found.remedies if r.balance]
+        assert bool(advice) is (said is not None)
+        assert all(said in change for change in advice)
+        assert not found.remedies[0].balance

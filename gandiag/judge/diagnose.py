@@ -11,16 +11,18 @@ import numpy as np
 
 from gandiag.findings import DetectorError, Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.judge.checks import loop_checks, repairs_first
+from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import END, blind, intervals, what_is_missing
 from gandiag.judge.policy import read_policy
 from gandiag.judge.story import tell
-from gandiag.remedy import offered
+from gandiag.remedy import offered, on_balance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gandiag.detectors import Detector
     from gandiag.judge.policy import PolicyLike
+    from gandiag.remedy import Remedy
     from gandiag.rundir.run import Run
 
 ESSENTIAL = (("non-finite",), ("vanishing-gradients",), ("mode-collapse",), ("sample-collapse",))
@@ -98,10 +100,16 @@ class Judgement:
         except Exception as error:  # noqa: BLE001 - one broken detector must not cost the diagnosis
             self._errors.append(DetectorError(code=detector.code, message=f"{type(error).__name__}: {error}"))
 
+    def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
+        mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
+        unseen = dict.fromkeys(n.code for n in (*self._not_assessed, *self._errors) if n.code in MISTAKES)
+        return on_balance(finding.remedies, mistaken, unseen)
+
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
-        findings = repairs_first(sorted(self._findings, key=lambda f: (f.onset_step, f.last_step)))
+        findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
+        findings = repairs_first([replace(f, remedies=self._on_balance(f)) for f in findings])
         unseen = {n.code for n in self._not_assessed} | {e.code for e in self._errors}
         out = {f.code for f in findings} | unseen | self._excluded
         looked_for = set(codes) - {n.code for n in self._not_assessed} - self._excluded
