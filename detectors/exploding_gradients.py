@@ -119,7 +119,7 @@ class ExplodingGradients:
         auc = rolling_mean(run.series("d/auc"), self.reference_steps)
         apart = (auc - 0.5).abs() >= self.apart
         if apart.any():
-            return int(apart.idxmax()) + self.reference_steps
+            return int(apart.index.to_numpy()[int(apart.to_numpy().argmax())]) + self.reference_steps
         return first if auc.empty else run.last_step + 1
 
     def __call__(self, run: Run) -> list[Finding]:
@@ -154,7 +154,8 @@ class ExplodingGradients:
 
 def _finite(run: Run, name: str) -> pd.Series:
     norms = run.series(name)
-    return norms[np.isfinite(norms)]
+    finite: pd.Series = norms[np.isfinite(norms.to_numpy())]
+    return finite
 
 
 def _names(run: Run) -> tuple[str, ...]:

@@ -102,8 +102,8 @@ class Judgement:
 
     def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
         mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
-        unseen = dict.fromkeys(n.code for n in (*self._not_assessed, *self._errors) if n.code in MISTAKES)
-        return on_balance(finding.remedies, mistaken, unseen)
+        unseen = [n.code for n in self._not_assessed] + [e.code for e in self._errors]
+        return on_balance(finding.remedies, mistaken, [code for code in MISTAKES if code in unseen])
 
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
