@@ -184,8 +184,8 @@ class Stagnation:
         blocks = self._blocks(run, window)[: step // block]
         smooth = pd.Series(blocks).rolling(3, min_periods=1).median().to_numpy()  # one block may be chance
         inside = np.arange(len(blocks)) >= step // block - BLOCKS
-        away = np.abs(smooth - level) > self.min_gain * level
-        away = np.flatnonzero(np.where(inside, smooth < max(self.distance, level / 2), away))
+        moved = np.abs(smooth - level) > self.min_gain * level
+        away = np.flatnonzero(np.where(inside, smooth < max(self.distance, level / 2), moved))
         first = int(run.scalars.index[0])
         return max(block * (int(away[-1]) + 1) + 1, first) if len(away) else first
 

@@ -37,8 +37,8 @@ class VanishingGradients:
         sigmoid(logit), next to nothing. Real and generated data that lie on disjoint thin sets let D become that
         sure. The better D, the less G learns.
     Misses:
-        A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never
-        there, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
+        A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never more than
+        next to nothing, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
         which is convergence: D is at chance then, or its outputs on both have met.
     Try:
         - non-saturating-loss
@@ -88,10 +88,15 @@ class VanishingGradients:
     def _left(self, run: Run) -> pd.Series:
         """As `score`, at all steps."""
         level = rolling_median(self._feedback(run), self.window_steps)
-        left = level / level.cummax()  # NaN as long as there never was any
+        left = (level / level.cummax()).mask(self._never(run, level), 0.0)
         if run.loss_family == "minimax":
             left = pd.concat([left, held(self._passed(run), left.index)], axis=1).min(axis=1)
         return left.dropna().rename("feedback left")
+
+    def _never(self, run: Run, level: pd.Series) -> pd.Series:
+        """Whether there never was any feedback at a level's steps, and G has had no gradient from elsewhere."""
+        own = held(run.series("grad/generator/norm").cummax(), level.index).fillna(0.0)
+        return (level.cummax() == 0) & (own == 0)
 
     def _auc(self, run: Run, steps: pd.Index) -> pd.Series:
         """D's AUC, unknown once D has not been shown both kinds for long."""
@@ -143,6 +148,6 @@ class VanishingGradients:
     def _gone(self, run: Run, left: pd.Series) -> pd.Series:
         """Whether feedback has been exactly 0 for long, in a game about more than one point."""
         steps = left.index.to_series()
-        alive = steps.where(left > 0).ffill()
+        alive = steps.where(left > 0).ffill().fillna(steps.iloc[0] if len(steps) else 0)
         spread = held(run.series("diversity/real"), left.index)
         return (left == 0) & (steps - alive >= self.zero_steps) & ~(spread == 0)

@@ -156,3 +156,12 @@ def test_an_auc_that_ended_says_nothing_of_what_came_later():
     (found,) = DETECT(dead)
     assert "real from generated" not in found.summary
     assert found.ongoing
+
+
+def test_a_generator_that_never_got_any_gradient_is_a_failure():
+    """Exactly 0 from the first step on; where G has a gradient from elsewhere, nothing can be said."""
+    nothing = {"feedback/norm": 0.0, "grad/generator/norm": 0.0, "d/auc": 0.5}
+    (found,) = DETECT(run_with(**nothing))
+    assert (found.severity, found.ongoing, found.onset_step <= 100) == ("failure", True, True)
+    assert DETECT(run_with(**{**nothing, "grad/generator/norm": 1.0})) == []
+    assert DETECT(run_with(**nothing, **{"diversity/real": 0.0})) == []
