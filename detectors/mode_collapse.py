@@ -131,7 +131,8 @@ class ModeCollapse:
             step = spell.last if never else worst
             lost, names = f"{1 - inside[step]:.0%} of the {what}", _named(run, step)
             summary = (
-                f"The generator never covered the {what}: at step {step:,} it lacks {lost}{names}"
+                f"The generator {'never covered' if spell.ongoing else 'had not yet covered'} the {what}: at step "
+                f"{step:,} it {'lacks' if spell.ongoing else 'lacked'} {lost}{names}"
                 if never
                 else f"The generator lost {lost} by step {step:,}, from step {spell.onset:,} {_until(spell)}{names}"
             )

@@ -34,6 +34,7 @@ SAYS = {
 }
 ALIKE = "Generated samples became {less:,.2g} times more alike than real ones from step {onset:,}"
 NEVER = "Generated samples never were as diverse as real ones: {less:,.2g} times more alike by step {worst:,}"
+NOT_YET = "Generated samples were not yet as diverse as real ones: {less:,.2g} times more alike by step {worst:,}"
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never was diverse: there is nothing to go back to."""
 
@@ -131,7 +132,7 @@ class SampleCollapse:
         limit = self.failure_ratio if severe else self.ratio
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
-        words = NEVER if never else SAYS.get(name, ALIKE)
+        words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing else NOT_YET
         summary = words.format(less=1 / low, left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
         made = finding(self, spell, severity, summary, facts, tuple(MEASURES))

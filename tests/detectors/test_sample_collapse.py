@@ -128,3 +128,10 @@ def test_a_generator_that_never_was_diverse_did_not_become_alike():
     assert "never were as diverse" in never.summary
     assert "became" in became.summary
     assert "roll-back" in {r.name for r in became.remedies} - {r.name for r in never.remedies}
+
+
+def test_a_generator_that_became_diverse_late_is_not_said_never_to_have_been():
+    """Alike for 2,000 steps, and diverse from then on: a finding that is over."""
+    (found,) = DETECT(run_with(np.where(STEPS < 2000, 0.2, 0.95)))
+    assert not found.ongoing
+    assert "were not yet as diverse" in found.summary
