@@ -110,6 +110,6 @@ class NonFinite:
 def _on_the_way_back(run: Run, step: int) -> bool:
     """Whether D's gradients were the first that were not finite, in a step in which D's outputs still were."""
     at = run.scalars.loc[step]
-    outputs = [float(at.get(f"d/{kind}/mean", np.nan)) for kind in ("real", "fake")]
+    outputs = at.reindex(["d/real/mean", "d/fake/mean"]).to_numpy()
     first = at.get("grad/discriminator/nonfinite", 0.0) > 0 and at.get("skipped/discriminator", 0.0) != 1
     return bool(first and np.isfinite(outputs).all())
