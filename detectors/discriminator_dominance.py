@@ -119,11 +119,12 @@ class DiscriminatorDominance:
         recent = relative.loc[step - look + 1 :]
         if len(recent) < 2 * BLOCKS:
             return ""
-        if recent.iloc[-len(recent) // 4 :].mean() <= self.near:
+        latest = recent.iloc[len(recent) // 2 :]
+        if latest.mean() - latest.sem() <= self.near:
             return "its samples are as close to the data as batches can tell"
         means = np.array([block.mean() for block in np.array_split(recent.to_numpy(), BLOCKS)])
-        slope, _, steepest = slopes(means[None])
-        falls = steepest[0] < 0 and -slope[0] * (BLOCKS - 1) >= self.min_gain * np.median(means)
+        _, _, steepest = slopes(means[None])
+        falls = -steepest[0] * (BLOCKS - 1) >= max(self.min_gain * np.median(means), self.near)
         return "meanwhile its samples still come closer to the data" if falls else ""
 
     def _shortcuts(self, run: Run, step: int) -> Iterator[tuple[str, Evidence]]:
