@@ -119,8 +119,8 @@ class DiscriminatorDominance:
         recent = relative.loc[step - look + 1 :]
         if len(recent) < 2 * BLOCKS:
             return ""
-        latest = recent.iloc[len(recent) // 2 :]
-        if latest.mean() - latest.sem() <= self.near:
+        latest = recent.iloc[len(recent) // 2 :].to_numpy()
+        if latest.mean() - latest.std(ddof=1) / np.sqrt(len(latest)) <= self.near:
             return "its samples are as close to the data as batches can tell"
         means = np.array([block.mean() for block in np.array_split(recent.to_numpy(), BLOCKS)])
         _, _, steepest = slopes(means[None])

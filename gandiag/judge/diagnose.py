@@ -103,11 +103,6 @@ class Judgement:
         unseen = [n.code for n in self._not_assessed] + [a.error.code for a in self._answers if a.error]
         return on_balance(finding.remedies, mistaken, [code for code in MISTAKES if code in unseen])
 
-    def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
-        mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
-        unseen = [n.code for n in self._not_assessed] + [e.code for e in self._errors]
-        return on_balance(finding.remedies, mistaken, [code for code in MISTAKES if code in unseen])
-
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
