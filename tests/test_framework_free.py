@@ -123,10 +123,13 @@ def test_recorded_values_equal_those_computed_by_hand(tmp_path):
     }
 
 
-def test_a_healthy_training_is_healthy(tmp_path):
-    """Nothing fails, and what is not assessed is only what needs more than numbers, or a longer training."""
+def test_in_a_healthy_training_nothing_is_found(tmp_path):
+    """What is not assessed is only what needs more than numbers, or a longer training: G may not cover the data yet."""
     diagnosis = train(tmp_path / "run", 700)
-    assert diagnosis.verdict == "healthy", [f.summary for f in diagnosis.findings]
+    assert not diagnosis.findings
+    pending = {n.code for n in diagnosis.not_assessed if n.reason.endswith("yet")}
+    assert pending <= {"mode-collapse"}
+    assert diagnosis.verdict == ("undecided" if pending else "healthy")
     longer = {"oscillation", "divergence", "stagnation", "quality-regression"}
     samples = {"mode-collapse", "class-collapse", "discriminator-overfitting", "memorisation"}
     assert {n.code for n in diagnosis.not_assessed} <= longer | samples | {"critic-constraint", "spectral-collapse"}
