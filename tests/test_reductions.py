@@ -89,3 +89,12 @@ def test_distances_of_samples_over_those_of_their_latents():
     latents[2] = 1.0
     found = reduce_block({"latent/given": latents, "latent/made": made}, {})["diversity/latent"]
     np.testing.assert_allclose(found, [2.0, 0.0, np.nan], rtol=1e-5)
+
+
+def test_steps_without_a_telling_record_neither_begin_nor_end_an_overflow():
+    """A logged rate, a bound of the weights: not counted as finite; NaN among them is counted all the same."""
+    scalars = {"scalar/lr": np.ones(3), "bound/generator": np.zeros((3, 2))}
+    assert np.isnan(reduce_block(scalars, {})["nonfinite"]).all()
+    scalars["bound/generator"][1] = np.nan
+    np.testing.assert_array_equal(reduce_block(scalars, {})["nonfinite"], [np.nan, 1, np.nan])
+    assert (reduce_block({"scalar/loss/generator": np.ones(3)}, {})["nonfinite"] == 0).all()

@@ -148,12 +148,15 @@ def _of_all(signal: Signal, values: np.ndarray) -> np.ndarray:
 def count_nonfinite(raw: Raw) -> np.ndarray:
     """How many records of each step hold NaN or infinity; of logged scalars only the losses count.
 
-    Gradients of an update that a GradScaler skipped do not count: nothing became of them.
+    Gradients of an update that a GradScaler skipped do not count: nothing became of them. It is NaN where nothing was
+    recorded that would not be finite after an overflow: such a step says neither that it came nor that it is over.
     """
     watched = [k for k in raw if not k.startswith(SCALAR) or k.startswith(f"{SCALAR}loss/")]
     bad = [~np.isfinite(raw[k].reshape(len(raw[k]), -1)).all(axis=1) & ~_skipped(raw, k) for k in watched]
     steps = len(next(iter(raw.values())))
-    return np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
+    count = np.stack(bad).sum(axis=0, dtype=np.float64) if bad else np.zeros(steps)
+    telling = any(not key.startswith(("bound/", "gram/")) for key in watched)
+    return count if telling else np.where(count > 0, count, np.nan)
 
 
 def _skipped(raw: Raw, key: str) -> np.ndarray:
