@@ -68,7 +68,7 @@ def dcgan() -> tuple[nn.Module, nn.Module]:
 class Case:
     """One GAN to measure: steps of one round, of one round beside a slow peer, and the target for attached/bare.
 
-    `warm_steps` are not timed: by default a plan is made in the first 32 steps.
+    `warm_steps` are not timed: by default a plan is made in the first 8 steps.
     """
 
     name: str
