@@ -43,9 +43,9 @@ def tables(judged: Sequence[tuple[Saved, str, int]], seeds: Sequence[int]) -> It
     """Markdown: verdicts by ground truth, then the recipes."""
     ways = list(dict.fromkeys(way for _, way, _ in judged))
     kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
-    total = len(judged) // len(ways)
+    total, recipes = len(judged) // len(ways), len({one.recipe for one, _, _ in judged})
     yield (
-        f"**Checkpoints of the zoo**: {total} of {len({one.recipe for one, _, _ in judged})} recipes; losses {', '.join(kinds[0])}; "
+        f"**Checkpoints of the zoo**: {total} of {recipes} recipes; losses {', '.join(kinds[0])}; "
         f"data {', '.join(kinds[1])}; seeds {', '.join(map(str, seeds))}, on which no limit was set."
     )
     yield ""
