@@ -43,9 +43,9 @@ def tables(judged: Sequence[tuple[Saved, str, int]], seeds: Sequence[int]) -> It
     """Markdown: verdicts by ground truth, then the recipes."""
     ways = list(dict.fromkeys(way for _, way, _ in judged))
     kinds = sorted({saved.loss for saved, _, _ in judged}), sorted({saved.data for saved, _, _ in judged})
-    total = len(judged) // len(ways)
+    total, recipes = len(judged) // len(ways), len({one.recipe for one, _, _ in judged})
     yield (
-        f"**Checkpoints of the zoo**: {total} of {len(RECIPES)} recipes; losses {', '.join(kinds[0])}; "
+        f"**Checkpoints of the zoo**: {total} of {recipes} recipes; losses {', '.join(kinds[0])}; "
         f"data {', '.join(kinds[1])}; seeds {', '.join(map(str, seeds))}, on which no limit was set."
     )
     yield ""
@@ -54,6 +54,8 @@ def tables(judged: Sequence[tuple[Saved, str, int]], seeds: Sequence[int]) -> It
     for truth in ("collapsed", "healthy", "partial"):
         for way in ways:
             codes = Counter(code for saved, by, code in judged if (saved.truth, by) == (truth, way))
+            if not codes:
+                continue
             yield f"| {truth} | {way} | {sum(codes.values())} | {codes[FAILED]} | {codes[0]} | {codes[3] + codes[2]} |"
     wrong = [
         f"{saved.recipe} at step {saved.step:,} by {way}: {WORDS[code]}"
