@@ -203,7 +203,6 @@ class Watcher:
         """Remove every hook and put down what was attributed and inferred."""
         for handle in self._handles:
             handle.remove()
-        self._passes.close()
         self._rounds.close()
         self._report()
         if self._quality is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gandiag.probes.phases import Used
     from gandiag.record.recording import Recording
 
-PATIENCE = 8  # updates in which a network was not met, before copies of it are looked for
+PATIENCE = 4  # updates in which a network was not met, before copies of it are looked for
 LOOKS = 4  # updates that a search takes
 SEARCHES = 3  # each after four times the patience of the one before
 MOST = 4  # copies that are watched

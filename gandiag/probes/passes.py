@@ -70,6 +70,7 @@ class PassProbe:
         self._origins, self._output_origins = Origins(), Origins()
         self._modes = ModeProbe(recording, networks)
         self._copies = CopyProbe(recording, networks, guard, self._from_generator)
+        recording.on_close(self._copies.close)
         self._compare_modes = guard.part("modes of networks", self._modes.record)
         self._compare_copies = guard.part("search for copies", self._copies.record)
         inputs = InputProbe(recording)
@@ -195,10 +196,6 @@ class PassProbe:
         """An update used calls, see `gandiag.probes.phases`: are the networks in both updates the same ones?"""
         self._compare_modes(own, others)
         self._compare_copies(held, own, others)
-
-    def close(self) -> None:
-        """Remove the hooks that a search has left."""
-        self._copies.close()
 
     def _from_generator(self, batch: torch.Tensor) -> bool:
         """Whether a batch is what G made, or comes from it."""

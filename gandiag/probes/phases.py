@@ -87,6 +87,8 @@ class PhaseProbe:
         else:
             aside = penalty
         if aside and roles <= self._played:
+            if penalty and self._plan.outputs:  # an update of D on its loss in this step says otherwise
+                self._recording.row.setdefault(f"{SCALAR}penalty/alone", 1.0)
             self._aside += 1
             if self._aside <= MAX_ASIDE:
                 return True
