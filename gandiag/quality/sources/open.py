@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.files import Npz, UnreadableError, check_header, told
+from gandiag.files import Npz, check_header, told
 from gandiag.modes import idx
 from gandiag.nets.files import MAX_BYTES, check_expansion
 from gandiag.quality.sources.arrays import ArraySource, DatasetSource
@@ -111,7 +111,9 @@ def _open_path(path: Path, key: str | None, *, skip_corrupt: bool, step: int | N
             return _open_npz(path, key)
         if path.suffix == ".npy":
             return ArraySource(_mapped(path), str(path))
-    except UnreadableError as error:
+    except SourceError:
+        raise
+    except (ValueError, OSError) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
     if not idx.is_idx(path):
         hint = "; for images name their folder" if path.suffix.lower() in SUFFIXES else ""
