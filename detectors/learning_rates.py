@@ -79,7 +79,7 @@ class LearningRates:
 
     @remembered
     def _rates(self, run: Run) -> pd.DataFrame:
-        series = {name: run.series(name) for name in RATES}
+        series = {name: _finite(run.series(name)) for name in RATES}
         steps = all_steps(series.values())
         return pd.DataFrame({name: held(rate, steps) for name, rate in series.items()}, index=steps).dropna()
 
@@ -112,7 +112,7 @@ class LearningRates:
         """Rates that are back at their start where the run was resumed."""
         starts = [int(segment["start_step"]) for segment in run.meta.get("segments", ())[1:]]
         for name in RATES:
-            rate = run.series(name)
+            rate = _finite(run.series(name))
             for start in starts:
                 before, after = rate.loc[: start - 1], rate.loc[start:]
                 if before.empty or after.empty or not before.iloc[-1] > 0:
@@ -144,6 +144,11 @@ class LearningRates:
                 fact = evidence(left[name], self.faded, "below", spell.certain, f"{name} over its highest value")
                 made = finding(self, spell, "warning", summary, (fact,), RATES)
                 yield replace(made, remedies=named(["rates-of-one-scale"]))
+
+
+def _finite(rate: pd.Series) -> pd.Series:
+    finite: pd.Series = rate[np.isfinite(rate)]
+    return finite
 
 
 def _kinds(run: Run, net: str) -> set[str]:

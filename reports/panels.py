@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 MAX_LINES = 12
-MAX_CONSTANT = 24  # signals that never change and are named
+MAX_CONSTANT = 40  # signals that never change and are named
 MAX_OWN_PANELS = 24  # charts of signals that no group holds
 WIDE_RANGE = 100.0  # largest over smallest positive value from which on an axis is logarithmic
 LINEAR = ("share", "probability", "modes", "nats")  # bounded or counted: never logarithmic

@@ -14,7 +14,7 @@ from benchmarks.bench.results import HELD_OUT, VERDICTS
 from benchmarks.bench.words import count, delays, interval, names, per_100k, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.bench.shares import Share
 
 MOST_NAMES = 12
+ABREAST = 14  # detectors whose columns fit beside the labels
 FOUND = (
     "found: of the runs labelled with the failure, those in which it was found at failure severity (any: at warning "
     "or above). false alarms: of the healthy runs, those with an alarm; per 100k: in 100,000 healthy steps. Intervals "
@@ -50,7 +51,8 @@ def print_bench(bench: Bench, console: Console) -> None:
         f"Cross-talk on {HELD_OUT} runs: percent of a row's runs in which each detector, by number, sees a failure\n"
         "(· none, ■ all)",
     )
-    console.print(cross_talk_table(bench, held_out))
+    for table in cross_talk_tables(bench, held_out):
+        console.print(table)
     _title(console, f"Verdict of the whole diagnosis, {HELD_OUT} runs")
     console.print(verdict_table(held_out))
     if held_out.runs["partial"]:
@@ -129,14 +131,19 @@ def split_table(bench: Bench) -> Table:
     return table
 
 
-def cross_talk_table(bench: Bench, part: Part) -> Table:
-    """Rows are what runs are labelled with, then the number of runs and the detectors by number."""
+def cross_talk_tables(bench: Bench, part: Part) -> Iterator[Table]:
+    """Rows are what runs are labelled with, then the number of runs and the detectors by number, as many as fit."""
     detectors = [s.judge.name for s in part.scores if s.judge.ours]
-    table = _table("labelled", "runs", *(str(i) for i in range(1, len(detectors) + 1)))
+    for first in range(0, len(detectors), ABREAST):
+        yield _cross_talk_table(bench, part, detectors, range(first, min(first + ABREAST, len(detectors))))
+
+
+def _cross_talk_table(bench: Bench, part: Part, detectors: Sequence[str], places: range) -> Table:
+    table = _table("labelled", "runs", *(str(i + 1) for i in places))
     for i, label in enumerate((*part.labels, "healthy")):
-        shares = [part.cross_talk[name][label] for name in detectors]
+        shares = [part.cross_talk[detectors[j]][label] for j in places]
         cells = [_short(share) if share.n else "" for share in shares]
-        cells = [f"[bold]{c}[/bold]" if detectors[j] == label else c for j, c in enumerate(cells)]
+        cells = [f"[bold]{c}[/bold]" if detectors[j] == label else c for j, c in zip(places, cells, strict=True)]
         number = f"{i + 1:>2}" if label in detectors else "  "
         note = " (no detector)" if label in bench.no_detector else ""
         table.add_row(f" {number} {label}{note}", str(shares[0].n), *cells)

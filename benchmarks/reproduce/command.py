@@ -92,10 +92,10 @@ def run_reproduce(
 
 
 def _print(found: Reproduction, *, as_json: bool) -> None:
-    console = wide_console()
     if as_json:
-        console.out(json.dumps(json_ready(found), indent=2), highlight=False)
+        print(json.dumps(json_ready(found), indent=2))
         return
+    console = wide_console()
     for table in found.tables:
         console.print(table.rich())
         for note in table.notes:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gandiag.cli.exits import JSON, print_json, refuse, say
-from gandiag.gate.ranks import rank
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,7 +76,9 @@ def check(targets: tuple[str, ...], *, show_policy: bool, as_json: bool, form: s
         return
     if not targets:
         refuse("name what to check: a run directory, samples, or a checkpoint")
-    found = _checked(targets, options, quiet=as_json)
+    from gandiag.gate.ranks import rank
+
+    found = _checked(targets, options, quiet=as_json or rank() > 0)
     if rank():
         sys.exit(found.exit_code)
     try:
@@ -107,7 +108,7 @@ def _checked(targets: tuple[str, ...], options: dict[str, Any], *, quiet: bool) 
     if not quiet and sys.stderr.isatty():
         from gandiag.cli.progress import sample_bars
 
-        bar = sample_bars(quiet=bool(rank()))
+        bar = sample_bars(quiet=False)
     try:
         with bar as tell:
             found = judge(list(targets), tell=tell, **options)

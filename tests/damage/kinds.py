@@ -112,7 +112,7 @@ KINDS = {
         Damage("an integer of 5,000 digits", _text("run.json", '{"schema": ' + "9" * 5000 + "}"),
                "schema must be 'gandiag-run/1'", 2, 2),
         Damage("a value of 100 kB where a word is expected", _meta(status="x" * 100_000),
-               "status must be one of running, closed, crashed, found 100,000 letters", 2, 2),
+               "status must be one of running, closed, interrupted, crashed, found 100,000 letters", 2, 2),
         Damage("a pipe in its place", _pipe("run.json"), "cannot be read: it is no regular file", 2, 2),
         Damage("characters that steer a terminal in a fault", _meta(faults=[{"where": "x", "message": STEER}]),
                r"\x1b[31m\u202e", 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gandiag import synthetic
@@ -23,10 +24,9 @@ def run_with(values, name="quality/fid", reach=None, seed=0):
     scalars = run.scalars.drop(columns=[n for n in run.scalars if n.startswith("quality/")])
     values = values * (1 + 0.01 * np.random.default_rng(seed).standard_normal(60))
     ends = {} if reach is None else {"/low": values - reach, "/high": values + reach}
-    for end, column in {"": values, **ends}.items():
-        scalars[f"{name}{end}"] = np.nan
-        scalars.loc[CHECKS, f"{name}{end}"] = column
-    return replace(run, scalars=scalars)
+    columns = {f"{name}{end}": column for end, column in {"": values, **ends}.items()}
+    added = pd.DataFrame(columns, index=CHECKS).reindex(scalars.index)
+    return replace(run, scalars=pd.concat([scalars, added], axis=1))
 
 
 def without_quality(run):

@@ -60,7 +60,7 @@ def exception(folder: Path) -> Happened:
     return Happened(7, "ends with its own exception" if status == 1 else str(status), signals=("x",))
 
 
-@fault(GROUP, "Ctrl-C", training="ends with its KeyboardInterrupt", ended="crashed: KeyboardInterrupt")
+@fault(GROUP, "Ctrl-C", training="ends with its KeyboardInterrupt", ended="interrupted: KeyboardInterrupt")
 def interrupt(folder: Path) -> Happened:
     child(folder, send=signal.SIGINT)
     return Happened(7, "ends with its KeyboardInterrupt", signals=("x",))
@@ -110,7 +110,7 @@ def own_handler(folder: Path) -> Happened:
     GROUP,
     "SIGTERM where the program has a handler of its own, which exits",
     training="ends with exit status 3",
-    ended="crashed: SIGTERM",
+    ended="crashed: SystemExit: 3",
 )
 def handler_exits(folder: Path) -> Happened:
     before = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))"
