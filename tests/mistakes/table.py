@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -23,15 +24,15 @@ This page is generated: `cd tests && python -m mistakes.table`.
 """
 
 
-def render() -> str:
-    """The page, from what was found in every loop."""
+def render(*, dated: bool = True) -> str:
+    """The page, from what was found in every loop; undated without the steps, which differ between processors."""
     lines = [HEAD]
     detectors = {d.code: d for d in DETECTORS}
     for code, entries in groupby(CASES.items(), key=lambda item: item[1].code):
         rows = list(entries)
         lines += [f"## {code}\n", f"{specification(detectors[code])['Summary']}\n"]
         lines += ["| mistake | told by step | evidence | first change |", "|---|---|---|---|"]
-        lines += [_row(name, case) for name, case in rows if case.remedy]
+        lines += [_row(name, case, dated=dated) for name, case in rows if case.remedy]
         lines += [
             "",
             "Right, and left alone:\n",
@@ -41,13 +42,20 @@ def render() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(name: str, case: Case) -> str:
+def undated(page: str) -> str:
+    """A page without the steps."""
+    return re.sub(r"\| \d+ \|", "| |", page)
+
+
+def _row(name: str, case: Case, *, dated: bool) -> str:
     run, diagnosis = found(name)
     finding = next(f for f in diagnosis.findings if f.code == case.code)
-    told = next(step for step in range(EVERY, STEPS + EVERY, EVERY) if case.code in _codes(run.until(step)))
+    steps = range(EVERY, STEPS + EVERY, EVERY) if dated else ()
+    told = next((str(step) for step in steps if case.code in _codes(run.until(step))), "")
     fact = finding.evidence[0]
     evidence = f"{fact.signal} {fact.comparison} {fact.threshold:.2g}"
-    return f"| {case.feature} | {told} | {evidence} | {finding.remedies[0].change} |"
+    row = f"| {case.feature} | {told} | {evidence} | {finding.remedies[0].change} |"
+    return row if dated else row.replace("|  |", "| |", 1)
 
 
 def _silent(name: str, case: Case) -> str:
