@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import Spell, all_steps, held, remembered, rolling_median, spells, value_at
+from .windows import Spell, remembered, rolling_median, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import pandas as pd
 
     from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
@@ -79,9 +80,7 @@ class LearningRates:
 
     @remembered
     def _rates(self, run: Run) -> pd.DataFrame:
-        series = {name: _finite(run.series(name)) for name in RATES}
-        steps = all_steps(series.values())
-        return pd.DataFrame({name: held(rate, steps) for name, rate in series.items()}, index=steps).dropna()
+        return side_by_side({name: run.series(name) for name in RATES}).dropna()
 
     def __call__(self, run: Run) -> list[Finding]:
         return [*self._apart(run), *self._jumps(run), *self._faded(run)]
@@ -112,7 +111,8 @@ class LearningRates:
         """Rates that are back at their start where the run was resumed."""
         starts = [int(segment["start_step"]) for segment in run.meta.get("segments", ())[1:]]
         for name in RATES:
-            rate = _finite(run.series(name))
+            rate = run.series(name)
+            rate = rate[np.isfinite(rate)]
             for start in starts:
                 before, after = rate.loc[: start - 1], rate.loc[start:]
                 if before.empty or after.empty or not before.iloc[-1] > 0:
@@ -144,11 +144,6 @@ class LearningRates:
                 fact = evidence(left[name], self.faded, "below", spell.certain, f"{name} over its highest value")
                 made = finding(self, spell, "warning", summary, (fact,), RATES)
                 yield replace(made, remedies=named(["rates-of-one-scale"]))
-
-
-def _finite(rate: pd.Series) -> pd.Series:
-    finite: pd.Series = rate[np.isfinite(rate)]
-    return finite
 
 
 def _kinds(run: Run, net: str) -> set[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import all_steps, held, remembered, rolling_mean, spells, value_at
+from .windows import remembered, rolling_mean, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
@@ -65,9 +65,7 @@ class ModeSwitch:
     @remembered
     def _shares(self, run: Run) -> pd.DataFrame:
         switched = {net: run.series(name) > 0 for net, name in zip(_NETS, _SWITCHED, strict=True)}
-        rates = {net: rolling_mean(s.astype(float), self.window_steps, 5) for net, s in switched.items()}
-        steps = all_steps(rates.values())
-        return pd.DataFrame({net: held(rate, steps) for net, rate in rates.items() if len(rate)}, index=steps)
+        return side_by_side({net: rolling_mean(s.astype(float), self.window_steps, 5) for net, s in switched.items()})
 
     def __call__(self, run: Run) -> list[Finding]:
         shares = self._shares(run)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import all_steps, held, remembered, rolling_mean, spells, value_at
+from .windows import remembered, rolling_mean, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
@@ -63,9 +63,7 @@ class SharedUpdate:
 
     @remembered
     def _shares(self, run: Run) -> pd.DataFrame:
-        rates = {name: rolling_mean(run.series(name), self.window_steps, 5) for name in SIGNALS}
-        steps = all_steps(rates.values())
-        return pd.DataFrame({name: held(rate, steps) for name, rate in rates.items() if len(rate)}, index=steps)
+        return side_by_side({name: rolling_mean(run.series(name), self.window_steps, 5) for name in SIGNALS})
 
     def __call__(self, run: Run) -> list[Finding]:
         shares = self._shares(run)
