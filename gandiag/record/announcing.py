@@ -59,9 +59,13 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
     due = [f"{f.code} since step {f.onset_step:,}" for f in diagnosis.findings if f.ongoing and f.severity != "info"]
     due = due or [f"{f.code} until step {f.last_step:,}" for f in diagnosis.findings if f.severity == "failure"]
     if diagnosis.verdict == "undecided":
-        unseen = len(diagnosis.not_assessed) + len(diagnosis.errors)
-        due = [f"{unseen} failures were not assessed"] if unseen else []
-        due += [f"{len(diagnosis.missing)} parts of the record are missing"] if diagnosis.missing else []
+        unseen, lacking = len(diagnosis.not_assessed) + len(diagnosis.errors), len(diagnosis.missing)
+        due = [f"{unseen} failure{' was' if unseen == 1 else 's were'} not assessed"] if unseen else []
+        due += (
+            [f"{lacking} part{' of the record is' if lacking == 1 else 's of the record are'} missing"]
+            if lacking
+            else []
+        )
     because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
     how = f", {ended}" if ended else ""
