@@ -28,7 +28,10 @@ def printed(monkeypatch):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
+    from gandiag.record.callback import MAX_OVERHEAD, Callback
+
     mpl.use("agg")
+    monkeypatch.setitem(Callback.__init__.__kwdefaults__, "max_overhead", MAX_OVERHEAD)  # as a reader's
     monkeypatch.chdir(FOLDER)
     monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
 
