@@ -87,6 +87,10 @@ class Finding:
         return self.severity == "failure" or (self.severity == "warning" and self.ongoing)
 
 
+TRAIN_LONGER = "train for longer"
+"""What to add to a run that is too short."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NotAssessed:
     """A failure that could not be looked for, and what to add so that it can be; of one `network`, or of all."""
