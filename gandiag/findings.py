@@ -160,9 +160,10 @@ class Diagnosis:
     and not found, `not_applicable` those that do not apply to the run's loss family. `last_healthy_step` is the last
     step before the first finding, of severity warning at least, that is still ongoing; None when there is no such
     step. `checks` says of each mistake in the loop whether it was found: PASS, WARN, FAIL, or SKIP where it could not
-    be looked for. `missing` says what the record lacks: files that are damaged, steps that were not recorded, detail
-    that was given up, faults of gandiag's own. `decided` is False when an essential failure could not be looked for, a
-    detector crashed, a file is damaged, or most steps are missing: the absence of findings then proves nothing.
+    be looked for. `normal` says of a healthy run what may look wrong in its losses, and is not. `missing` says what the
+    record lacks: files that are damaged, steps that were not recorded, detail that was given up, faults of gandiag's
+    own. `decided` is False when an essential failure could not be looked for, a detector crashed, a file is damaged, or
+    most steps are missing: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
@@ -174,6 +175,7 @@ class Diagnosis:
     not_applicable: tuple[NotApplicable, ...] = ()
     errors: tuple[DetectorError, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
+    normal: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     last_step: int = 0
     last_healthy_step: int | None = None

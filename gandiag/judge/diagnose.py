@@ -13,6 +13,7 @@ from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
+from gandiag.judge.normal import is_normal
 from gandiag.judge.policy import read_policy
 from gandiag.judge.story import tell
 from gandiag.remedy import offered, on_balance
@@ -116,9 +117,9 @@ class Judgement:
         sure = not errors and not run.damage and not pending and not blind(run)
         decided = sure and all(looked_at_essentials(found, self._excluded) for found in looked_for)
         clean = tuple(code for code in codes if code not in out)
-        checks = loop_checks(codes, findings, clean)
+        checks, verdict = loop_checks(codes, findings, clean), _verdict(findings, decided=decided)
         return Diagnosis(
-            verdict=_verdict(findings, decided=decided),
+            verdict=verdict,
             decided=decided,
             findings=tuple(findings),
             story=tell(findings, unseen, checks),
@@ -127,6 +128,7 @@ class Judgement:
             not_applicable=self._not_applicable,
             errors=errors,
             checks=checks,
+            normal=is_normal(run, verdict, clean),
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),
