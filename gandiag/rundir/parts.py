@@ -63,6 +63,10 @@ def parse(name: str) -> Part | None:
     return Part(int(rank), int(segment), int(first), int(last or first), suffix)
 
 
+REAL_NAMES = ("real.png", "real.npz")
+"""The file of real samples that stands beside the snapshots."""
+
+
 def sample_name(step: int, suffix: str) -> str:
     """The file of a snapshot.
 
