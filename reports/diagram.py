@@ -28,7 +28,9 @@ def causes_svg(causes: Causes, *, alone: bool = False, most_columns: int = 99) -
     if not causes.chains:
         return ""
     boxes, arrows = _layout(causes, most_columns)
-    widths = [max((_width(step) for step, c, _ in boxes.values() if c == column), default=0.0) for column in _columns(boxes)]
+    widths = [
+        max((_width(step) for step, c, _ in boxes.values() if c == column), default=0.0) for column in _columns(boxes)
+    ]
     lefts = [sum(widths[:i]) + GAP_X * i for i in range(len(widths))]
     rows = 1 + max(row for _, _, row in boxes.values())
     width, height = lefts[-1] + widths[-1] + 2, rows * (TALL + GAP_Y) - GAP_Y + 2

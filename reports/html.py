@@ -59,16 +59,20 @@ def page(report: Report) -> str:
             f'<script type="application/json" id="slides-data">{data}</script>'
         )
 
-    return environment().get_template("report.html").render(
-        report=report,
-        place=place,
-        picture=pictures.name,
-        pictures=defined,
-        picture_of_causes=Markup(causes_svg(report.causes)),  # noqa: S704 - its texts are escaped
-        charts=lambda: Markup(script_json(charts)),  # noqa: S704 - its angle brackets are escaped
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        plotly=Markup(plotly_js()),  # noqa: S704 - plotly's own file
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            place=place,
+            picture=pictures.name,
+            pictures=defined,
+            picture_of_causes=Markup(causes_svg(report.causes)),  # noqa: S704 - its texts are escaped
+            charts=lambda: Markup(script_json(charts)),  # noqa: S704 - its angle brackets are escaped
+            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+            script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+            plotly=Markup(plotly_js()),  # noqa: S704 - plotly's own file
+        )
     )
 
 

@@ -57,7 +57,8 @@ def _text(x: float, y: float, words: str, colour: str = INK, anchor: str = "star
 
 
 def _rect(x: float, width: float, height: float, fill: str, opacity: float = 1.0) -> str:
-    return f'<rect x="{x:.1f}" y="1" width="{max(width, 0.6):.1f}" height="{height:.1f}" fill="{fill}" fill-opacity="{opacity}"/>'
+    size = f'x="{x:.1f}" y="1" width="{max(width, 0.6):.1f}" height="{height:.1f}"'
+    return f'<rect {size} fill="{fill}" fill-opacity="{opacity}"/>'
 
 
 def _band(axis: Timeline) -> Iterator[str]:
@@ -95,10 +96,8 @@ def _spark(axis: Timeline, spark: Spark) -> str:
     first, last = axis.window
     across = (WIDTH - LEFT) / max(last + 1 - first, 1)
     place = f'transform="translate({LEFT - first * across:.3f} 2) scale({across:.6g} {(SPARK - 4) / 100})"'
-    lines = "".join(
-        f'<path d="{line.path}" fill="none" stroke="{line.colour}" stroke-width="1" vector-effect="non-scaling-stroke"/>'
-        for line in spark.lines
-    )
+    pen = 'fill="none" stroke-width="1" vector-effect="non-scaling-stroke"'
+    lines = "".join(f'<path d="{line.path}" stroke="{line.colour}" {pen}/>' for line in spark.lines)
     rule = f'<path d="M{LEFT} {SPARK}H{WIDTH}" stroke="{RULE}" stroke-width="0.6"/>'
     return f"<g {place}>{lines}</g>{rule}"
 

@@ -62,17 +62,8 @@ class _Folder:
         self.files = 0
 
     def plain(self, value: Any) -> Any:
-        if isinstance(value, (Panel, Heatmap)):
-            return self._chart(value)
-        if isinstance(value, Timeline):
-            return self._file(timeline_svg(value, BRIEF).encode(), "svg") if value.window[1] else ""
-        if isinstance(value, Strip):
-            shown = {"frames": value.selection, "notes": value.notes, "real": value.real}
-            return {name: self.plain(item) for name, item in shown.items()}
-        if isinstance(value, Causes):
-            picture = "" if value.unclear else causes_svg(value, alone=True, most_columns=COLUMNS)
-            own = {f.name: self.plain(getattr(value, f.name)) for f in fields(value)}
-            return own | {"picture": self._file(picture.encode(), "svg") if picture else ""}
+        if isinstance(value, (Panel, Heatmap, Timeline, Strip, Causes)):
+            return self._drawn(value)
         if is_dataclass(value):
             return {f.name: self._field(f.name, getattr(value, f.name)) for f in fields(value)}
         if isinstance(value, Mapping):
@@ -82,6 +73,19 @@ class _Folder:
         if isinstance(value, bytes):
             return self._file(enlarged(value), "png") if value else ""
         return breakable(value) if isinstance(value, str) else value
+
+    def _drawn(self, value: Panel | Heatmap | Timeline | Strip | Causes) -> Any:
+        """What is another thing on paper."""
+        if isinstance(value, (Panel, Heatmap)):
+            return self._chart(value)
+        if isinstance(value, Timeline):
+            return self._file(timeline_svg(value, BRIEF).encode(), "svg") if value.window[1] else ""
+        if isinstance(value, Strip):
+            shown = {"frames": value.selection, "notes": value.notes, "real": value.real}
+            return {name: self.plain(item) for name, item in shown.items()}
+        picture = "" if value.unclear else causes_svg(value, alone=True, most_columns=COLUMNS)
+        own = {f.name: self.plain(getattr(value, f.name)) for f in fields(value)}
+        return own | {"picture": self._file(picture.encode(), "svg") if picture else ""}
 
     def _field(self, name: str, value: Any) -> Any:
         return self._file(_dots(value), "svg") if name == "points" and value else self.plain(value)

@@ -13,7 +13,7 @@ from .text import number
 
 if TYPE_CHECKING:
     from .lines import Line
-    from .panels import Panel, Threshold
+    from .panels import Panel
 
 HEIGHT = 100.0  # of a path, in its own units; its width is in steps
 BUCKETS = 110  # columns of a line that is drawn as its smallest and largest values
@@ -93,6 +93,6 @@ def _path(x: np.ndarray, y: np.ndarray, low: float, high: float) -> str:
         if not math.isfinite(value):
             pen = "M"
             continue
-        parts.append(f"{pen}{step:g} {level(value, low, high):.1f}" if step < 1e5 else f"{pen}{step:.0f} {level(value, low, high):.1f}")
+        parts.append(f"{pen}{step:.9g} {level(value, low, high):.1f}")
         pen = "L"
     return "".join(parts)

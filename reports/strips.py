@@ -11,6 +11,7 @@ import numpy as np
 from gandiag.files import Npz, UnreadableError, picture, told
 from gandiag.rundir.folder import read_file
 from gandiag.rundir.run import Folder
+from gandiag.rundir.snapshots import FIXED
 from gandiag.wording import listed
 
 from .text import count, number
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fsspec import AbstractFileSystem
-
     from PIL.Image import Image, Resampling
 
     from gandiag.findings import Finding
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x and y
 
-FIXED = "fixed latents"
-"""What run.json says of its snapshots where all of them were made from the same inputs of G."""
 MAX_FRAMES = 8  # on paper
 MAX_SLIDES = 40  # on the slider
 MAX_IMAGES = 1_000_000  # bytes of all pictures together

@@ -115,7 +115,7 @@ def timeline(run: Run, diagnosis: Diagnosis, panels: Sequence[Panel], frames: Se
     return Timeline(
         window=window,
         health=tuple(_health(run, diagnosis, window)),
-        flags=tuple(_together(sorted(_changes(run), key=lambda flag: (flag.step, -ord(flag.label[3:4] or " "))), window)),
+        flags=tuple(_together(_in_order(_changes(run)), window)),
         bars=tuple(sorted(ranked, key=lambda b: b.number)),
         more=len(bars) - len(ranked),
         frames=tuple(f for f in frames if f.image or f.points),
@@ -169,6 +169,13 @@ def _changes(run: Run) -> Iterator[Flag]:
     yield from _settings(run)
 
 
+def _in_order(flags: Iterable[Flag]) -> list[Flag]:
+    """By step; of one step G's changes before D's, then the others."""
+    return sorted(
+        flags, key=lambda flag: (flag.step, not flag.label.startswith("lr(G"), not flag.label.startswith("lr(D"))
+    )
+
+
 def _changed(step: int, event: Mapping[str, Any]) -> Flag:
     """A learning rate that changed at once."""
     what, before, after = (event.get(name) for name in ("what", "before", "after"))
@@ -198,9 +205,9 @@ def _times(before: Any, after: Any) -> str:
     ratio = after / before
     fold = {2: "doubled", 10: "rose tenfold", 100: "rose a hundredfold"}
     part = {2: "halved", 10: "fell to a tenth", 100: "fell to a hundredth"}
-    for size in fold:
+    for size, words in fold.items():
         if abs(ratio / size - 1) < 0.05:
-            return fold[size]
+            return words
         if abs(ratio * size - 1) < 0.05:
             return part[size]
     return "rose" if ratio > 1 else "fell"

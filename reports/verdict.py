@@ -189,4 +189,3 @@ def unchecked(diagnosis: Diagnosis) -> tuple[Unchecked, ...]:
 def _cut(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= LONGEST else f"{words[:LONGEST].rpartition(' ')[0]} ..."
-

@@ -63,8 +63,12 @@ def parse(name: str) -> Part | None:
     return Part(int(rank), int(segment), int(first), int(last or first), suffix)
 
 
-REAL_NAMES = ("real.png", "real.npz")
-"""The file of real samples that stands beside the snapshots."""
+def real_name(suffix: str) -> str:
+    """The file of real samples that stands beside the snapshots."""
+    return f"real{suffix}"
+
+
+REAL_NAMES = (real_name(".png"), real_name(".npz"))
 
 
 def sample_name(step: int, suffix: str) -> str:
