@@ -6,7 +6,7 @@ import base64
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .palette import strokes
 from .sections import build
@@ -20,14 +20,40 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(run: Run, diagnosis: Diagnosis) -> str:
-    """The report of a run as the text of an HTML file."""
+class Live(NamedTuple):
+    """What a page shows that a server keeps up to date: its version, the run's number, a sentence on where that stands.
+
+    `scripts` are at the server, none stands in the page; `home` is the address of the page of all runs, if any.
+    """
+
+    version: str
+    run: str
+    state: str
+    scripts: tuple[str, ...]
+    home: str = ""
+
+
+def render(run: Run, diagnosis: Diagnosis, *, live: Live | None = None, folder: Path = TEMPLATES) -> str:
+    """The report of a run as the text of an HTML file; with `live` a page that has `live.html` of `folder` on top."""
+    return page("report.html", folder, live=live, report=build(run, diagnosis))
+
+
+def page(template: str, folder: Path = TEMPLATES, *, live: Live | None = None, **content: Any) -> str:
+    """A page in the report's look, with its charts.
+
+    Parameters
+    ----------
+    template : a file in `folder`; it places charts with `place(panel)`
+    folder : where it lies, beside those of the report
+    live : of a page that a server keeps up to date; by default the page is one file that works offline
+    content : what the template lays out
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -41,13 +67,14 @@ def render(run: Run, diagnosis: Diagnosis) -> str:
         charts.append(_chart(panel))
         return len(charts) - 1
 
-    return environment.get_template("report.html").render(
-        report=build(run, diagnosis),
+    return environment.get_template(template).render(
+        **content,
+        live=live,
         place=place,
         charts=lambda: Markup(_script_json(charts)),  # noqa: S704 - its angle brackets are escaped
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        plotly=Markup(get_plotlyjs()),  # noqa: S704 - plotly's own file
+        plotly="" if live else Markup(get_plotlyjs()),  # noqa: S704 - plotly's own file
     )
 
 

@@ -76,6 +76,21 @@ def sample_strip(run: Run, findings: Sequence[Finding]) -> Strip:
     return Strip(tuple(frames), tuple(_notes(len(samples), len(frames), clouds, axes)))
 
 
+def last_frame(run: Run, pixels: int) -> Frame | None:
+    """The last snapshot, an image with a longer side of so many pixels at most; None where none was saved."""
+    if not run.samples:
+        return None
+    sample = max(run.samples, key=lambda sample: sample.step)
+    content = _content(Folder(run.path or ".").fs, sample, (1, pixels))
+    if isinstance(content, str):
+        return Frame(sample.step, f"cannot be read: {content}")
+    if isinstance(content, bytes):
+        return Frame(sample.step, image=content)
+    if content.shape[1] != 2:
+        return Frame(sample.step, f"vectors of length {content.shape[1]:,}")
+    return Frame(sample.step, points=_path(content, *_limits([content])))
+
+
 def _notes(total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> Iterator[str]:
     if shown:
         yield f"{shown:,} of {count(total, 'snapshot')}, of batches that G gave in training."
@@ -115,13 +130,13 @@ def _chosen(total: int, wanted: Sequence[int]) -> list[int]:
     return sorted(chosen)
 
 
-def _content(files: AbstractFileSystem, sample: Sample) -> bytes | np.ndarray | str:
+def _content(files: AbstractFileSystem, sample: Sample, pixels: tuple[int, int] = PIXELS) -> bytes | np.ndarray | str:
     """A PNG of a sensible size, points of shape (n, d), or why there is neither."""
     try:
         raw = read_file(files, sample.path, MAX_FILE)
         if sample.kind == "image":
             with told("not a valid PNG"):
-                return _fitted(raw)
+                return _fitted(raw, pixels)
         with told("not an .npz with numbers under points"):
             points: np.ndarray = np.asarray(Npz(io.BytesIO(raw), MAX_FILE)["points"], dtype="float64")
     except FileNotFoundError:
@@ -131,16 +146,16 @@ def _content(files: AbstractFileSystem, sample: Sample) -> bytes | np.ndarray | 
     return points if points.ndim == 2 else f"points must have shape (n, d), found {points.shape}"
 
 
-def _fitted(raw: bytes) -> bytes:
+def _fitted(raw: bytes, pixels: tuple[int, int]) -> bytes:
     """The PNG with its pixels repeated when it is tiny, resampled when it is huge."""
     from PIL import Image
 
     with picture(io.BytesIO(raw), ("PNG",), MAX_FILE) as image:
         image.load()
         longest = max(image.size)
-        if PIXELS[0] <= longest <= PIXELS[1]:
+        if pixels[0] <= longest <= pixels[1]:
             return raw
-        factor = -(-PIXELS[0] // longest) if longest < PIXELS[0] else PIXELS[1] / longest
+        factor = -(-pixels[0] // longest) if longest < pixels[0] else pixels[1] / longest
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         resample = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS
         colours = image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB")

@@ -1,6 +1,6 @@
 "use strict";
-const charts = JSON.parse(document.getElementById("charts-data").textContent);
-const plots = [...document.querySelectorAll(".plot")];
+let charts = JSON.parse(document.getElementById("charts-data").textContent);
+let plots = [...document.querySelectorAll(".plot")];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -64,10 +64,10 @@ function layout(chart) {
   const [first, last] = chart.window;
   const room = Math.max((last - first) * 0.01, 0.5);
   return {
-    ...marks(chart), showlegend: false, autosize: true, separators: ".,",
+    ...marks(chart), uirevision: "kept", showlegend: false, autosize: true, separators: ".,",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 32, t: 22, b: 38 },
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("quiet") },
-    hovermode: chart.kind === "heatmap" ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
+    hovermode: chart.kind === "heatmap" || chart.lines.length > 12 ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") }, namelength: -1 },
     xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d", spikecolor: colour("quiet"), spikethickness: 1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("rule"), activecolor: colour("quiet") },
@@ -104,12 +104,35 @@ const options = { responsive: true, displaylogo: false, displayModeBar: "hover",
 
 async function draw() {
   for (const plot of plots) {
-    legend(plot, chartOf(plot));
-    await Plotly.newPlot(plot, traces(chartOf(plot)), layout(chartOf(plot)), options);
+    await drawOne(plot);
     await new Promise((next) => setTimeout(next));
   }
   document.documentElement.dataset.charts = "drawn";
 }
+
+async function drawOne(plot) {
+  const chart = chartOf(plot), text = JSON.stringify(chart);
+  if (plot.drawnFrom === text) {
+    return;
+  }
+  const names = JSON.stringify((chart.lines || []).map((line) => [line.name, line.colour, line.trend[0].length > 0]));
+  if (plot.drawnNames !== names) { // else the legend, with what is hidden, stays
+    plot.parentElement.querySelector(".legend").replaceChildren();
+    legend(plot, chart);
+  }
+  await (plot.data ? Plotly.react : Plotly.newPlot)(plot, traces(chart, plot), layout(chart), options);
+  plot.drawnFrom = text;
+  plot.drawnNames = names;
+}
+
+// for a page that is kept up to date: what is drawn stays, and is drawn anew only where its values changed
+window.gandiagReport = {
+  async redraw(next) {
+    charts = next;
+    plots = [...document.querySelectorAll(".plot")];
+    await draw();
+  },
+};
 
 function repaint(size) {
   for (const plot of plots.filter((p) => p.data)) {
