@@ -1,7 +1,7 @@
 """What a reader is shown of a run: one content, laid out as HTML and as PDF.
 
 `write` puts both files into a folder; `html.render` and `pdf.render` return them. `chart`, `notebook` and `show` are
-behind `run.plot`, and what a notebook shows of runs, diagnoses and findings. Nothing heavy is imported before it is used.
+what `run.plot`, notebooks and `diagnosis.show` are made of. Nothing heavy is imported before it is used.
 
 >>> gandiag.reports.write("runs/dcgan")  # doctest: +SKIP
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.compare.overlay import FEW, OF_VERDICT, colours, names, overlays
 from gandiag.compare.rows import UNREADABLE
-from gandiag.reports.html import page
+from gandiag.reports.html import laid_out
 from gandiag.reports.text import count, number
 from gandiag.wording import shown
 
@@ -63,7 +63,7 @@ class Content:
 
 def render(comparison: Comparison) -> str:
     """The comparison as the text of an HTML file."""
-    return page("compare.html", TEMPLATES, found=content(comparison))
+    return laid_out("compare.html", TEMPLATES, found=content(comparison))
 
 
 def content(comparison: Comparison) -> Content:

@@ -52,7 +52,7 @@ QUALITY = ("quality/fid", "quality/frechet", "quality/kid", "quality/kernel_dist
 """What tells the best step: the first of these that was recorded."""
 SMOOTHED = 400  # values from which on the best is sought in medians: single batches are noise
 WINDOW = 0.01  # of those values
-THUMBNAIL = 256  # pixels of a snapshot's longer side
+THUMBNAIL = 30_000  # bytes of a snapshot
 LONGEST = 200  # letters of a setting's value
 
 

@@ -10,7 +10,7 @@ from gandiag.rundir.ending import ending
 from gandiag.rundir.events import with_evaluations
 from gandiag.rundir.folder import SCHEMA, Folder, RunError
 from gandiag.rundir.lost import lost_steps
-from gandiag.rundir.parts import sample_step
+from gandiag.rundir.parts import REAL_NAMES, sample_step
 from gandiag.rundir.ranks import exact_after, merge_metas, merge_rows
 from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars, steadily
 from gandiag.signals import SIGNALS, is_listed, matching
@@ -46,7 +46,8 @@ class Run:
     `scalars` has one row per step (a generator update, from 1) and one float column per signal, NaN where a
     signal was not recorded. `time` holds the wall clock in seconds since the epoch by the same index.
     `arrays` maps a name to (steps, values) with values of shape (len(steps), ...). `meta` is run.json. `damage` has a
-    sentence, which begins with the file, for each thing that could not be read.
+    sentence, which begins with the file, for each thing that could not be read. `real_samples` is a batch of the data,
+    kept for comparison; its step is 0.
     """
 
     scalars: pd.DataFrame
@@ -57,6 +58,7 @@ class Run:
     samples: tuple[Sample, ...] = ()
     path: str = ""
     damage: tuple[str, ...] = ()
+    real_samples: Sample | None = None
     memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
@@ -87,6 +89,7 @@ class Run:
             samples=tuple(_samples(folder)),
             path=str(path),
             damage=(*damaged_rows, *damaged_events, *damaged_arrays),
+            real_samples=_real(folder),
         )
 
     def __repr__(self) -> str:
@@ -170,3 +173,10 @@ def _samples(folder: Folder) -> Iterator[Sample]:
         if (step := sample_step(name)) is not None:
             kind = "image" if name.endswith(".png") else "points"
             yield Sample(step, kind, folder.join("samples", name))
+
+
+def _real(folder: Folder) -> Sample | None:
+    for name in folder.names("samples"):
+        if name in REAL_NAMES:
+            return Sample(0, "image" if name.endswith(".png") else "points", folder.join("samples", name))
+    return None

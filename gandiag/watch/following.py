@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHANGED = ("mtime", "LastModified", "last_modified", "updated", "ETag", "created")
 """Where file systems say when a file was written, each under a name of its own."""
+KINDS = ("", "scalars", "arrays", "samples")  # folders of a run directory
 LEAST_REST, SHARE = 1.0, 0.1  # seconds between two looks, and of the time what reading and judging may take
 LONGEST_REST = 60.0
 MOST_ALERTS = 200
@@ -118,9 +119,7 @@ class Followed:
 def _stamp(folder: Folder) -> Stamp:
     """The names, sizes and times of all files that a run consists of."""
     folder.fs.invalidate_cache()
-    return tuple(
-        sorted((*_files(folder, ""), *(e for kind in ("scalars", "arrays", "samples") for e in _files(folder, kind))))
-    )
+    return tuple(sorted(entry for kind in KINDS for entry in _files(folder, kind)))
 
 
 def _files(folder: Folder, kind: str) -> Iterator[tuple[Any, ...]]:
@@ -140,9 +139,7 @@ def _files(folder: Folder, kind: str) -> Iterator[tuple[Any, ...]]:
 def _state(run: Run) -> str:
     end = ending(run.meta)
     if end.status == "running":
-        begun = (
-            "Training" if len(run.scalars) else "A training has begun; its first rows are written within ten seconds"
-        )
+        begun = "Training" if len(run.scalars) else "A training has begun; its first rows come within ten seconds"
         return f"{begun}." if end.over_or_alive else f"{begun}, as far as can be told: {end.reason}."
     reason = f": {one_line(str(end.reason), 200)}" if end.reason else ""
     return f"The training has ended ({end.status}{reason}). The page goes on if it is resumed."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.compare.overlay import colours, names, overlays
 from gandiag.compare.rows import Row
-from gandiag.reports.html import Live, page, render
+from gandiag.reports.html import Live, laid_out, page
+from gandiag.reports.sections import build
 from gandiag.reports.text import count
 from gandiag.wording import shown
 
@@ -25,8 +27,8 @@ def one(followed: Followed, number: int, *, alone: bool) -> str:
     view = followed.view
     live = Live(str(view.version), str(number), view.state, SCRIPTS, "" if alone else "/")
     if view.run is None or view.diagnosis is None:
-        return page("waiting.html", TEMPLATES, live=live, title=shown(followed.path, 200), state=view.state)
-    return render(view.run, view.diagnosis, live=live, folder=TEMPLATES)
+        return laid_out("waiting.html", TEMPLATES, live, title=shown(followed.path, 200), state=view.state)
+    return page(build(view.run, view.diagnosis), live, TEMPLATES)
 
 
 def run_names(runs: Sequence[Followed]) -> list[str]:
@@ -43,12 +45,10 @@ def several(runs: Sequence[Followed]) -> str:
         {"row": row, "name": name, "colour": colour, "state": view.state, "latest": _latest(row)}
         for row, name, colour, view in zip(rows, run_names(runs), colours(rows), views, strict=True)
     ]
-    verdicts = ", ".join(
-        f"{sum(row.verdict == v for row in rows):,} {v}" for v in dict.fromkeys(r.verdict for r in rows)
-    )
+    verdicts = ", ".join(f"{amount:,} {verdict}" for verdict, amount in Counter(r.verdict for r in rows).items())
     live = Live(versions, "", "", SCRIPTS, "")
     title = f"{count(len(rows), 'run')}: {verdicts}"
-    return page("several.html", TEMPLATES, live=live, title=title, cards=cards, panels=overlays(rows))
+    return laid_out("several.html", TEMPLATES, live, title=title, cards=cards, panels=overlays(rows))
 
 
 def _latest(row: Row) -> str:

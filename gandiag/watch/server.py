@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gandiag.reports.html import TEMPLATES as REPORTS
+from gandiag.reports.html import plotly_js
 from gandiag.watch import pages
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ class Watch:
 
 
 def application(watch: Watch) -> Starlette:
-    """The routes: pages, the stream of events, three scripts. Only requests to this machine by its name are answered."""
-    from plotly.offline import get_plotlyjs
+    """The routes: pages, the stream of events, three scripts. Requests under another host name are refused."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.middleware import Middleware
@@ -110,7 +110,7 @@ def application(watch: Watch) -> Starlette:
     from starlette.routing import Route
 
     scripts: dict[str, Callable[[], str]] = {
-        "plotly.js": get_plotlyjs,
+        "plotly.js": plotly_js,
         "report.js": (REPORTS / "report.js").read_text,
         "live.js": (pages.TEMPLATES / "live.js").read_text,
     }

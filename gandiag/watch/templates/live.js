@@ -7,22 +7,25 @@
   const made = new Map(); // what the server sent of each part of the page, before scripts touched it
   let version = live.dataset.version, busy = false, again = false, seen = null;
 
+  const DATA = "body > style.pictures, body > svg.defs, body > dialog, #slides-data, #charts-data";
   const parts = (root) => [...root.querySelectorAll("body > header, main > *")];
   const keyOf = (part) => part.id || part.tagName;
-  const chartKey = (plot) => `${plot.closest("[id]")?.id} ${plot.getAttribute("aria-label")}`;
+  const words = (element) => element.textContent.replace(/[\d,]+/g, "#").trim();
+  const chartKey = (plot) => `${plot.parentElement.closest("[id]")?.id} ${words(plot.parentElement.querySelector("figcaption b"))}`;
+  const foldKey = (fold) => `${fold.id} ${fold.parentElement.closest("[id]")?.id} ${words(fold.querySelector("summary"))}`;
   for (const part of parts(document)) {
     made.set(keyOf(part), part.outerHTML);
   }
 
   function put(before, after) {
-    for (const open of before.querySelectorAll("details[open] > summary")) {
-      const same = [...after.querySelectorAll("details > summary")].find((s) => s.textContent === open.textContent);
-      same?.parentElement.setAttribute("open", "");
+    const folds = new Map([...before.querySelectorAll("details")].map((fold) => [foldKey(fold), fold.open]));
+    for (const fold of after.querySelectorAll("details")) {
+      fold.open = folds.get(foldKey(fold)) ?? fold.open;
     }
     const drawn = new Map([...before.querySelectorAll(".plot")].map((plot) => [chartKey(plot), plot]));
     before.replaceWith(after);
     for (const plot of after.querySelectorAll(".plot")) {
-      const old = drawn.get(chartKey(plot));
+      const key = chartKey(plot), old = drawn.get(key);
       if (old) {
         old.dataset.chart = plot.dataset.chart;
         const [legend, fresh] = [old.parentElement?.querySelector(".legend"), plot.parentElement.querySelector(".legend")];
@@ -30,7 +33,7 @@
         if (legend && fresh) {
           fresh.replaceWith(legend);
         }
-        drawn.delete(chartKey(plot));
+        drawn.delete(key);
       }
     }
     drawn.forEach((plot) => window.Plotly?.purge(plot));
@@ -55,9 +58,15 @@
       last = now;
     }
     parts(document).filter((part) => !kept.has(keyOf(part))).forEach((part) => part.remove());
+    for (const data of next.querySelectorAll(DATA)) { // pictures, which parts name, and what scripts read
+      const here = document.querySelector(data.id ? `#${data.id}` : `body > ${data.tagName}.${data.getAttribute("class")}`);
+      if (here && data.tagName === "DIALOG") {
+        continue; // it may be open
+      }
+      here ? here.replaceWith(document.importNode(data, true)) : document.body.append(document.importNode(data, true));
+    }
     document.title = next.title;
     document.body.className = next.body.className;
-    return JSON.parse(next.getElementById("charts-data").textContent);
   }
 
   async function update() {
@@ -71,7 +80,8 @@
         again = false;
         const answer = await fetch(location.pathname, { cache: "no-store" });
         const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-        await window.gandiagReport.redraw(merge(next));
+        merge(next);
+        window.gandiagReport.redraw();
         version = next.getElementById("live").dataset.version;
         clock.textContent = `Updated ${new Date().toLocaleTimeString()}.`;
         document.documentElement.dataset.version = version;
