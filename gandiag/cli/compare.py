@@ -65,14 +65,18 @@ def _print(found: Comparison) -> None:
 
     from gandiag.cli.console import wide_console
     from gandiag.cli.terminal import coloured
-    from gandiag.reports.text import count, number
+    from gandiag.reports.text import count
 
     out = wide_console()
     columns = ("run", "verdict", "first failure", "from step", "best step", "quality there")
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for name, row in found.ordered()[:MOST_PRINTED]:
-        best = f"{number(row.best[1])} {row.best[0]}" if row.best else ""
-        cells = (row.first_failure or row.why, _step(row.onset_step), _step(row.best[2] if row.best else None), best)
+        cells = (
+            row.first_failure or row.why,
+            _step(row.onset_step),
+            _step(row.best and row.best.step),
+            str(row.best or ""),
+        )
         table.add_row(Text(name, overflow="fold"), coloured(row.verdict), *map(Text, cells))
     out.print(table)
     if (over := len(found.rows) - MOST_PRINTED) > 0:

@@ -90,12 +90,12 @@ def content(comparison: Comparison) -> Content:
 
 
 def _line(row: Row, name: str, colour: str, settings: Sequence[str]) -> Line:
-    measure, value, step = row.best or ("", None, None)
+    best = row.best
     cells = (
         Cell(row.first_failure, row.first_failure),
         _number(row.onset_step),
-        _number(step),
-        Cell(f"{_text(value)} {measure}" if value is not None else "", "" if value is None else value),
+        _number(best.step if best else None),
+        Cell(str(best), best.value) if best else Cell("", ""),
         *(_setting(row.settings.get(name)) for name in settings),
         _number(row.steps or None),
         Cell(row.status, row.status),

@@ -7,25 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gandiag.findings import json_ready
 from gandiag.judge.diagnose import diagnose
+from gandiag.reports.best import best_step
 from gandiag.reports.lines import line_of
 from gandiag.reports.strips import Frame, last_frame
 from gandiag.rundir.ending import ending
 from gandiag.rundir.run import Run, RunError
-from gandiag.signals import describe
 from gandiag.wording import one_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-    import pandas as pd
-
     from gandiag.findings import Diagnosis, Finding
     from gandiag.judge.policy import PolicyLike
+    from gandiag.reports.best import Best
     from gandiag.reports.lines import Line
 
 UNREADABLE = "unreadable"
@@ -47,11 +44,6 @@ CURVES = {
     "grad/discriminator/norm": "Gradient norm of D",
 }
 """Signals of which curves are kept, and what their charts are called."""
-QUALITY = ("quality/fid", "quality/frechet", "quality/kid", "quality/kernel_distance", "quality/is",
-           "quality/classifier_score", "distance/energy")  # fmt: skip
-"""What tells the best step: the first of these that was recorded."""
-SMOOTHED = 400  # values from which on the best is sought in medians: single batches are noise
-WINDOW = 0.01  # of those values
 THUMBNAIL = 30_000  # bytes of a snapshot
 LONGEST = 200  # letters of a setting's value
 
@@ -60,8 +52,8 @@ LONGEST = 200  # letters of a setting's value
 class Row:
     """What is known of one run; of one that cannot be read `why`, and the verdict "unreadable".
 
-    `first_failure` and `onset_step` are of the earliest finding that makes the verdict; `best` has the name, the value
-    and the step of the measure of quality that tells the best step. `settings` are numbers and texts by name. `curves`
+    `first_failure` and `onset_step` are of the earliest finding that makes the verdict; `best` is the best step,
+    and by what. `settings` are numbers and texts by name. `curves`
     are lines by signal, `sample` is the last snapshot.
     """
 
@@ -74,14 +66,14 @@ class Row:
     onset_step: int | None = None
     failures: tuple[str, ...] = ()
     last_healthy_step: int | None = None
-    best: tuple[str, float, int] | None = None
+    best: Best | None = None
     settings: Mapping[str, float | str] = field(default_factory=dict)
     curves: Mapping[str, Line] = field(default_factory=dict, repr=False)
     sample: Frame | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """What fits into a table or a JSON file: all but curves and samples."""
-        name, value, step = self.best or ("", None, None)
+        best = self.best
         told: dict[str, Any] = json_ready(
             {
                 "run": self.path,
@@ -93,9 +85,9 @@ class Row:
                 "onset_step": self.onset_step,
                 "failures": list(self.failures),
                 "last_healthy_step": self.last_healthy_step,
-                "best_step": step,
-                "quality": value,
-                "quality_measure": name,
+                "best_step": best.step if best else None,
+                "quality": best.value if best else None,
+                "quality_measure": best.signal if best else "",
                 "settings": dict(self.settings),
             }
         )
@@ -134,7 +126,7 @@ def row_of(run: Run, diagnosis: Diagnosis) -> Row:
         onset_step=first.onset_step if first else None,
         failures=tuple(dict.fromkeys(shown(f.title) for f in diagnosis.findings if f.counts)),
         last_healthy_step=diagnosis.last_healthy_step,
-        best=_best(run),
+        best=best_step(run, diagnosis),
         settings=dict(_settings(run)),
         curves={name: line for name, line in lines.items() if line},
         sample=last_frame(run, THUMBNAIL),
@@ -159,25 +151,6 @@ def _why(run: Run, diagnosis: Diagnosis) -> str:
         first = diagnosis.not_assessed[0]
         return one_line(f"{first.title}: {first.reason}", 300)
     return ""
-
-
-def _best(run: Run) -> tuple[str, float, int] | None:
-    """Name, value and step of the best quality that was measured."""
-    for name in QUALITY:
-        series = run.series(name)
-        series = series[np.isfinite(series.to_numpy())]
-        if series.empty:
-            continue
-        smooth = _smoothed(series)
-        step = int(smooth.idxmax() if describe(name).worse == "low" else smooth.idxmin())
-        return name, float(smooth.loc[step]), step
-    return None
-
-
-def _smoothed(series: pd.Series) -> pd.Series:
-    if len(series) < SMOOTHED:
-        return series
-    return series.rolling(int(WINDOW * len(series)) + 1, center=True, min_periods=1).median()
 
 
 def _settings(run: Run) -> Iterator[tuple[str, float | str]]:

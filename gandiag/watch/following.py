@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.compare.rows import row_of
 from gandiag.judge.diagnose import diagnose
-from gandiag.rundir.ending import ending
+from gandiag.rundir.ending import KILLED, ending
 from gandiag.rundir.folder import Folder, RunError, meta_name
 from gandiag.rundir.run import Run
 from gandiag.wording import one_line, shown
@@ -78,9 +78,13 @@ class Followed:
             self._trouble(error)
         except Exception as error:  # noqa: BLE001 - the page goes on, and says so
             self._say(f"A fault of gandiag's own ({type(error).__name__}: {error}); the page tries again.")
-        took = time.monotonic() - started
-        self.rest_until = started + took + min(max(LEAST_REST, took / SHARE - took), LONGEST_REST)
+        self.rest(time.monotonic() - started)
         return self.view is not before
+
+    def rest(self, took: float) -> None:
+        """Have some time pass until the next look, as so many seconds were spent on this one."""
+        rest = min(max(LEAST_REST, took / SHARE - took), LONGEST_REST)
+        self.rest_until = max(self.rest_until, time.monotonic()) + rest
 
     def _look(self) -> None:
         stamp = _stamp(self.folder)
@@ -92,6 +96,8 @@ class Followed:
             self._say(f"{shown(self.path, 200)} {what}. This page begins by itself once a training records there.")
             return
         run = Run.open(self.path)
+        if ending(run.meta).status == KILLED and _stamp(self.folder) != stamp:  # it was closed while it was read
+            run = Run.open(self.path)
         diagnosis = diagnose(run, policy=self.policy)
         self._stamp, self._ending = stamp, str(ending(run.meta))
         version = self.view.version + 1

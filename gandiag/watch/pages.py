@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("live.js", "plotly.js", "report.js")
 
 
-def one(followed: Followed, number: int, *, alone: bool) -> str:
+def one(followed: Followed, number: int, alone: bool) -> str:
     """The report of a run, or what is waited for."""
     view = followed.view
     live = Live(str(view.version), str(number), view.state, SCRIPTS, "" if alone else "/")

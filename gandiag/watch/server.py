@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ class Watch:
 
     def __init__(self, runs: Sequence[Followed]) -> None:
         self.runs = runs
+        self.alone = len(runs) == 1
         self.over = threading.Event()
         self.readers = 0  # open streams
         self._known: dict[str, tuple[str, str]] = {}  # pages by address, with their version
@@ -93,9 +95,11 @@ class Watch:
         version = ",".join(f"{view.version}" for view in views)
         known = self._known.get(address)
         if known is None or known[0] != version:
-            made = pages.several(self.runs) if number is None else pages.one(
-                self.runs[number], number, alone=len(self.runs) == 1)  # fmt: skip
+            started = time.monotonic()
+            made = pages.several(self.runs) if number is None else pages.one(self.runs[number], number, self.alone)
             self._known[address] = known = (version, made)
+            for run in self.runs if number is None else [self.runs[number]]:
+                run.rest((time.monotonic() - started) / (len(self.runs) if number is None else 1))
         return known[1]
 
 
@@ -116,7 +120,7 @@ def application(watch: Watch) -> Starlette:
     }
 
     async def home(_request: Request) -> Response:
-        number = 0 if len(watch.runs) == 1 else None
+        number = 0 if watch.alone else None
         return HTMLResponse(await run_in_threadpool(watch.page, number), headers=HEADERS)
 
     async def one(request: Request) -> Response:

@@ -120,7 +120,7 @@ async function draw(plot) {
   });
 }
 
-const seen = (plot) => plot.offsetParent !== null;
+const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded has an offsetParent
 
 async function drawSeen() {
   for (const plot of plots.filter(seen)) {
