@@ -49,15 +49,19 @@ def draw(panel: Panel | Heatmap, *, wide: bool) -> bytes:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=WHOLE if isinstance(panel, Heatmap) else WIDE if wide else NARROW, layout="constrained")
         FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        if isinstance(panel, Heatmap):
-            _shares(figure, axes, panel)
-        else:
-            _lines(axes, panel)
-        _frame(axes, panel)
+        draw_into(figure, figure.add_subplot(), panel)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
     return out.getvalue()
+
+
+def draw_into(figure: Figure, axes: Axes, panel: Panel | Heatmap) -> None:
+    """The chart in these axes of a figure."""
+    if isinstance(panel, Heatmap):
+        _shares(figure, axes, panel)
+    else:
+        _lines(axes, panel)
+    _frame(axes, panel)
 
 
 def _lines(axes: Axes, panel: Panel) -> None:
