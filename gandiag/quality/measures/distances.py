@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gandiag.quality.measures.features import is_marked, mark
 from gandiag.quality.measures.products import centred, power_of_two, product
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Distinct:
     def of(cls, features: Tensor) -> Distinct:
         """Rows that are equal become one; so a collapsed generator's thousand copies are compared once."""
         everyone = torch.arange(len(features), device=features.device)
-        if len(_keys(features).unique()) == len(features):  # the common case, told without sorting rows
+        if is_marked(features, "distinct") or len(_keys(features).unique()) == len(features):
+            mark(features, "distinct")  # the common case, told without sorting rows
             return cls(features, torch.ones_like(everyone), everyone)
         rows, inverse, weights = torch.unique(features, dim=0, return_inverse=True, return_counts=True)
         return cls(rows, weights, inverse)

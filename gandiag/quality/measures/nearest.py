@@ -167,6 +167,8 @@ class _Search:
     def _thinned(self) -> Pairs:
         """The candidates, without those above what the others prove."""
         found = Pairs.joined(self._parts)
+        if len(self._parts) == 1:
+            return found
         self._limit = self._limit.minimum(self._ranked(found, found.high, self._rank))
         return found.take(found.low <= self._limit[found.row])
 
