@@ -1,0 +1,1 @@
+"""Runs that were trained without gandiag: from their logs to a run directory."""
