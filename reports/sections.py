@@ -68,7 +68,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict not in ("failing", "suspect") or not worst:
         return diagnosis.verdict.capitalize()
     until = "" if worst[0].ongoing else f" to {worst[0].last_step:,}"
-    return f"{diagnosis.verdict.capitalize()}: {worst[0].title} from step {worst[0].onset_step:,}{until}"
+    return f"{diagnosis.verdict.capitalize()}: {worst[0].title} {worst[0].since}{until}"
 
 
 def _sentence(diagnosis: Diagnosis) -> str:
@@ -139,7 +139,7 @@ def _card(run: Run, finding: Finding, number_: int) -> Card:
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"{whose}from step {finding.onset_step:,}, {until}",
+        when=f"{whose}{finding.since}, {until}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,

@@ -9,6 +9,7 @@ import click
 from gandiag import __version__
 from gandiag.cli.check import check
 from gandiag.cli.exits import JSON, Commands, print_json, refuse, say, shape
+from gandiag.cli.importing import export, import_
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
 
@@ -31,6 +32,8 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(demo)
+main.add_command(import_)
+main.add_command(export)
 main.add_command(zoo)
 
 

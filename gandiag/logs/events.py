@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gandiag.files import UnreadableError
+from gandiag.files import UnreadableError, parsed_json
 from gandiag.logs.series import LogError, Picture
-from gandiag.sinks.event_files import MARK, messages, values
+from gandiag.sinks.event_files import MARK, RUN_TAG, messages, values
 from gandiag.wording import listed
 
 if TYPE_CHECKING:
@@ -77,6 +77,19 @@ def _take(message: bytes, path: Path, log: Log, name: Callable[[str], str]) -> N
             log.add(name(value.tag), value.step, value.number, value.time)
         elif value.image:
             log.picture(Picture(name(value.tag), value.step, content=value.image))
+        elif value.tag == RUN_TAG:
+            _own(value.text, log)
+
+
+def _own(text: str, log: Log) -> None:
+    """What an export of gandiag says of its run."""
+    try:
+        told = parsed_json(text.encode())
+    except UnreadableError:
+        return
+    if isinstance(told, dict):
+        log.facts["exported"] = True
+        log.kept = told
 
 
 def _names(root: Path, folders: dict[Path, list[Path]], run: str | None) -> dict[Path, Callable[[str], str]]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gandiag.logs.series import Log
 
 ROWS = 2000  # handed to the recorder at a time
+KEPT = ("imported", "loss_family", "discriminator_outputs", "hyperparameters", "modes", "roles")
+"""Fields of run.json that an export to TensorBoard carries along."""
 RESERVED = ("step", "time")
 
 
@@ -102,8 +104,10 @@ def write(log: Log, mapping: Mapping_, source: str | Path, run_dir: str | Path, 
     columns = _columns(log, mapping, options, to_steps)
     _derive(log, mapping, columns, options)
     shown = _pictures(log, columns, options, to_steps)
-    if not columns.series:
-        raise LogError(f"{source}: holds nothing that could be imported")
+    if not mapping.mapped and not shown:
+        seen = listed((row.name for row in mapping.rows), 12) or "none"
+        raise LogError(f"{source}: none of its series tells gandiag anything (found: {seen}); say what they stand for, "
+                       "such as --map THEIRS=loss/discriminator")  # fmt: skip
     meta = _meta(log, mapping, columns, source, unit, options)
     _record(run_dir, columns, shown, meta)
     steps = max(int(s[-1]) for s, _ in columns.series.values() if len(s))
@@ -346,6 +350,10 @@ def _meta(
             "notes": [*log.notes, *mapping.notes],
         },
     }
+    if log.facts.get("exported"):
+        kept = {name: log.kept[name] for name in KEPT if isinstance(log.kept.get(name), (dict, str))}
+        before = kept.get("imported", {"exported": True})  # of a run that was itself imported, what was said then
+        return kept | {"imported": {**meta["imported"], **before, "source": str(source)}}
     if family:
         meta["loss_family"] = {"name": family, "source": why}
     if mapping.outputs:

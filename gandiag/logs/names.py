@@ -54,7 +54,7 @@ def readings(name: str) -> list[Reading]:
     [('one side of D\\'s loss', False), ('d/real/mean', False)]
     """
     plain = name.strip()
-    if describe(plain).meaning != "logged by the loop" and "/" in plain:
+    if describe(plain).meaning != "logged by the loop" and ("/" in plain or plain == "nonfinite"):
         return [Reading("signal", plain, why="gandiag's own name")]
     parts = [w.words(part) for part in re.split(r"[/\\]+", plain) if w.words(part)]
     if not parts:

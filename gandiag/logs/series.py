@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -89,7 +89,8 @@ class Log:
     pictures : in the order in which they were logged
     notes : what a reader should know of how it was read: damage, resumed parts, thinned series
     told : what the format itself says of a name, as a signal or "" for none, with the reason
-    facts : what else was learned: batch_size, steps_per_epoch, family, inverted
+    facts : what else was learned: batch_size, steps_per_epoch, family, inverted, exported
+    kept : of a log that gandiag itself exported, what run.json said
     format : how the log is written, in words
     """
 
@@ -99,6 +100,7 @@ class Log:
     notes: list[str] = field(default_factory=list)
     told: dict[str, tuple[str, str]] = field(default_factory=dict)
     facts: dict[str, float | str | bool] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     format: str = ""
     points: int = 0
     _held: int = 0

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MARK = "tfevents"
 """What the name of every event file holds."""
+RUN_TAG = "gandiag/run"
+"""The text under which an export keeps what run.json says of losses, outputs and modes."""
 MOST_RECORD = 256 * 2**20  # bytes of one record; a longer claim is damage
 CHECKED = 4096  # bytes of a message whose checksum is compared: those of scalars; pictures have checksums of their own
 _MASK = 0xA282EAD8
@@ -53,13 +55,14 @@ def masked_crc(content: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of an event: a `number`, or an encoded `image`."""
+    """One value of an event: a `number`, an encoded `image`, or a `text`."""
 
     tag: str
     step: int
     time: float
     number: float | None = None
     image: bytes = b""
+    text: str = ""
 
 
 def record(message: bytes) -> bytes:
@@ -88,6 +91,13 @@ def text_event(step: int, time: float, tag: str, text: str) -> bytes:
     plugin = wire.field(9, wire.field(1, wire.field(1, "text")))
     tensor = wire.field(8, wire.field(1, 7) + wire.field(2, wire.field(2, wire.field(1, 1))) + wire.field(8, text))
     value = wire.field(1, tag) + plugin + tensor
+    return record(wire.field(1, time) + wire.field(2, step) + wire.field(5, wire.field(1, value)))
+
+
+def image_event(step: int, time: float, tag: str, png: bytes, size: tuple[int, int]) -> bytes:
+    """A record with a picture of this width and height, encoded as PNG."""
+    image = wire.field(1, size[1]) + wire.field(2, size[0]) + wire.field(3, 3) + wire.field(4, png)
+    value = wire.field(1, tag) + wire.field(4, image)
     return record(wire.field(1, time) + wire.field(2, step) + wire.field(5, wire.field(1, value)))
 
 
@@ -156,6 +166,8 @@ def _of_tensor(tag: str, step: int, time: float, content: bytes) -> Value | None
             texts.append(inner)
     if kind == 7 and len(texts) > 2 and texts[2][:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"GIF8"):
         return Value(tag, step, time, image=texts[2])
+    if kind == 7 and len(texts) == 1:
+        return Value(tag, step, time, text=texts[0].decode("utf-8", "replace"))
     letter = _FLOATS.get(kind)
     if letter is None or len(packed) != struct.calcsize(f"<{letter}"):
         return None
