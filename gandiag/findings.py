@@ -56,7 +56,8 @@ class Finding:
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
     first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of
-    the network that it is about, where there are several; "" where it is about all.
+    the network that it is about, where there are several; "" where it is about all. `onset_between` holds, of logs
+    that are sparse, the last record before it began and the first one after.
     """
 
     code: str
@@ -70,6 +71,7 @@ class Finding:
     remedies: tuple[Remedy, ...]
     columns: tuple[str, ...]
     network: str = ""
+    onset_between: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -93,6 +95,13 @@ class Finding:
     def title(self) -> str:
         """The code, and the network where there are several."""
         return titled(self.code, self.network)
+
+    @property
+    def since(self) -> str:
+        """When it began, in words: at a step, or where records are sparse between two."""
+        if self.onset_between is None:
+            return f"from step {self.onset_step:,}"
+        return f"from between steps {self.onset_between[0]:,} and {self.onset_between[1]:,}"
 
     @property
     def counts(self) -> bool:

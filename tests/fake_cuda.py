@@ -179,7 +179,9 @@ def _to(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         flags = [a for a in args if isinstance(a, bool)]
         if not (kwargs.get("non_blocking") or (flags and flags[0])):
             waits.add("to cuda" if wanted else "to cpu")
-        dtypes = [a.dtype if isinstance(a, torch.Tensor) else a for a in args if isinstance(a, (torch.dtype, torch.Tensor))]
+        dtypes = [
+            a.dtype if isinstance(a, torch.Tensor) else a for a in args if isinstance(a, (torch.dtype, torch.Tensor))
+        ]
         dtype = kwargs.get("dtype") or (dtypes[0] if dtypes else tensor.dtype)
         return _Moved.apply(tensor, bool(wanted), dtype)
 
@@ -237,7 +239,9 @@ def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
 HANDLED: dict[Any, Callable[..., Any]] = {
     torch.Tensor.to: _to,
     torch.Tensor.cpu: lambda tensor, *_, **__: _to(tensor, "cpu"),
-    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(tensor, CUDA, non_blocking=non_blocking),
+    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(
+        tensor, CUDA, non_blocking=non_blocking
+    ),
     torch.Tensor.numpy: _refused,
     torch.Tensor.__array__: lambda tensor, *a, **k: _refused(tensor),
     torch.Tensor.tolist: _listed,

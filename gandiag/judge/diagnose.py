@@ -16,6 +16,7 @@ from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
 from gandiag.judge.normal import is_normal
 from gandiag.judge.policy import read_policy
+from gandiag.judge.sparse import dated, fitted
 from gandiag.judge.story import tell
 from gandiag.remedy import offered, on_balance
 from gandiag.rundir.run import Run
@@ -71,7 +72,8 @@ class Judgement:
 
     def __init__(self, run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> None:
         self.run = run
-        self._selection = read_policy(policy).selection(detectors)
+        selection = read_policy(policy).selection(detectors)
+        self._selection = replace(selection, detectors=fitted(selection.detectors, run))
         self._not_applicable = _not_applicable(self._selection.detectors, run.loss_family)
         self._excluded = {n.code for n in self._not_applicable}
         self.waiting = deque(d for d in self._selection.detectors if d.code not in self._excluded)
@@ -104,7 +106,8 @@ class Judgement:
         self._not_assessed += merged_reasons(answers)
         found = merged_findings(answers)
         family = self.run.loss_family
-        self._findings += [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        found = [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        self._findings += [dated(f, self.run) for f in found]
 
     def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
         mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gandiag.findings import TRAIN_LONGER, NotAssessed
 from gandiag.judge.missing import END, intervals
+from gandiag.judge.sparse import unresolved
 
 if TYPE_CHECKING:
     from gandiag.detectors import Detector
@@ -68,7 +69,7 @@ def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
         reason = f"{names} was not recorded"
         how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
         return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
-    return None
+    return unresolved(detector, run)
 
 
 def lacking(run: Run, detector: Detector) -> tuple[str, ...]:

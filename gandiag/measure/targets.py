@@ -54,9 +54,7 @@ def straightened(
     return straight, back
 
 
-def _of_generator(
-    answer: Answer, pull: np.ndarray, middle: np.ndarray, distance: np.ndarray, tried: int
-) -> np.ndarray:
+def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, distance: np.ndarray, tried: int) -> np.ndarray:
     """Pulls (k, b) of G's loss: in least squares nothing where D's targets are not known, or G's is in their middle.
 
     `middle` and `distance` (k, 1) are those of D's targets.

@@ -63,7 +63,11 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
         unseen = len(diagnosis.not_assessed) + len(diagnosis.errors)
         short = sum(n.how_to == TRAIN_LONGER for n in diagnosis.not_assessed)
         due = [f"it takes more steps to assess {short} kind{'' if short == 1 else 's'} of failure"] if short else []
-        due = due or ([f"{unseen} kind{' of failure was' if unseen == 1 else 's of failure were'} not assessed"] if unseen else ["the record lacks something"])
+        due = due or (
+            [f"{unseen} kind{' of failure was' if unseen == 1 else 's of failure were'} not assessed"]
+            if unseen
+            else ["the record lacks something"]
+        )
     because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
     how = f", {ended}" if ended else ""

@@ -221,7 +221,6 @@ class Preprocessing:
         return pixels.contiguous()
 
 
-
 def _refusing(refusal: str) -> Callable[[float], None]:
     """Raises a ValueError with that sentence where there is something to refuse."""
 
