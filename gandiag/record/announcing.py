@@ -8,6 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gandiag.findings import TRAIN_LONGER
 from gandiag.record.terminal import say
 from gandiag.rundir.events import STOP
 from gandiag.wording import listed
@@ -59,12 +60,13 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
     due = [f"{f.code} since step {f.onset_step:,}" for f in diagnosis.findings if f.ongoing and f.severity != "info"]
     due = due or [f"{f.code} until step {f.last_step:,}" for f in diagnosis.findings if f.severity == "failure"]
     if diagnosis.verdict == "undecided":
-        unseen, lacking = len(diagnosis.not_assessed) + len(diagnosis.errors), len(diagnosis.missing)
-        due = [f"{unseen} failure{' was' if unseen == 1 else 's were'} not assessed"] if unseen else []
-        due += (
-            [f"{lacking} part{' of the record is' if lacking == 1 else 's of the record are'} missing"]
-            if lacking
-            else []
+        unseen = len(diagnosis.not_assessed) + len(diagnosis.errors)
+        short = sum(n.how_to == TRAIN_LONGER for n in diagnosis.not_assessed)
+        due = [f"it takes more steps to assess {short} kind{'' if short == 1 else 's'} of failure"] if short else []
+        due = due or (
+            [f"{unseen} kind{' of failure was' if unseen == 1 else 's of failure were'} not assessed"]
+            if unseen
+            else ["the record lacks something"]
         )
     because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
