@@ -45,6 +45,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         verdict=diagnosis.verdict,
         headline=verdict.headline(run, diagnosis),
         sentence=verdict.sentence(run, diagnosis, axis.flags),
+        normal=diagnosis.normal,
         facts=tuple(_facts(run)),
         actions=verdict.actions(run, diagnosis, axis.flags, best),
         thumbnails=thumbnails(samples),

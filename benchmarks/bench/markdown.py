@@ -41,7 +41,7 @@ between healthy and failing, count in no column but their own.
 """
 
 
-def readme_table(bench: Bench) -> str:
+def summary_table(bench: Bench) -> str:
     """One row per detector and baseline, on the evaluation and unseen runs."""
     part = bench.parts[HELD_OUT]
     rows: list[Sequence[str]] = []
@@ -70,7 +70,7 @@ def to_markdown(bench: Bench) -> str:
         _corpus(bench),
         READING,
         f"## {HELD_OUT}\n",
-        readme_table(bench),
+        summary_table(bench),
     ]
     for part in bench.parts.values():
         if sum(part.runs.values()):
