@@ -68,8 +68,7 @@ def test_mode_collapse(printed):
     ring = [row.split() for row in text.splitlines() if re.match(r"(broken|repaired) +(healthy|failing)", row)]
     (_, broken, few, *_), (_, repaired, all_modes, *_) = ring
     assert (broken, repaired) == ("failing", "healthy")
-    assert float(few) < 4
-    assert float(all_modes) > 7
+    assert float(few) < float(all_modes) / 2
     assert "broken digits: failing" in text
     assert "repaired digits: healthy" in text
 
@@ -94,17 +93,28 @@ def test_mistakes_in_the_loop(printed):
 def test_vanishing_and_oscillation(printed):
     """Both failures, and neither where the remedy is in use; the eigenvalues are those of theory."""
     text = printed("vanishing_and_oscillation")
-    assert "vanishing-gradients from step" in text
-    assert "failure oscillation from step" in text
-    assert "dirac-r1: healthy" in text or "dirac-r1: undecided" in text
-    assert re.search(r"gamma 0.0: eigenvalues \[0?[+-]?0?\.?0*[+-]?0?\.?5j", text.replace("(", "").replace(")", ""))
+    sure, learning = text.partition("non-saturating, equal rates: ")[::2]
+    assert "failure vanishing-gradients from step" in sure
+    assert learning.startswith("healthy")
+    circling, resting = learning.partition("dirac-r1: ")[::2]
+    assert "failure oscillation from step" in circling
+    assert "oscillation" not in resting
+    assert "gamma 0.0: eigenvalues ['0.00 +0.50i', '0.00 -0.50i']" in resting  # of a circle
+    assert "gamma 0.5: eigenvalues ['0.25 +0.43i', '0.25 -0.43i']" in resting  # comes in
 
 
 @pytest.mark.slow
 def test_quality_metrics(printed):
-    """Untouched samples score best, and each defect shows where the text says."""
-    text = printed("quality_metrics")
-    assert "coverage" in text
+    """Each defect moves the metrics that the text names, and of nines none are counted."""
+    rows = dict(re.findall(r"^([a-z0-9, -]+?)  +(-?[\d. -]+)$", printed("quality_metrics"), flags=re.MULTILINE))
+    columns = ("kid", "precision", "recall", "density", "coverage", "nines")
+    found = {name: dict(zip(columns, map(float, row.split()), strict=False)) for name, row in rows.items()}
+    held_out = found["held-out digits"]
+    assert found["noise"]["precision"] < held_out["precision"] - 0.2
+    assert found["noise"]["recall"] > held_out["recall"] - 0.2
+    assert found["225 digits, four times"]["recall"] < 0.2
+    assert found["225 digits, four times"]["precision"] > held_out["precision"] - 0.2
+    assert found["no nines"]["nines"] < held_out["nines"] / 10
 
 
 @pytest.mark.slow
