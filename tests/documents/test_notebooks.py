@@ -1,48 +1,20 @@
-"""Every notebook runs from its first cell to its last, and shows what it says."""
+"""Every notebook runs from its first cell to its last, and shows what it says (calibration: tests/benchmarks)."""
 
 from __future__ import annotations
 
 import re
-from contextlib import redirect_stdout
-from io import StringIO
-from pathlib import Path
+from functools import partial
 
-import nbformat
 import pytest
+from notebook_cells import FOLDER, printed_by
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-ALONE = {"calibration": "tests/benchmarks/test_calibration.py"}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-
-
-def cells(name):
-    """The cells of code; none is stored with outputs."""
-    found = [c for c in nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells if c.cell_type == "code"]
-    assert not any(cell.outputs for cell in found), "stored without outputs"
-    return [cell.source for cell in found]
 
 
 @pytest.fixture
 def printed(monkeypatch):
-    """Runs a notebook in this process, which spares its kernel and torch's import, and returns what it prints."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    from gandiag.record.callback import MAX_OVERHEAD, Callback
-
-    mpl.use("agg")
-    monkeypatch.setitem(Callback.__init__.__kwdefaults__, "max_overhead", MAX_OVERHEAD)  # as a reader's
-    monkeypatch.chdir(FOLDER)
-    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
-
-    def run(name):
-        names, out = {"__name__": "__main__"}, StringIO()
-        with redirect_stdout(out):
-            for number, source in enumerate(cells(name)):
-                exec(compile(source, f"{name}, cell {number}", "exec"), names)  # noqa: S102 - the notebook's own code
-        return out.getvalue()
-
-    return run
+    """What a notebook prints."""
+    return partial(printed_by, monkeypatch=monkeypatch)
 
 
 def test_every_notebook_is_listed():
