@@ -33,7 +33,9 @@ MOST_LISTED = 30
 @click.option("--yes", "accept", is_flag=True, help="Where a name has several meanings, take the likeliest.")
 @click.option("--run", help="Which of several runs that lie there.")
 @click.option("--show", is_flag=True, help="Only say what the names are taken for; write nothing.")
-@click.option("--low-is-real/--high-is-real", default=None, help="Which way up D's outputs are; by default as they look.")
+@click.option(
+    "--low-is-real/--high-is-real", default=None, help="Which way up D's outputs are; by default as they look."
+)
 @click.option("--loss-family", help="hinge, wgan-gp, non-saturating, ...; by default as far as the log tells.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Turns images and kimg into steps.")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Turns epochs into steps.")
@@ -162,10 +164,15 @@ def _print_mapping(logs: str, log: Log, mapping: Mapping_) -> None:
         out.print(f"\n[yellow]{escape(mapping.doubt)}.[/yellow] If your D is trained to be low for real, add --low-is-real; "
                   "if not, --high-is-real says so.")  # fmt: skip
     if mapping.family:
-        out.print(f"\nLoss family: {mapping.family}, as {escape(mapping.family_why)} say{'s' if 'base' in mapping.family_why else ''}.")
+        out.print(
+            f"\nLoss family: {mapping.family}, as {escape(mapping.family_why)} say{'s' if 'base' in mapping.family_why else ''}."
+        )
     for row in mapping.open:
         choice = " or ".join(f"--map {shlex.quote(f'{row.name}={c}')}" for c in row.choices)
-        out.print(f"\n[bold]{escape(row.name)}[/bold] has more than one meaning and is left out: {escape(row.why)}.", style="yellow")
+        out.print(
+            f"\n[bold]{escape(row.name)}[/bold] has more than one meaning and is left out: {escape(row.why)}.",
+            style="yellow",
+        )
         out.print(f"    {escape(choice)}")
     _print_rest(out, "Understood, and of no signal (kept)", [f"{r.name} ({r.why})" for r in mapping.known])
     _print_rest(out, "Not recognised (kept under their own names)", [r.name for r in mapping.unknown])

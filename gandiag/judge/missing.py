@@ -27,7 +27,14 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     gaps = [e for e in run.events if e.get("kind") == "gap" and _placed(e)]
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
-    found = [*what_logs_lack(run), *run.damage, *_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]
+    found = [
+        *what_logs_lack(run),
+        *run.damage,
+        *_gaps(gaps),
+        *_thinnings(thinned),
+        *_less_often(run.meta.get("plan")),
+        *faults,
+    ]
     unique = list(dict.fromkeys(" ".join(sentence.split()) for sentence in found))
     over = len(unique) - MOST_NAMED
     return (*unique[:MOST_NAMED], *([f"{over:,} more are in the run directory"] if over > 0 else []))

@@ -13,13 +13,13 @@ from functools import cache
 import numpy as np
 
 WIDEST = 14.0  # s beyond which the area is 1 to all digits
-LEAST_OF_A_LOSS = 0.6  # of areas from a loss alone: a high loss may come from a D that is sure and wrong, not from chance
+LEAST_OF_A_LOSS = (
+    0.6  # of areas from a loss alone: a high loss may come from a D that is sure and wrong, not from chance
+)
 LOG_4 = 2 * np.log(2)  # the BCE loss of a D at chance, both sides added
 
 
-def auc_of_normal(
-    real: np.ndarray, fake: np.ndarray, real_std: np.ndarray, fake_std: np.ndarray
-) -> np.ndarray:
+def auc_of_normal(real: np.ndarray, fake: np.ndarray, real_std: np.ndarray, fake_std: np.ndarray) -> np.ndarray:
     """Area (n,) from means and standard deviations (n,) of normal outputs.
 
     >>> float(auc_of_normal(*np.array([[1.0], [0.0], [1.0], [1.0]]))[0].round(4))

@@ -103,7 +103,9 @@ def _names(root: Path, folders: dict[Path, list[Path]], run: str | None) -> dict
     if run is not None:
         chosen = [f for f in folders if str(f.relative_to(root)) == run or f.name == run]
         if not chosen:
-            raise LogError(f"{root}: no run {run!r}; there are {listed((str(f.relative_to(root)) for f in folders), 20)}")
+            raise LogError(
+                f"{root}: no run {run!r}; there are {listed((str(f.relative_to(root)) for f in folders), 20)}"
+            )
         return {chosen[0]: _plain}
     if len(folders) == 1:
         return {next(iter(folders)): _plain}

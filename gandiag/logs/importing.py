@@ -133,9 +133,7 @@ def _scale(log: Log, options: Options) -> tuple[Callable[[np.ndarray], np.ndarra
     return convert, unit
 
 
-def _columns(
-    log: Log, mapping: Mapping_, options: Options, to_steps: Callable[[np.ndarray], np.ndarray]
-) -> Columns:
+def _columns(log: Log, mapping: Mapping_, options: Options, to_steps: Callable[[np.ndarray], np.ndarray]) -> Columns:
     columns = Columns()
     inverted = mapping.inverted if options.low_is_real is None else options.low_is_real
     invented = []
@@ -155,9 +153,7 @@ def _columns(
         last = np.append(np.diff(steps) > 0, True) if len(steps) else np.zeros(0, dtype=bool)
         columns.series[name] = steps[last], values[last]
         if len(columns.times) < 10**6:
-            columns.times.update(
-                (int(s), float(t)) for s, t in zip(steps, times[keep], strict=True) if np.isfinite(t)
-            )
+            columns.times.update((int(s), float(t)) for s, t in zip(steps, times[keep], strict=True) if np.isfinite(t))
     if invented:
         mapping.notes.append(f"many values of {listed(invented, 4)} stand on each x; they are counted in their order")
     if inverted and any(n.startswith("d/") for n in columns.series):
@@ -207,7 +203,9 @@ def _derive(log: Log, mapping: Mapping_, columns: Columns, options: Options) -> 
     _area(mapping, columns, family)
     counted = [n for n in columns.series if n.startswith(("loss/", "d/", "grad/")) and n not in columns.derived]
     kinds = ("part of G's loss", "part of D's loss", "one side of D's loss")
-    counted += [_own(r.name) for r in mapping.rows if r.reading is not None and r.reading.kind in kinds and not r.signal]
+    counted += [
+        _own(r.name) for r in mapping.rows if r.reading is not None and r.reading.kind in kinds and not r.signal
+    ]
     if counted and "nonfinite" not in columns.series:
         steps = np.unique(np.concatenate([columns.series[n][0] for n in counted]))
         bad = np.zeros(len(steps))
@@ -363,9 +361,7 @@ def _meta(
     return meta
 
 
-def _record(
-    run_dir: str | Path, columns: Columns, shown: list[tuple[int, bytes, str]], meta: dict[str, Any]
-) -> None:
+def _record(run_dir: str | Path, columns: Columns, shown: list[tuple[int, bytes, str]], meta: dict[str, Any]) -> None:
     names = list(columns.series)
     steps = np.unique(np.concatenate([s for s, _ in columns.series.values()])).astype(np.int64)
     recorder = Recorder(run_dir, flush_seconds=np.inf, max_bytes=None)

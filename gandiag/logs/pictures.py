@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 SHOWS_FAKE = words.FAKE | {"sample", "samples", "gen", "generator", "synthesized", "reconstructions", "fakes"}
-NOT_GENERATED = words.REAL | {"input", "inputs", "rec", "recon", "idt", "target", "mask", "label", "init", "interp", "mr"}
+NOT_GENERATED = words.REAL | {
+    "input",
+    "inputs",
+    "rec",
+    "recon",
+    "idt",
+    "target",
+    "mask",
+    "label",
+    "init",
+    "interp",
+    "mr",
+}
 MOST_SINGLE = 256  # pictures of one sample each that are read of one step
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 NONE = "none"
 """What stands for no signal in `--map theirs=none`."""
-PARTS_OF_G = frozenset({"g_gan", "gan", "g_l1", "nce", "cycle_a", "cycle_b", "gan_feat", "g_gan_feat", "vgg", "g_vgg", "kld"})
+PARTS_OF_G = frozenset(
+    {"g_gan", "gan", "g_l1", "nce", "cycle_a", "cycle_b", "gan_feat", "g_gan_feat", "vgg", "g_vgg", "kld"}
+)
 CLASSIFYING = frozenset({"f1", "auroc", "roc", "auc", "accuracy", "acc"})
 ORDER = {signal.name: place for place, signal in enumerate(SIGNALS)}
 
@@ -222,7 +224,7 @@ def _with(context: _Context, row: Row) -> Row:  # noqa: C901, PLR0911, PLR0912 -
         if not context.signals & {"quality/fid", "quality/kid", "quality/precision", "quality/is"}:
             why = f"{reading.signal[8:]} of generated samples, or something else"
             return _asked(name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
-    if reading.signal in ROLES.values() or reading.signal.startswith("loss/") and reading.role:
+    if reading.signal in ROLES.values() or (reading.signal.startswith("loss/") and reading.role):
         return _alone(context, row, reading, tokens)
     if reading.side and reading.signal.startswith("d/") and not reading.role and reading.why.startswith("D's output"):
         other = "fake" if reading.side == "real" else "real"
@@ -270,7 +272,9 @@ def _kair(row: Row, tokens: tuple[str, ...]) -> Row:
         reading = Reading("signal", f"d/{side}/mean", why="KAIR: D's mean output", side=side)
         return Row(row.name, reading, why=reading.why)
     if tokens == ("d", "loss"):
-        return Row(row.name, Reading("part of G's loss"), why="KAIR: the adversarial part of G's loss, in spite of its name")
+        return Row(
+            row.name, Reading("part of G's loss"), why="KAIR: the adversarial part of G's loss, in spite of its name"
+        )
     if tokens == ("g", "loss"):
         return Row(row.name, Reading("part of G's loss"), why="KAIR: the pixel part of G's loss, in spite of its name")
     return row
@@ -352,7 +356,7 @@ def _other(row: Row, best: Row) -> Row:
 
 def _cadence(name: str) -> int:
     """Single steps before the means of epochs."""
-    last = words.words(name.split("/")[-1])
+    last = words.words(name.rsplit("/", maxsplit=1)[-1])
     return 1 if last and last[-1] in words.AT_EPOCH else 0
 
 

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     Progress = Callable[[int], None]
 
 TEXT = (".log", ".txt", ".out", ".err", "")
-SAID = ("StyleGAN's stats.jsonl", "MLflow's file store", "W&B's offline run", "TensorBoard's event files", "CSV", "JSON lines", "text")
+SAID = (
+    "StyleGAN's stats.jsonl",
+    "MLflow's file store",
+    "W&B's offline run",
+    "TensorBoard's event files",
+    "CSV",
+    "JSON lines",
+    "text",
+)
 WANDB = (
     "{path}: the binary log of W&B cannot be read without its service; export the history instead: "
     "wandb.Api().run(PATH).scan_history(), written as one JSON object a line, or the CSV of a chart"
@@ -49,7 +57,9 @@ def read(path: str | Path, *, run: str | None = None, progress: Progress = lambd
     except OSError as error:
         raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not log.series and not log.pictures:
-        raise LogError(f"{path}: {'; '.join(log.notes) or f'holds no values that gandiag can read (read as {log.format})'}")
+        raise LogError(
+            f"{path}: {'; '.join(log.notes) or f'holds no values that gandiag can read (read as {log.format})'}"
+        )
     return log
 
 
@@ -58,7 +68,9 @@ def size(path: str | Path) -> int:
     place = Path(path)
     if place.is_file():
         return place.stat().st_size
-    return sum(p.stat().st_size for p in place.rglob("*") if p.is_file() and (MARK in p.name or p.suffix in (".csv", ".jsonl")))
+    return sum(
+        p.stat().st_size for p in place.rglob("*") if p.is_file() and (MARK in p.name or p.suffix in (".csv", ".jsonl"))
+    )
 
 
 def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> None:
@@ -89,7 +101,9 @@ def _parquet(path: Path, log: Log, run: str | None) -> None:
     try:
         table = pq.read_table(path, use_threads=False)
     except Exception as error:
-        raise LogError(f"{path.name}: not a readable Parquet file: {next(iter(str(error).splitlines()), '')}") from error
+        raise LogError(
+            f"{path.name}: not a readable Parquet file: {next(iter(str(error).splitlines()), '')}"
+        ) from error
     tables.read_rows(table.to_pylist(), table.column_names, log, run, path)
 
 

@@ -134,7 +134,9 @@ def pairs_of(text: str) -> Iterator[tuple[str, str]]:
         yield match["key"], match["value"]
 
 
-_STEP = re.compile(r"\b(?:global[ _]step|step|steps|iter|iters|iteration|it|itr|niter)\b\W{0,4}(?P<x>[\d,]*\d)", re.IGNORECASE)
+_STEP = re.compile(
+    r"\b(?:global[ _]step|step|steps|iter|iters|iteration|it|itr|niter)\b\W{0,4}(?P<x>[\d,]*\d)", re.IGNORECASE
+)
 _EPOCH_BATCH = re.compile(r"(?P<epoch>\d+)/(?P<epochs>\d+)\]?\W{0,3}(?:\w+\W{0,2})?\[?(?P<batch>\d+)/(?P<batches>\d+)")
 _BAR = re.compile(r"\|\s*(?P<x>\d+)/\d+\s*\[")
 _EPOCH = re.compile(r"\bepochs?\b\W{0,4}(?P<x>\d+)", re.IGNORECASE)
@@ -217,7 +219,9 @@ def _basicsr(m: re.Match[str], r: Reader) -> None:
     x = _whole(m["iter"])
     rates = [v for v in m["lr"].split(",") if v.strip()]
     if len(rates) == 2:
-        for name, signal, rate in zip(("lr of G", "lr of D"), ("rate/generator", "rate/discriminator"), rates, strict=True):
+        for name, signal, rate in zip(
+            ("lr of G", "lr of D"), ("rate/generator", "rate/discriminator"), rates, strict=True
+        ):
             r.put(name, x, rate)
             r.log.tell(name, signal, "BasicSR: rates in the order of its optimizers, G first")
     r.pairs(m["rest"], x)

@@ -7,7 +7,20 @@ from functools import lru_cache
 
 GENERATOR = frozenset({"g", "gen", "generator", "generators", "netg", "gnet", "decoder_g"})
 DISCRIMINATOR = frozenset(
-    {"d", "dis", "disc", "discr", "discrim", "discri", "discriminator", "discriminators", "critic", "crit", "netd", "dnet"}
+    {
+        "d",
+        "dis",
+        "disc",
+        "discr",
+        "discrim",
+        "discri",
+        "discriminator",
+        "discriminators",
+        "critic",
+        "crit",
+        "netd",
+        "dnet",
+    }
 )
 CRITIC = frozenset({"critic", "crit"})
 LOSS = frozenset({"loss", "losses", "cost", "costs", "err", "error", "errors", "objective"})
@@ -37,7 +50,7 @@ COMPONENT = frozenset(
      "ds", "div", "diversity", "mask", "cam", "edge", "contextual", "context", "hole", "warp", "flow", "attr", "dom",
      "domain", "rot", "rotation", "contrastive", "nce", "latent", "ref", "u", "v", "s", "moment", "moments", "mom",
      "pitch", "energy", "f0", "cond", "condition", "code", "z", "noise", "color", "colour", "sem", "semantic", "seg",
-     "text", "txt", "word", "sent", "damsm", "depth", "normal", "geo", "id3", "arcface", "clip", "color", "hist",
+     "text", "txt", "word", "sent", "damsm", "depth", "normal", "geo", "id3", "arcface", "clip", "hist",
      "laplacian", "gradientloss", "wavelet", "fft", "freq", "frequency", "self", "supervised", "unsupervised", "sup",
      "pg", "adaptive", "entropy", "ent", "embedding", "emb", "sync", "lip", "mouth", "face", "eye", "hand", "gram",
      "attention", "attn", "path", "prior", "posterior", "ae", "vae", "elbo", "encoder", "enc", "decoder", "dec", "cross"}

@@ -14,6 +14,8 @@ from gandiag.record.stages import Bins, Conditions, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION
 from gandiag.rundir.snapshots import encode
+from gandiag.sinks.base import verdict_event
+from gandiag.sinks.channel import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,10 +59,13 @@ class Worker:
     ) -> None:
         self.recorder, self.settings, self.faults = recorder, settings, faults
         self.judging = Judging(judge, recorder, settings, faults)
+        self.channel = Channel(settings.sinks, lambda where, error: faults.add(where, error, self._step))
+        self.judging.tell_sinks = self.channel.event
         self._attributor = Attributor(settings, faults)
         self._attributed: dict[str, Any] = {}  # what run.json says of it
         self._reduce = Reduction(settings, self._attributor, faults)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
+        sinks: list[Stage] = [("sinks", self._to_sinks)] if settings.sinks else []
         self._stages: list[Stage] = [
             ("inputs of the generator", Repeats()),
             ("labels of the generator", Conditions()),
@@ -68,6 +73,7 @@ class Worker:
             *modes,
             ("changes", Changes(recorder)),
             ("writing", self._write),
+            *sinks,
             ("storage", lambda _: recorder.tidy()),
             ("run.json", self._describe_first),
             ("judging", self.judging),
@@ -190,6 +196,10 @@ class Worker:
         for first, last in signals.gaps():
             self.gap(first, last, UNREAD)
 
+    def _to_sinks(self, signals: Signals) -> None:
+        if not signals.lost.all():
+            self.channel.scalars(*signals.recorded())
+
     def _describe_first(self, _: Signals) -> None:
         if not self._attributed:
             self._describe_attribution()
@@ -243,6 +253,9 @@ class Worker:
         if time.monotonic() < deadline:
             with self._caught("last judgement"):
                 self.judging.finish(self._step)
+        if self.settings.sinks and self._step >= self.recorder.start_step:
+            self.channel.event(verdict_event(self.judging.diagnosis, self.recorder.folder.path))
+        self.channel.close(max(min(CLOSING_SECONDS / 6, deadline - time.monotonic()), 0.5))
         self.recorder.close(status, reason, faults=self.faults.listed())
 
     def _between(self) -> float | None:

@@ -30,7 +30,7 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def field(number: int, value: bytes | str | float | int) -> bytes:
+def field(number: int, value: bytes | str | float) -> bytes:
     """One field: text and bytes with their length, a float as a double, a whole number as a varint."""
     if isinstance(value, str):
         value = value.encode()
