@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gandiag.logs.importing import Imported, Options
-    from gandiag.logs.recognise import Mapping_
+    from gandiag.logs.recognise import Recognised
     from gandiag.logs.series import Log
 
 MOST_LISTED = 30
@@ -138,7 +138,7 @@ def _bar(logs: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
         yield lambda read: bars.advance(task, read / 2**20)
 
 
-def _asked(mapping: Mapping_) -> dict[str, str]:
+def _asked(mapping: Recognised) -> dict[str, str]:
     """What the user says of names with several meanings."""
     answers = {}
     for row in mapping.open:
@@ -147,7 +147,7 @@ def _asked(mapping: Mapping_) -> dict[str, str]:
     return answers
 
 
-def _print_mapping(logs: str, log: Log, mapping: Mapping_) -> None:
+def _print_mapping(logs: str, log: Log, mapping: Recognised) -> None:
     out = wide_console()
     series = f"{len(log.series):,} series" + (f", {len(log.pictures):,} pictures" if log.pictures else "")
     out.print(f"{escape(logs)}: {escape(log.format)}, {series}; x counts {log.axis}\n")
@@ -161,12 +161,10 @@ def _print_mapping(logs: str, log: Log, mapping: Mapping_) -> None:
     if mapping.inverted:
         out.print(f"\nD's outputs are turned so that high is real: {escape(mapping.inverted_why)}.", style="yellow")
     if mapping.doubt:
-        out.print(f"\n[yellow]{escape(mapping.doubt)}.[/yellow] If your D is trained to be low for real, add --low-is-real; "
-                  "if not, --high-is-real says so.")  # fmt: skip
+        out.print(f"\n{escape(mapping.doubt)}.", style="yellow")
+        out.print("    If your D is trained to be low for real, add --low-is-real; if not, --high-is-real says so.")
     if mapping.family:
-        out.print(
-            f"\nLoss family: {mapping.family}, as {escape(mapping.family_why)} say{'s' if 'base' in mapping.family_why else ''}."
-        )
+        out.print(f"\nLoss family: {mapping.family}, from this: {escape(mapping.family_why)}.")
     for row in mapping.open:
         choice = " or ".join(f"--map {shlex.quote(f'{row.name}={c}')}" for c in row.choices)
         out.print(
@@ -199,7 +197,7 @@ def _print_done(done: Imported) -> None:
     say(f"next: gandiag report {quoted}, or gandiag diagnose {quoted}")
 
 
-def _told(log: Log, mapping: Mapping_) -> dict[str, Any]:
+def _told(log: Log, mapping: Recognised) -> dict[str, Any]:
     return {
         "format": log.format,
         "axis": log.axis,

@@ -68,8 +68,8 @@ def samples_of(
         best = max(sorted(tags), key=lambda tag: (_says_fake(tag), sum(p.tag == tag for p in fake)))
         tell(f"of the pictures {', '.join(sorted(tags))} those called {best!r} are taken for generated samples")
         fake = [p for p in fake if p.tag == best]
-    found = [s for s in _by_x([p for p in fake if np.isfinite(p.x)], grid, tell)]
-    known = next((s.tiles for s in _by_x([p for p in real], grid, tell)), None)
+    found = _by_x([p for p in fake if np.isfinite(p.x)], grid, tell)
+    known = next((s.tiles for s in _by_x(real, grid, tell)), None)
     return found, known
 
 

@@ -1,4 +1,4 @@
-"""What was read of a training's logs: series by their own names, pictures, and what could not be read. In bounded room."""
+"""What was read of a training's logs: series by their own names, pictures, what could not be read. In bounded room."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     if MARK in path.name:
         log.format = "TensorBoard's event files"
         events.read_events(path, log, run, progress)
-    elif suffix == ".csv" or suffix == ".tsv":
+    elif suffix in (".csv", ".tsv"):
         log.format = "CSV"
         tables.read_csv(path, log, run, progress)
     elif path.name == "stats.jsonl":
@@ -210,7 +210,7 @@ def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None
             for path in found:
                 tables.read_csv(path, log, None, progress)
             return
-        read_ = [(p, l) for p in found if (l := _tried(p, progress)) is not None]
+        read_ = [(p, tried) for p in found if (tried := _tried(p, progress)) is not None]
         if len(read_) > 1:
             names = listed((str(p.relative_to(folder)) for p, _ in read_), 20)
             raise LogError(f"{folder}: holds several logs; give one of them, or choose with --run: {names}")

@@ -55,7 +55,9 @@ def _counted(lines: Iterable[str], progress: Progress) -> Iterator[str]:
         yield line
 
 
-def read_rows(rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path) -> None:
+def read_rows(  # noqa: C901 - one kind of table after the other
+    rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path
+) -> None:
     """Take in rows whose columns these are."""
     names = list(header)
     plain = {name.strip().lower(): name for name in names}

@@ -140,7 +140,7 @@ class Recording:
                 self._tell()
 
     def _count_on(self, number: Any) -> None:
-        """The step in progress has this number; one that does not come after the last is a fault, and the next counts."""
+        """Give the step in progress this number; one that does not come after the last is a fault, and left out."""
         try:
             step = operator.index(number)
         except TypeError:

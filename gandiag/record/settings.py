@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gandiag.measure.detail import PLANS
-from gandiag.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from gandiag.sinks.base import Sink
 
 
 @dataclass
