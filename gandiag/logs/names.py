@@ -35,6 +35,11 @@ def readings(name: str) -> list[Reading]:
         return []
     found = _read(parts, re.split(r"[/\\]+", plain)[-1])
     outside = {word for part in parts[:-1] for word in part} | set(parts[-1][:1])
+    measured = any(r.signal.startswith("quality/") for r in found)
+    if measured and outside & (w.OTHER_THAN_VALUE - {"ema", "n"} | set(w.EXTREME)):
+        return [Reading("other", why="the best so far, or something else about a metric")]
+    if measured and outside & w.HELD_OUT:
+        found = [replace(r, rank=r.rank + 1) for r in found]
     if outside & w.HELD_OUT and not any(r.signal.startswith("quality/") for r in found):
         return [Reading("held-out", why="of validation, not of training")]
     if found and w.HELD_OUT & set(parts[-1][1:]) and not any(r.signal.startswith("quality/") for r in found):
@@ -51,7 +56,7 @@ def _read(parts: list[tuple[str, ...]], last: str) -> list[Reading]:
         if len(parts) > count and count == 1 and len(inside) == 1 and inside[0] in w.GENERATOR | w.DISCRIMINATOR:
             continue  # loss/g: what comes before it tells what it is
         found = _read_words(inside)
-        if found and not any(r.sure or r.role for r in found) and count < len(parts):
+        if found and count < len(parts) and not any(r.role or (r.signal and r.sure) for r in found):
             wider = _read_words([word for part in parts[-count - 1 :] for word in part])
             return wider if any(r.sure or r.role for r in wider) else found
         if found:

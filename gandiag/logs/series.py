@@ -46,7 +46,7 @@ class Series:
     def halve(self) -> None:
         """Keep the means of neighbouring values; one of which is not finite stays so."""
         for column in (self.x, self.values, self.times):
-            pairs = np.frombuffer(column)[: len(column) // 2 * 2].reshape(-1, 2)
+            pairs = np.array(column)[: len(column) // 2 * 2].reshape(-1, 2)
             kept = pairs[:, 1] if column is self.x else pairs.mean(axis=1)
             column[:] = array("d", kept.tobytes())
         self.thinned *= 2

@@ -28,6 +28,7 @@ def beside(log: Log, rows: list[Row]) -> list[Row]:
         signals=signals,
         learns_by_reward=bool(every & words.REINFORCEMENT) and not every & words.GENERATOR,
         kair=kair,
+        bare={r.reading.role for r in rows if r.reading is not None and r.reading.why.startswith("its name is")},
         has_gap=any(row.reading is not None and row.reading.kind == "gap of D's outputs" for row in rows),
     )
     return [row if row.given or row.name in log.told else _with(context, row) for row in rows]
@@ -41,6 +42,7 @@ class _Context:
     learns_by_reward: bool
     kair: bool
     has_gap: bool
+    bare: set[str]
 
     def has_losses_of(self, role: str) -> bool:
         return any(s == ROLES[role] or s.startswith(f"{ROLES[role]}.") for s in self.signals)
@@ -101,7 +103,10 @@ def _alone(context: _Context, row: Row, reading: Reading, tokens: tuple[str, ...
     other = "discriminator" if role == "generator" else "generator"
     tells = context.has_losses_of(other) or any(s.startswith("d/") for s in context.signals)
     tells |= bool(context.words & (words.GENERATOR if other == "generator" else words.DISCRIMINATOR))
-    tells |= context.has_gap
+    tells |= context.has_gap or bool(context.words & words.ADVERSARIAL)
+    every = {word for part in row.name.split("/") for word in words.words(part)}
+    if reading.why.startswith("its name is") and not every & words.LOSS | every & {"total", "update"}:
+        tells = context.bare == set(ROLES)  # G beside D; one letter alone says nothing
     tells |= bool({"discriminator", "discrim", "generator", "gan"} & set(tokens))
     if tells or row.reading is None:
         return row
