@@ -66,7 +66,13 @@ def _of_d(  # noqa: PLR0913, PLR0917 - what was read of one name
         if have & w.LOSS or "l" in left or inside[0] == "l":
             return [Reading("one side of D's loss", side=side, own=own, family=family, why=f"D's loss on {side}")]
         kinds = [
-            Reading("one side of D's loss", side=side, own=own, sure=False, why=f"D's loss on {side} samples, or its mean output there"),
+            Reading(
+                "one side of D's loss",
+                side=side,
+                own=own,
+                sure=False,
+                why=f"D's loss on {side} samples, or its output",
+            ),
             Reading("signal", f"d/{side}/mean", False, f"D's mean output on {side} samples, or its loss", side=side),
         ]
         if have & {"mean"}:

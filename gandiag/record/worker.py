@@ -11,6 +11,7 @@ from gandiag.record.attributing import Attributor
 from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Conditions, Modes, Reduction, Repeats
+from gandiag.record.suggesting import Suggestion
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION
 from gandiag.rundir.snapshots import encode
@@ -63,12 +64,15 @@ class Worker:
         self.judging.tell_sinks = self.channel.event
         self._attributor = Attributor(settings, faults)
         self._attributed: dict[str, Any] = {}  # what run.json says of it
+        wanted = tracker is None and recorder.rank == 0 and recorder.segment_index == 0
+        self._suggestion = Suggestion(recorder, wanted=wanted, alerts=settings.alerts)
         self._reduce = Reduction(settings, self._attributor, faults)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
         sinks: list[Stage] = [("sinks", self._to_sinks)] if settings.sinks else []
         self._stages: list[Stage] = [
             ("inputs of the generator", Repeats()),
             ("labels of the generator", Conditions()),
+            ("suggestion", self._suggestion),
             ("label-free coverage", Bins()),
             *modes,
             ("changes", Changes(recorder)),
@@ -224,6 +228,7 @@ class Worker:
         """Store one snapshot; `samples` is a block of one row with the raw key `samples`."""
         ((_, raw),) = samples.arrays()
         self.recorder.sample(step, *encode(raw["samples"][0], self.settings.image_shape))
+        self._suggestion.of_samples(raw["samples"][0])
 
     def describe(self, fields: Mapping[str, Any]) -> None:
         """Set fields of run.json; dictionaries are merged into what is there."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - lines and names as code bases write them
 """Logs in the shapes in which public GAN code bases write them, with invented values: names, steps, signs, traps."""
 
 from __future__ import annotations

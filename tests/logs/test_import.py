@@ -122,8 +122,10 @@ def test_stylegan(tmp_path):
     import_run(tmp_path, tmp_path / "run")
     run = Run.open(tmp_path / "run")
     row = run.scalars.loc[1504]
-    assert row["d/real/mean"] == 1.02 and row["d/real/positive"] == pytest.approx(0.81)
-    assert row["penalty/norm"] == pytest.approx(0.15) and row["nonfinite"] == 0
+    assert row["d/real/mean"] == 1.02
+    assert row["d/real/positive"] == pytest.approx(0.81)
+    assert row["penalty/norm"] == pytest.approx(0.15)
+    assert row["nonfinite"] == 0
     assert run.series("quality/fid").to_dict() == {6250: 31.42}
 
 
@@ -143,10 +145,8 @@ def test_lightning_repeats_what_was_logged_once(tmp_path):
 
 def test_a_wasserstein_critic_that_is_low_for_real_is_turned(tmp_path):
     """Names that say loss and mean outputs, and a D that is low for real: Arjovsky's WassersteinGAN."""
-    lines = [
-        f"[0/25][{i}/1582][{i}] Loss_D: {-0.1 - 0.01 * i:.6f} Loss_G: 0.2 Loss_D_real: {-0.1:.6f} Loss_D_fake {0.01 * i:.6f}"
-        for i in range(20)
-    ]
+    line = "[0/25][{i}/1582][{i}] Loss_D: {gap:.6f} Loss_G: 0.2 Loss_D_real: -0.100000 Loss_D_fake {fake:.6f}"
+    lines = [line.format(i=i, gap=-0.1 - 0.01 * i, fake=0.01 * i) for i in range(20)]
     (tmp_path / "out.log").write_text("\n".join(lines))
     done = import_run(tmp_path / "out.log", tmp_path / "run")
     run = Run.open(tmp_path / "run")
@@ -162,8 +162,8 @@ def test_a_wasserstein_critic_that_is_low_for_real_is_turned(tmp_path):
         ({}, lambda r, f: r + f, ""),
         ({}, lambda r, f: (r + f) / 2, ""),
         ({}, lambda r, f: f - r, "d/real/mean"),
-        ({"G_L1": 1.0}, lambda r, f: 7.0, ""),
-        ({"d_margin": 1.0}, lambda r, f: 7.0, "d/real/mean"),
+        ({"G_L1": 1.0}, lambda *_: 7.0, ""),
+        ({"d_margin": 1.0}, lambda *_: 7.0, "d/real/mean"),
     ],
 )
 def test_d_real_is_a_loss_or_an_output_as_the_rest_of_the_log_says(beside, loss, wanted):
@@ -175,7 +175,9 @@ def test_d_real_is_a_loss_or_an_output_as_the_rest_of_the_log_says(beside, loss,
         for name, value in row.items():
             log.add(name, step, value)
     row = next(row for row in recognise(log).rows if row.name == "D_real")
-    assert row.sure and row.signal == wanted and row.why
+    assert row.sure
+    assert row.signal == wanted
+    assert row.why
 
 
 def test_where_nothing_tells_it_is_asked(tmp_path):
@@ -190,12 +192,16 @@ def test_where_nothing_tells_it_is_asked(tmp_path):
     given = Options(mapping={"D_real": "d/real/mean", "D_fake": "none"})
     import_run(tmp_path / "log.jsonl", tmp_path / "given", given)
     scalars = Run.open(tmp_path / "given").scalars
-    assert "d/real/mean" in scalars and "d/fake/mean" not in scalars and "D_fake" in scalars
+    assert "d/real/mean" in scalars
+    assert "d/fake/mean" not in scalars
+    assert "D_fake" in scalars
 
 
 def test_what_low_outputs_on_real_mean_is_asked(tmp_path):
     """Outputs that lie the wrong way round are told of, and turned on request only."""
-    rows = [{"step": i, "real_score": -1.0 - 0.1 * i, "fake_score": 1.0, "g_loss": 1.0, "d_loss": 0.7} for i in range(20)]
+    rows = [
+        {"step": i, "real_score": -1.0 - 0.1 * i, "fake_score": 1.0, "g_loss": 1.0, "d_loss": 0.7} for i in range(20)
+    ]
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
     shown = CliRunner().invoke(main, ["import", str(tmp_path / "log.jsonl"), "--show"])
     assert "add --low-is-real" in " ".join(shown.output.split())
@@ -211,7 +217,8 @@ def test_a_winning_discriminator_is_found_in_a_sparse_log_and_dated_between_two_
     (finding,) = diagnosis.findings
     assert finding.code == "discriminator-dominance"
     before, after = finding.onset_between
-    assert after - before == 50 and 1500 <= before <= 2500
+    assert after - before == 50
+    assert 1500 <= before <= 2500
     assert f"between steps {before:,} and {after:,}" in finding.summary
     assert any("gandiag.attach" in sentence and "generated samples" in sentence for sentence in diagnosis.missing)
     assert diagnosis.verdict == "suspect"
@@ -220,11 +227,15 @@ def test_a_winning_discriminator_is_found_in_a_sparse_log_and_dated_between_two_
 def test_a_log_without_trouble_is_no_healthy_run(tmp_path):
     """Losses alone cannot show a collapse: undecided."""
     random = np.random.default_rng(0)
-    rows = [(step, {"d_loss": 1.3 + random.normal() / 20, "g_loss": 0.8 + random.normal() / 20}) for step in range(0, 5000, 10)]
+    rows = [
+        (step, {"d_loss": 1.3 + random.normal() / 20, "g_loss": 0.8 + random.normal() / 20})
+        for step in range(0, 5000, 10)
+    ]
     write_events(tmp_path / "tb", rows)
     import_run(tmp_path / "tb", tmp_path / "run")
     diagnosis = gandiag.diagnose(Run.open(tmp_path / "run"))
-    assert diagnosis.verdict == "undecided" and not diagnosis.findings
+    assert diagnosis.verdict == "undecided"
+    assert not diagnosis.findings
 
 
 def test_losses_that_become_nan_are_found(tmp_path):
@@ -238,7 +249,10 @@ def test_losses_that_become_nan_are_found(tmp_path):
 
 def grid(samples, padding):
     """(B, h, w) uint8 as a picture of rows of four, with black lines."""
-    rows = [np.concatenate([np.pad(s, ((0, padding), (0, padding))) for s in samples[i : i + 4]], axis=1) for i in (0, 4, 8, 12)]
+    rows = [
+        np.concatenate([np.pad(s, ((0, padding), (0, padding))) for s in samples[i : i + 4]], axis=1)
+        for i in (0, 4, 8, 12)
+    ]
     whole = np.concatenate(rows)
     return np.pad(whole, ((padding, 0), (padding, 0)))
 
@@ -247,7 +261,11 @@ def grid(samples, padding):
 def test_a_grid_of_samples_is_found_and_cut(padding):
     """By its lines, or by the edges between samples."""
     random = np.random.default_rng(0)
-    smooth = random.uniform(0, 200, (16, 1, 1)) + np.cumsum(random.uniform(0, 3, (16, 1, 16)), axis=2) + np.zeros((16, 16, 1))
+    smooth = (
+        random.uniform(0, 200, (16, 1, 1))
+        + np.cumsum(random.uniform(0, 3, (16, 1, 16)), axis=2)
+        + np.zeros((16, 16, 1))
+    )
     samples = smooth.astype(np.uint8)
     tiles = cut(grid(samples, padding)[:, :, None])
     assert np.array_equal(tiles[..., 0], samples)
@@ -265,9 +283,11 @@ def test_pictures_by_step_show_a_collapse(tmp_path):
     (tmp_path / "log.csv").write_text("step,d_loss,g_loss\n" + "\n".join(f"{i},1.3,0.8" for i in range(0, 6000, 100)))
     import_run(tmp_path / "log.csv", tmp_path / "run", Options(images=str(tmp_path)))
     run = Run.open(tmp_path / "run")
-    assert run.samples and run.series("diversity/ratio").loc[:2900].min() > 0.9
+    assert run.samples
+    assert run.series("diversity/ratio").loc[:2900].min() > 0.9
     (finding,) = (f for f in gandiag.diagnose(run).findings if f.code == "sample-collapse")
-    assert finding.severity == "failure" and 2500 <= finding.onset_step <= 3500
+    assert finding.severity == "failure"
+    assert 2500 <= finding.onset_step <= 3500
 
 
 def test_tables_of_trackers(tmp_path):
@@ -276,7 +296,9 @@ def test_tables_of_trackers(tmp_path):
     log = read(tmp_path / "wandb.csv")
     assert signals(log) == {"loss/generator": "g_loss", "loss/discriminator": "d_loss"}
     assert len(log.series["d_loss"]) == 1
-    (tmp_path / "chart.csv").write_text('"Step","run - g_loss","run - g_loss__MIN","run - g_loss__MAX"\n1,0.5,0.4,0.6\n')
+    (tmp_path / "chart.csv").write_text(
+        '"Step","run - g_loss","run - g_loss__MIN","run - g_loss__MAX"\n1,0.5,0.4,0.6\n'
+    )
     assert list(read(tmp_path / "chart.csv").series) == ["g_loss"]
     (tmp_path / "long.csv").write_text("run,name,step,value\na,d_loss,1,0.5\na,g_loss,1,0.6\nb,d_loss,1,0.7\n")
     with pytest.raises(LogError, match="--run: a, b"):
@@ -300,7 +322,8 @@ def test_many_values_on_one_step_keep_their_order(tmp_path):
     write_events(tmp_path, [(i // 1000, {"disc_loss": 1.0, "gen_total_loss": float(i)}) for i in range(3000)])
     import_run(tmp_path, tmp_path / "run")
     run = Run.open(tmp_path / "run")
-    assert run.last_step == 2999 and run.series("loss/generator").iloc[-1] == 2999
+    assert run.last_step == 2999
+    assert run.series("loss/generator").iloc[-1] == 2999
 
 
 def test_room_for_values_is_bounded(tmp_path, monkeypatch):
@@ -341,7 +364,8 @@ def test_commands_work_on_an_imported_run(tmp_path):
     shown = runner.invoke(main, ["import", str(tmp_path / "tb"), str(tmp_path / "run"), "--json"])
     assert json.loads(shown.output)["mapped"]["D(x)"]["signal"] == "d/real/mean"
     told = runner.invoke(main, ["diagnose", str(tmp_path / "run")])
-    assert "from between steps" in told.output and "gandiag.attach" in told.output
+    assert "from between steps" in told.output
+    assert "gandiag.attach" in told.output
     assert runner.invoke(main, ["report", str(tmp_path / "run")]).exit_code == 0
     assert "between steps" in (tmp_path / "run" / "report.html").read_text()
     assert runner.invoke(main, ["check", str(tmp_path / "run")]).exit_code in (1, 3)

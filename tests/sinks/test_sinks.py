@@ -57,9 +57,11 @@ def test_a_function_and_an_address_are_told_of_findings_and_of_the_end(tmp_path)
     server.shutdown()
     server.server_close()
     assert [event["kind"] for event in told] == ["finding", "verdict"]
-    assert told[0]["code"] == "non-finite" and told[0]["onset_step"] == NAN_FROM
+    assert told[0]["code"] == "non-finite"
+    assert told[0]["onset_step"] == NAN_FROM
     assert told[1]["verdict"] == "failing"
-    assert "non-finite" in posted[0]["text"] and posted[0]["event"]["code"] == "non-finite"
+    assert "non-finite" in posted[0]["text"]
+    assert posted[0]["event"]["code"] == "non-finite"
     assert not run.meta["faults"]
 
 
@@ -70,11 +72,11 @@ def test_a_sink_that_fails_is_one_fault_and_left_alone(tmp_path):
     class Broken(Sink):
         name = "broken"
 
-        def scalars(self, steps, times, columns):
+        def scalars(self, steps, *_):
             calls.append(steps)
             raise OSError("no route to host")
 
-        def event(self, event):
+        def event(self, _):
             raise OSError("no route to host")
 
     run = train(tmp_path / "run", [Broken(), told.append])
@@ -113,7 +115,9 @@ def test_trackers_get_means_and_alerts(tmp_path, monkeypatch):
     train(tmp_path / "run", ["wandb", "trackio"])
     of_wandb = [(values, options) for values, options in rows if options == {"commit": False}]
     of_trackio = [(values, options) for values, options in rows if "step" in options]
-    assert of_wandb and of_trackio and not any(np.isnan(v) for values, _ in rows for v in values.values())
+    assert of_wandb
+    assert of_trackio
+    assert not any(np.isnan(v) for values, _ in rows for v in values.values())
     assert of_wandb[-1][0]["gandiag/step"] == 60
     assert [alert["level"] for alert in alerts] == ["error"] * 4
     assert run.summary["gandiag/verdict"] == "failing"
@@ -151,7 +155,8 @@ def test_what_is_no_sink_is_refused_before_anything_is_recorded(sink, error, sai
 def test_names_and_addresses(tmp_path):
     """What a text stands for."""
     board, hook = resolve(["tensorboard:elsewhere", "https://example.org/x"], str(tmp_path))
-    assert isinstance(board, TensorBoard) and str(board.folder) == "elsewhere"
+    assert isinstance(board, TensorBoard)
+    assert str(board.folder) == "elsewhere"
     assert isinstance(hook, Webhook)
 
 
