@@ -15,7 +15,7 @@ from gandiag.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gandiag.logs.mapping import Recognised, Row
+    from gandiag.logs.mapping import Recognised
     from gandiag.logs.reading import Transform
     from gandiag.logs.series import Log
 
@@ -81,6 +81,7 @@ def scale(log: Log, options: Options) -> tuple[Callable[[np.ndarray], np.ndarray
 def columns_of(
     log: Log, mapping: Recognised, options: Options, to_steps: Callable[[np.ndarray], np.ndarray]
 ) -> Columns:
+    """All series of a log, those that were recognised under the names of signals."""
     columns = Columns()
     inverted = mapping.inverted if options.low_is_real is None else options.low_is_real
     invented = []
@@ -89,11 +90,11 @@ def columns_of(
         if ordered:
             invented.append(row.name)
         keep = np.isfinite(x) & (x >= 0) if not ordered else np.ones(len(x), dtype=bool)
-        steps, values = to_steps(x[keep]), values[keep]
+        steps, values = x[keep].astype(np.int64) if ordered else to_steps(x[keep]), values[keep]
         if len(steps) and int(steps[-1]) > MAX_STEP:
             raise LogError(f"{row.name}: step {int(steps[-1]):,} is beyond the {MAX_STEP:,} that a run may have")
         if row.signal:
-            values = _transformed(values, row.reading.transform if row.reading else "", row)
+            values = _transformed(values, row.reading.transform if row.reading else "")
             if inverted and row.signal.startswith("d/") and not row.given:
                 values = _flipped(row.signal, values, mapping.outputs == "probabilities")
         name = _flipped_name(row.signal, inverted) if row.signal else own_name(row.name)
@@ -116,9 +117,10 @@ def own_name(name: str) -> str:
     return f"log/{plain}" if taken else plain
 
 
-def _transformed(values: np.ndarray, transform: Transform, row: Row) -> np.ndarray:
-    if row.signal == "penalty/norm" or transform == "root":
-        return np.sqrt(np.maximum(values, 0))
+def _transformed(values: np.ndarray, transform: Transform) -> np.ndarray:
+    if transform == "root":
+        root: np.ndarray = np.sqrt(np.maximum(values, 0))
+        return root
     if transform == "sign":
         return (1 + values) / 2
     if transform in ("share", "wrong"):

@@ -7,6 +7,7 @@ from gandiag.logs.reading import ROLES, Reading
 
 
 def side_of(inside: list[str]) -> str:
+    """real or fake, "" for both or neither; `gen` after a word for D is its generated side."""
     have = set(inside)
     real, fake = bool(have & w.REAL), bool(have & w.FAKE)
     if not real and not fake and "gen" in have and have & (w.DISCRIMINATOR - {"d"} | {"d"}):

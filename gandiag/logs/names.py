@@ -20,12 +20,12 @@ _FOR_QUALITY = (
 
 
 def readings(name: str) -> list[Reading]:
-    r"""What a name may mean, the likeliest first; none for a name that says nothing.
+    """What a name may mean, the likeliest first; none for a name that says nothing.
 
     >>> [r.signal for r in readings("train/errD")], [r.kind for r in readings("d_loss_fake")]
-    (['loss/discriminator'], ['one side of D\'s loss'])
+    (['loss/discriminator'], ["one side of D's loss"])
     >>> [(r.signal or r.kind, r.sure) for r in readings("D_real")]
-    [('one side of D\'s loss', False), ('d/real/mean', False)]
+    [("one side of D's loss", False), ('d/real/mean', False)]
     """
     plain = name.strip()
     if describe(plain).meaning != "logged by the loop" and ("/" in plain or plain == "nonfinite"):

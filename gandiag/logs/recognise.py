@@ -74,7 +74,8 @@ def _first_look(log: Log, name: str) -> Row:
     if name in log.told:
         signal, why = log.told[name]
         kind = "signal" if signal else "other"
-        return Row(name, Reading(kind, signal, why=why, rank=-5), why=why)  # type: ignore[arg-type]
+        transform = "root" if signal == "penalty/norm" else ""  # a squared norm
+        return Row(name, Reading(kind, signal, why=why, rank=-5, transform=transform), why=why)  # type: ignore[arg-type]
     found = readings(name)
     if not found:
         return Row(name, None)
@@ -177,6 +178,8 @@ def _same(log: Log, name: str, other: str) -> bool:
 def _direction(log: Log, found: Recognised) -> None:
     """Whether D's outputs are probabilities, and whether D is low for real."""
     real, fake = found.name_of("d/real/mean"), found.name_of("d/fake/mean")
+    if log.facts.get("exported"):  # they are the right way up, and run.json goes along
+        return
     if real is None or fake is None:
         return
     within = values.probabilities(log, real, fake)

@@ -19,7 +19,7 @@ from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
 from gandiag.signals import ALIASES
-from gandiag.sinks.base import resolve
+from gandiag.sinks.named import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gandiag.sinks.base import Event as Event
 from gandiag.sinks.base import Sink as Sink
-from gandiag.sinks.base import resolve as resolve
+from gandiag.sinks.named import resolve as resolve
 from gandiag.sinks.tensorboard import TensorBoard as TensorBoard
 from gandiag.sinks.trackers import MLflow as MLflow
 from gandiag.sinks.trackers import Trackio as Trackio

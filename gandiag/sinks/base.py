@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from gandiag.findings import Diagnosis, Finding
 
 EVERY = 50
 """Steps whose mean a tracker is given, unless it is told otherwise."""
-NAMES = ("tensorboard", "wandb", "mlflow", "trackio")
 
 
 @dataclass(frozen=True)
@@ -106,35 +105,3 @@ def means(
             if len(present):
                 found[name] = float(present.mean())
         yield int(end) - 1, int(steps[end - 1]), found
-
-
-def resolve(sinks: Sequence[Any] | None, run_dir: str) -> list[Sink]:
-    """Sinks from what a user may give: names, addresses, functions, or sinks.
-
-    Raises ValueError for other texts, TypeError for other things, ImportError where a tracker is not installed.
-    """
-    if isinstance(sinks, (str, Sink)) or callable(sinks):
-        sinks = [sinks]
-    return [_resolved(sink, run_dir) for sink in sinks or ()]
-
-
-def _resolved(sink: Any, run_dir: str) -> Sink:
-    from gandiag.sinks.tensorboard import TensorBoard
-    from gandiag.sinks.trackers import MLflow, Trackio, WandB
-    from gandiag.sinks.webhook import Function, Webhook
-
-    if isinstance(sink, Sink):
-        return sink
-    if isinstance(sink, str):
-        if sink.startswith(("http://", "https://")):
-            return Webhook(sink)
-        name, _, place = sink.partition(":")
-        if name == "tensorboard":
-            return TensorBoard(place or f"{run_dir}/tensorboard")
-        trackers = {"wandb": WandB, "mlflow": MLflow, "trackio": Trackio}
-        if name in trackers and not place:
-            return trackers[name]()
-        raise ValueError(f"sinks: {sink!r} is none of {', '.join(NAMES)}, tensorboard:FOLDER or an https:// address")
-    if callable(sink):
-        return Function(sink)
-    raise TypeError(f"sinks: expected names, addresses, functions or gandiag.sinks.Sink, got {type(sink).__name__}")

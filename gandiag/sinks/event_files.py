@@ -230,7 +230,7 @@ def _of_tensor(tag: str, step: int, time: float, content: bytes) -> Value | None
     kind, packed, texts = 0, b"", []
     for number, wired, inner in wire.fields(content):
         if number == 1 and wired == wire.VARINT:
-            kind = int(inner)  # type: ignore[arg-type]
+            kind = int(inner)
         elif number in (4, 5, 6) and isinstance(inner, bytes):
             packed = inner
         elif number == 8 and isinstance(inner, bytes):

@@ -91,12 +91,12 @@ class MLflow(Sink):
 
     def __init__(self, run_id: str | None = None, *, every: int = EVERY) -> None:
         mlflow, self.every = _module("mlflow"), _checked(every)
-        active = mlflow.active_run() if run_id is None else None
-        if run_id is None and active is None:
-            raise ValueError(
-                "sinks: mlflow has no active run; call mlflow.start_run first, or pass gandiag.sinks.MLflow(id)"
-            )
-        self._run_id: str = run_id or active.info.run_id
+        if run_id is None:
+            if (active := mlflow.active_run()) is None:
+                told = "call mlflow.start_run first, or pass gandiag.sinks.MLflow(id)"
+                raise ValueError(f"sinks: mlflow has no active run; {told}")
+            run_id = active.info.run_id
+        self._run_id = run_id
         self._client = mlflow.MlflowClient()
         self._metric = import_module("mlflow.entities").Metric
 

@@ -36,9 +36,9 @@ def field(number: int, value: bytes | str | float) -> bytes:
         value = value.encode()
     if isinstance(value, bytes):
         return varint(number << 3 | BYTES) + varint(len(value)) + value
-    if isinstance(value, float):
-        return varint(number << 3 | DOUBLE) + struct.pack("<d", value)
-    return varint(number << 3 | VARINT) + varint(value)
+    if isinstance(value, int):
+        return varint(number << 3 | VARINT) + varint(value)
+    return varint(number << 3 | DOUBLE) + struct.pack("<d", value)
 
 
 def single(number: int, value: float) -> bytes:
