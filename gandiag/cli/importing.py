@@ -12,8 +12,9 @@ import click
 from gandiag.cli.exits import JSON, print_json, refuse, say
 
 if TYPE_CHECKING:
-    from gandiag.logs.importing import Imported, Options
-    from gandiag.logs.recognise import Recognised
+    from gandiag.logs.columns import Options
+    from gandiag.logs.importing import Imported
+    from gandiag.logs.mapping import Recognised
     from gandiag.logs.series import Log
 
 
@@ -95,7 +96,7 @@ def export(run_dir: str, form: Any, out: str | None) -> None:
 
 
 def _options(told: dict[str, Any]) -> Options:
-    from gandiag.logs.importing import Options
+    from gandiag.logs.columns import Options
     from gandiag.logs.pictures import parse_grid
     from gandiag.logs.series import LogError
 

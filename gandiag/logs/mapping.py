@@ -79,7 +79,7 @@ class Recognised:
 
 
 def asked(name: str, found: Iterable[Reading]) -> Row:
-    """A name of which the user is to say what it means; one that is no signal in any of its meanings is not asked for."""
+    """A name of which the user is to say what it means; one without any signal is not asked for."""
     others = tuple(found)
     if all(not r.signal for r in others):
         return Row(name, replace(others[0], sure=True), why=others[0].why)
