@@ -105,7 +105,8 @@ def _pictures(
     columns.derived["diversity/fake"] = how
     if "diversity/latent" in columns.series:
         columns.derived["diversity/latent"] = f"{how}, beside their own best: real samples are not known"
-    shown, due = [], following(0)
+    shown: list[tuple[int, bytes, str]] = []
+    due = following(0)
     for step, each in zip(steps, kept, strict=True):
         if int(step) >= due or not shown:
             shown.append((int(step), *encode(each.tiles)))

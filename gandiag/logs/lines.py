@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|NaN|Inf)"
 PAIR = re.compile(
-    r"(?P<key>[A-Za-z][\w/().]*(?: (?:loss|score|Loss|Score|cost|error)\b)?)\s?(?:[:=]|\bis\b)\s?"
+    r"(?P<key>[A-Za-z][\w/().]*(?: (?:loss|score|Loss|Score|cost|error)\b)?)['\"]?\s?(?:[:=]|\bis\b)\s?"
     rf"[\[(]?(?P<value>{NUMBER})(?![\w/.]*/)(?!\w)(?!:\d)"
 )
+BELOW = re.compile(rf"\|[\s>|]*(?P<key>[A-Za-z][^:|]*?)\s*:\s*(?P<value>{NUMBER})(?:\s*\([^)]*\))?\s*")
+"""A value on a line of its own: `| errD: 1.2`, ` | > loss_disc: 2.3 (2.4)`."""
 EPOCH = 10**9  # what stands for the images of an epoch until the longest epoch is known
 
 

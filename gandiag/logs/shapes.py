@@ -140,6 +140,16 @@ def _hifigan(m: re.Match[str], r: Reader) -> None:
     r.log.tell("gen_loss_total", "loss/generator", "HiFi-GAN: the generator's total, most of it the mel loss")
 
 
+def _mastery(m: re.Match[str], r: Reader) -> None:
+    """A loop of many tutorials: d1 is D's loss on real samples and d2 that on generated ones, of a critic c1 and c2."""
+    r.pairs(m["rest"], r.epoch_batch(m["epoch"], m["batch"], m["batches"]) if m["batch"] else float(m["epoch"]))
+    for net in ("d", "c"):
+        for number, side in (("1", "real"), ("2", "generated")):
+            r.log.tell(f"{net}{number}", "", f"D's loss on {side} samples")
+    r.log.tell("g", "loss/generator", "the generator's loss, beside those of D")
+    r.log.tell("d", "loss/discriminator", "the discriminator's loss, beside the generator's")
+
+
 def _one(m: re.Match[str], r: Reader) -> None:
     r.put(m["key"], _whole(m["step"]), m["value"])
 
@@ -172,6 +182,9 @@ SHAPES = (
     Shape("CycleGAN, pix2pixHD, SPADE or CUT", rf"(?:\[Rank (?P<rank>\d+)\] )?\(epoch: (?P<epoch>\d+), iters: (?P<iters>\d+), time: {_N}(?:, data: {_N})?\)\s*,?\s*(?P<rest>.*)", _cyclegan),
     Shape("BasicSR", r"(?P<time>\S+ \S+) INFO: \[(?P<run>.{1,5})\.\.\]\[epoch: *(?P<epoch>\d+), iter: *(?P<iter>[\d,]+), lr:\((?P<lr>[^)]*)\)\] (?:\[eta: .*?, time \(data\): [\d.]+ \([\d.]+\)\] )?(?P<rest>.*)", _basicsr),
     Shape("KAIR", rf"(?P<time>\S+ \S+) : <epoch: *(?P<epoch>\d+), iter: *(?P<iter>[\d,]+), lr:(?P<lr>{_N})> (?P<rest>.*)", _kair),
+    Shape("a tutorial's loop", r">(?P<epoch>\d+), (?:(?P<batch>\d+)/(?P<batches>\d+), )?(?P<rest>[dc]1?=.*)", _mastery),
+    Shape("Keras-GAN", r"(?P<step>\d+) (?P<rest>\[D loss.*)", _rest),
+    Shape("coqui", r"(?:-->|\s)*STEP: \d+/\d+ -- GLOBAL_STEP: (?P<step>\d+).*", lambda m, r: r.head("steps", _whole(m["step"]))),
     Shape("PyTorch-GAN", r"\[Epoch (?P<epoch>\d+)/(?P<epochs>\d+)\] \[Batch (?P<batch>\d+)/(?P<batches>\d+)\] (?P<rest>\[D loss.*)", _epoch_batch),
     Shape("lucidrains", rf"(?P<rest>G: {_N} \| (?:[A-Z]+:? {_N} \| )*D: {_N}(?: \| [A-Z]+:? {_N})*)", _lucidrains),
     Shape("StyleGAN's log.txt", r"tick (?P<tick>\d+) +kimg (?P<kimg>[\d.]+) +(?:lod \S+ +minibatch \S+ +)?time (?P<elapsed>.+?) +sec/tick (?P<rest>.*)", _stylegan),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.logs import words
 from gandiag.logs.mapping import Row, asked
-from gandiag.logs.reading import ROLES, Reading
+from gandiag.logs.reading import ROLES, Kind, Reading
 
 if TYPE_CHECKING:
     from gandiag.logs.series import Log
@@ -65,7 +65,7 @@ def _with(context: _Context, row: Row) -> Row:  # noqa: C901, PLR0911, PLR0912 -
         if known and row.why.endswith("or of validation") and _has_plain(context, known):
             return Row(name, Reading("held-out"), why="of validation, beside that of training")
         if known and "unknown here" in reading.why and _has_plain(context, known):
-            kind = "part of G's loss" if known.endswith("generator") else "part of D's loss"
+            kind: Kind = "part of G's loss" if known.endswith("generator") else "part of D's loss"
             return Row(name, Reading(kind, why=f"a part: {reading.why.rpartition(': ')[2]}"), why="a part of the loss")
         if "accuracy" in tokens and {"label_frac", "rotation"} & context.words:
             return Row(name, Reading("other", why="accuracy of a label, not of D"), why="accuracy of a label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,15 @@ def _parquet(path: Path, log: Log, run: str | None) -> None:
 
 def _text(path: Path, log: Log, progress: Progress) -> None:
     with path.open("rb") as file:
-        if b"\0" in file.read(4096):
+        head = file.read(4096)
+        if re.match(rb"\s*(?:\{\s*\"|\[\s*\{)", head):  # as Chainer's file `log`
+            log.format = "JSON lines"
+            with suppress(LogError):
+                tables.read_json_lines(path, log, None, progress)
+            if log.series:
+                return
+            log.notes.clear()
+        if b"\0" in head:
             raise LogError(f"{path}: is no log that gandiag reads; it reads {listed(SAID)}")
     with path.open(errors="replace", newline="") as file:
         shape = read_text(tables._counted(file, progress), log)  # noqa: SLF001

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gandiag.logs.lines import BAR, EPOCH, EPOCHS, NUMBER, pairs_of, place_of
+from gandiag.logs.lines import BAR, BELOW, EPOCH, EPOCHS, pairs_of, place_of
 from gandiag.logs.shapes import SHAPES
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gandiag.logs.series import Log
 
 LONGEST = 20_000  # letters of a line; longer ones are no log
+MOST_UNPLACED = 200_000  # lines without a step that are kept until it is known whether others have one
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|.\x08")
 _IGNORED = frozenset(
     {"time", "eta", "memory", "data", "data_time", "batch_time", "epoch", "epochs", "iter", "iters", "iteration",
@@ -33,6 +34,7 @@ class Reader:
         self.line = 0
         self.batches = 0  # of an epoch, as far as was seen
         self.shape = ""
+        self.unplaced: list[list[tuple[str, str]]] = []  # pairs of lines that name no step
         self._head: tuple[str, float] | None = None  # of a block whose values stand on the lines below
         self._count: dict[str, int] = {}
         self._before = self._apart = 0.0  # steps of the epochs before; steps between two lines
@@ -57,8 +59,8 @@ class Reader:
         return self._below(line) or self._any(line)
 
     def _below(self, line: str) -> bool:
-        """A value on a line of its own, under a head with the step (mimicry)."""
-        if self._head is None or not (match := re.fullmatch(rf"\|\s*(?P<key>[^:|]+):\s*(?P<value>{NUMBER})", line)):
+        """A value on a line of its own, under a head with the step (mimicry, coqui)."""
+        if self._head is None or not (match := BELOW.fullmatch(line)):
             return False
         axis, x = self._head
         self.put(match["key"].strip(), x, match["value"], axis)
@@ -66,7 +68,11 @@ class Reader:
 
     def _any(self, line: str) -> bool:
         pairs = list(pairs_of(line))
-        if not pairs or (place := place_of(line)) is None:
+        if not pairs:
+            return False
+        if (place := place_of(line)) is None:
+            if len(pairs) > 1 and len(self.unplaced) < MOST_UNPLACED:
+                self.unplaced.append(pairs)
             return False
         axis, x = place
         if axis == "steps":
@@ -124,6 +130,11 @@ def read_text(lines: Iterable[str], log: Log) -> str:
     reader = Reader(log)
     for line in lines:
         reader.feed(line)
+    if not log.series and reader.unplaced:
+        for row, pairs in enumerate(reader.unplaced):
+            for key, value in pairs:
+                reader.put(key, float(row), value, "rows")
+        return "lines with names and numbers, without a step"
     if reader.shape.startswith("CycleGAN"):
         _count_images(log, reader.batches)
     return reader.shape

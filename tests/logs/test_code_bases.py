@@ -102,6 +102,18 @@ TEXT = {  # code base: its lines, and for each signal the last step and value
         "Elapsed [0:00:05], Iteration [10/200000], D/loss_real: -1.2, D/loss_fake: 0.3, D/loss_cls: 3.4, D/loss_gp: 0.2",
         {},
     ),
+    "a tutorial's loop": (">1, 1/234, d1=0.7, d2=0.6 g=0.5", {G: (235, 0.5)}),
+    "Keras-GAN": ("12 [D loss: 0.69, acc.: 50.00%] [G loss: 0.81]", {D: (12, 0.69), G: (12, 0.81)}),
+    "coqui": (
+        "   --> STEP: 24/1000 -- GLOBAL_STEP: 1000\n     | > loss_disc: 2.33  (2.40)\n     | > loss_gen: 1.1  (1.2)",
+        {D: (1000, 2.33), G: (1000, 1.1)},
+    ),
+    "a bar for each epoch": (
+        "Epoch 0:  45%|#| 45/100 [00:10<00:12, g_loss=1.2, d_loss=0.4]\rEpoch 1:  10%|#| 10/100 [00:1<0, g_loss=1.3, d_loss=0.5]",
+        {D: (101, 0.5), G: (101, 1.3)},
+    ),
+    "dictionaries": ("{'loss/d': 0.5, 'loss/g': 1.2, 'step': 100}", {D: (100, 0.5), G: (100, 1.2)}),
+    "no step at all": ("D loss: 0.5 G loss: 0.6\nD loss: 0.4 G loss: 0.7", {D: (1, 0.4), G: (1, 0.7)}),
     "a loop of one's own": ("Epoch [1/50], Step [100/600], d_loss: 0.04, g_loss: 4.1, D(x): 0.99", {D: (700, 0.04), G: (700, 4.1), REAL: (700, 0.99)}),
 }  # fmt: skip
 

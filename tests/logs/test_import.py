@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -288,6 +289,31 @@ def test_pictures_by_step_show_a_collapse(tmp_path):
     (finding,) = (f for f in gandiag.diagnose(run).findings if f.code == "sample-collapse")
     assert finding.severity == "failure"
     assert 2500 <= finding.onset_step <= 3500
+
+
+def png(picture):
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG")
+    return file.getvalue()
+
+
+def test_pictures_in_event_files_and_samples_one_by_one(tmp_path):
+    """Grids of a tag, and folders named by their step with a picture for each sample."""
+    random = np.random.default_rng(0)
+    samples = random.integers(0, 255, (16, 16, 16)).astype(np.uint8)
+    images = [(step, "generated_images", png(grid(samples, 2))) for step in (0, 100, 200)]
+    write_events(tmp_path / "tb", winning_discriminator(), images=images)
+    import_run(tmp_path / "tb", tmp_path / "run")
+    cut_ = Run.open(tmp_path / "run").series("diversity/fake")
+    assert list(cut_.index) == [0, 100, 200]
+    for step in (10, 20):
+        (tmp_path / "samples" / f"step_{step}").mkdir(parents=True)
+        for number, sample in enumerate(samples):
+            Image.fromarray(sample).save(tmp_path / "samples" / f"step_{step}" / f"{number}.png")
+    (tmp_path / "log.csv").write_text("step,d_loss,g_loss\n10,1.3,0.8\n20,1.3,0.8")
+    import_run(tmp_path / "log.csv", tmp_path / "single", Options(images=str(tmp_path / "samples")))
+    single = Run.open(tmp_path / "single").series("diversity/fake")
+    assert single.to_dict() == {10: pytest.approx(cut_.iloc[0]), 20: pytest.approx(cut_.iloc[0])}
 
 
 def test_tables_of_trackers(tmp_path):
