@@ -39,8 +39,8 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in order of onset, what led to what, and what was not assessed."""
     out = console()
     out.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
-    if diagnosis.caveat:
-        out.print(Padding(escape(diagnosis.caveat), (0, 0, 0, 4)))
+    for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
+        out.print(Padding(escape(sentence), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
         _print_finding(out, finding)
     if diagnosis.story.line:
