@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import operator
 import os
 import queue
 import time
@@ -20,7 +19,6 @@ from gandiag.record.rows import BLOCK_ROWS, Rows
 from gandiag.record.stages import MODES_EVERY
 from gandiag.record.terminal import say
 from gandiag.record.worker import CLOSING_SECONDS, Worker
-from gandiag.rundir.schema import MAX_STEP
 from gandiag.rundir.snapshots import MAX_SAMPLES, following
 
 if TYPE_CHECKING:
@@ -136,25 +134,11 @@ class Recording:
         with self.faults.caught("step", self.completed_steps + 1):
             if not self._announced:
                 self.announce("recording")
-            if number is not None:
-                self._count_on(number)
-            self._rows.end()
+            self._rows.end(number)
             self._observed = False
             self._begin(self.completed_steps + 1)
             if self._on_finding is not None:
                 self._tell()
-
-    def _count_on(self, number: Any) -> None:
-        """Give the step in progress this number; one that does not come after the last is a fault, and left out."""
-        try:
-            step = operator.index(number)
-        except TypeError:
-            step = int(number) if float(number).is_integer() else 0
-        if self.completed_steps < step <= MAX_STEP:
-            self._rows.completed = step - 1
-            return
-        told = f"step={number} does not come after step {self.completed_steps:,}; it is counted as the next"
-        self.faults.add("step(step=)", told, self.completed_steps)
 
     def _begin(self, step: int) -> None:
         """See what is wanted of a step."""

@@ -72,27 +72,29 @@ def test_tables_hold_each_step_and_each_signal(form, recorded, tmp_path):
 
 
 def blocks(page, language):
-    return re.findall(
-        rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / page).read_text(), flags=re.DOTALL | re.MULTILINE
-    )
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_pages_on_imports_and_sinks_run(tmp_path, monkeypatch, capsys):
+def test_the_pages_on_imports_and_sinks_run(recorded, tmp_path, monkeypatch, capsys):
     """Their Python from top to bottom, and their commands."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tb_logs").mkdir()
     rows = [{"step": 50 * i, "errD": 0.5, "errG": 1.0} for i in range(20)]
     (tmp_path / "tb_logs" / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    for line in [line for block in blocks("import.md", "console") for line in block.splitlines()]:
+    for line in [line for block in blocks("docs/import.md", "console") for line in block.splitlines()]:
         if "aux_d" in line or "--images" in line:  # of logs that are not here
             continue
         assert CliRunner().invoke(main, line.split()[1:]).exit_code == 0, line
+    (tmp_path / "runs" / "dcgan").symlink_to(recorded / "run")
+    lines = next(block for block in blocks("README.md", "console") if "gandiag import" in block).splitlines()
+    for command in [line.partition("#")[0].replace("runs/theirs", "runs/more").split()[1:] for line in lines]:
+        assert CliRunner().invoke(main, command).exit_code == 0, command
     names: dict[str, object] = {}
-    exec(blocks("import.md", "python")[1], names)  # noqa: S102 - the page's own code
+    exec(blocks("docs/import.md", "python")[1], names)  # noqa: S102 - the page's own code
     assert "errD is loss/discriminator" in capsys.readouterr().out
-    exec(blocks("sinks.md", "python")[0], names)  # noqa: S102
+    exec(blocks("docs/sinks.md", "python")[0], names)  # noqa: S102
     assert "NaN" in capsys.readouterr().out
-    for line in blocks("sinks.md", "console")[0].splitlines():
+    for line in blocks("docs/sinks.md", "console")[0].splitlines():
         assert CliRunner().invoke(main, line.split()[1:]).exit_code == 0, line
 
 
@@ -103,7 +105,7 @@ def test_the_recipes_for_queries_run(recorded, tmp_path, monkeypatch, capsys):
     (tmp_path / "runs" / "a").symlink_to(recorded / "run")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks("querying.md", "python"):
+    for block in blocks("docs/querying.md", "python"):
         exec(block, names)  # noqa: S102 - the page's own code
     told = capsys.readouterr().out
     assert "sample-collapse" in told
