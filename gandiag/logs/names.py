@@ -96,8 +96,10 @@ def _quality(inside: list[str], have: set[str]) -> list[Reading]:
     if have & w.OTHER_THAN_VALUE - {"ema"} or set(w.EXTREME) & have or have & {"accuracy", "list"}:
         return []
     strange = [x for x in rest if x not in _FOR_QUALITY and not re.fullmatch(r"\d+k?\d*", x)]
-    if name == "is" and strange:
-        return []
+    if name == "is" and not set(rest) <= {"score", "mean", "inception"} | {
+        x for x in rest if x not in strange and x[0].isdigit()
+    }:
+        return []  # is_training
     if strange:
         return [Reading("signal", f"quality/{name}", sure=False, why=f"{strange[0]!r} is unknown here")]
     return [Reading("signal", f"quality/{name}", rank=len(rest), why=f"its name says {name}")]

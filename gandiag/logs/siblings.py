@@ -12,6 +12,11 @@ from gandiag.logs.reading import ROLES, Kind, Reading
 if TYPE_CHECKING:
     from gandiag.logs.series import Log
 
+PLAIN = frozenset({"gen", "generator", "disc", "discr", "discrim", "discriminator", "netg", "netd", "gan"})
+"""Words that say enough by themselves; one letter, or `critic`, does not."""
+PARTNERS = {"a": "b", "b": "a", "x": "y", "y": "x"}
+"""Domains come in pairs."""
+CYCLIC = frozenset({"cycle", "cyc", "idt", "cyclegan"})
 CLASSIFYING = frozenset({"f1", "auroc", "roc", "auc", "accuracy", "acc"})
 
 
@@ -79,6 +84,9 @@ def _with(context: _Context, row: Row) -> Row:  # noqa: C901, PLR0911, PLR0912 -
     if reading.signal in ("quality/density", "quality/coverage") and not measured:
         why = f"{reading.signal[8:]} of generated samples, or something else"
         return asked(name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
+    if reading.why in ("D(x)", "D(G(z))") and not _is_of_a_gan(context, reading):
+        why = f"{reading.why}, or something else: nothing beside it tells of a GAN"
+        return asked(name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
     if reading.signal in ROLES.values() or (reading.signal.startswith("loss/") and reading.role):
         return _alone(context, row, reading, tokens)
     if reading.side and reading.signal.startswith("d/") and not reading.role and reading.why.startswith("D's output"):
@@ -87,6 +95,12 @@ def _with(context: _Context, row: Row) -> Row:  # noqa: C901, PLR0911, PLR0912 -
             why = f"there is no output on {other} samples beside it"
             return asked(name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
     return row
+
+
+def _is_of_a_gan(context: _Context, reading: Reading) -> bool:
+    """Whether a log has a loss of G or D, or outputs of the other side."""
+    other = {"d/real/mean": "d/fake/", "d/fake/mean": "d/real/"}[reading.signal]
+    return bool(context.signals & set(ROLES.values())) or any(s.startswith(other) for s in context.signals)
 
 
 def _has_plain(context: _Context, signal: str) -> bool:
@@ -103,14 +117,18 @@ def _alone(context: _Context, row: Row, reading: Reading, tokens: tuple[str, ...
     other = "discriminator" if role == "generator" else "generator"
     tells = context.has_losses_of(other) or any(s.startswith("d/") for s in context.signals)
     tells |= bool(context.words & (words.GENERATOR if other == "generator" else words.DISCRIMINATOR))
-    tells |= context.has_gap or bool(context.words & words.ADVERSARIAL)
+    tells |= context.has_gap or bool(context.words & words.ADVERSARIAL) or bool(PLAIN & set(tokens))
     every = {word for part in row.name.split("/") for word in words.words(part)}
     if reading.why.startswith("its name is") and not every & words.LOSS | every & {"total", "update"}:
         tells = context.bare == set(ROLES)  # G beside D; one letter alone says nothing
-    tells |= bool({"discriminator", "discrim", "generator", "gan"} & set(tokens))
+    tells |= bool(context.words & CYCLIC)
+    partner = PARTNERS.get(reading.own)
+    if partner and any(s.startswith("loss/") and s.endswith(f".{partner}") for s in context.signals):
+        partner = None
+    tells &= partner is None
     if tells or row.reading is None:
         return row
-    why = f"nothing else in the log tells of a {other}"
+    why = f"nothing else in the log tells of a {other}" + (f", nor of a domain {partner}" if partner else "")
     return asked(row.name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
 
 

@@ -154,7 +154,7 @@ TAGS = {  # code base: the names in its event files or exports, and what they ar
                 "training/learning_rate_d": "rate/discriminator", "validation/mel_spec_error": ""},
     "GAN_stability": {"losses/generator": G, "losses/discriminator": D, "losses/regularizer": "",
                       "learning_rates/generator": "rate/generator", "inception_score/mean": "quality/is"},
-    "MUNIT": {"loss_gen_total": G, "loss_dis_total": D, "loss_gen_adv_a": "", "loss_dis_a": f"{D}.a", "loss_gen_recon_x_a": ""},
+    "MUNIT": {"loss_gen_total": G, "loss_dis_total": D, "loss_gen_adv_a": "", "loss_dis_a": f"{D}.a", "loss_dis_b": f"{D}.b", "loss_gen_recon_x_a": ""},
     "TF pix2pix tutorial": {"gen_total_loss": G, "gen_gan_loss": "", "gen_l1_loss": "", "disc_loss": D},
     "imaginaire": {"gen_update/total": G, "dis_update/total": D, "gen_update/gan": ""},
     "bolts DCGAN": {"loss/gen_step": G, "loss/disc_step": D},
@@ -185,7 +185,7 @@ OTHERS = {  # names of no particular code base, each beside the rest of its log
     "gradients": {"G/grad_norm": "grad/generator/norm", "D/grad_norm": "grad/discriminator/norm", "grad_penalty": "",
                   "G/loss": G, "D/loss": D, "G/grad_norm_clipped": ""},
     "not what they seem": {"d_weight": "", "g_loss_weight": "", "d_step_time": "", "best_fid": "", "fid_time": "",
-                           "gen_steps": "", "disc_lr": "rate/discriminator", "d_loss": D, "g_loss": G, "gradient_ratio_g": ""},
+                           "is_training": "", "gen_steps": "", "disc_lr": "rate/discriminator", "d_loss": D, "g_loss": G, "gradient_ratio_g": ""},
 }  # fmt: skip
 
 
