@@ -48,6 +48,9 @@ def print_mapping(logs: str, log: Log, mapping: Recognised) -> None:
         out.print(table)
     else:
         out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
+    if mapping.outputs:
+        lie = "all lie in [0, 1]" if mapping.outputs == "probabilities" else "do not all lie in [0, 1]"
+        out.print(f"\nD's outputs are read as {mapping.outputs}: they {lie}.")
     if mapping.inverted:
         out.print(f"\nD's outputs are turned so that high is real: {escape(mapping.inverted_why)}.", style="yellow")
     if mapping.doubt:

@@ -102,6 +102,8 @@ def columns_of(
         columns.series[name] = steps[last], values[last]
         if len(columns.times) < 10**6:
             columns.times.update((int(s), float(t)) for s, t in zip(steps, times[keep], strict=True) if np.isfinite(t))
+    if any(series.redone for series in log.series.values()):
+        mapping.notes.append("where steps go back, as after a resume, the later values count")
     if invented:
         mapping.notes.append(f"many values of {listed(invented, 4)} stand on each x; they are counted in their order")
     if inverted and any(n.startswith("d/") for n in columns.series):

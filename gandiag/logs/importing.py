@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gandiag.families import FAMILIES
-from gandiag.logs import pictures
+from gandiag.logs import pictures, words
 from gandiag.logs.columns import Options, columns_of, scale
 from gandiag.logs.deriving import derive
 from gandiag.logs.recognise import recognise
@@ -89,6 +89,7 @@ def _pictures(
         log.pictures += pictures.find_pictures(place)
     if not log.pictures:
         return []
+    _epochs_as_x(log, options)
     found, real = pictures.samples_of(log, options.grid, log.note)
     if options.real is not None:
         real = _real(options)
@@ -112,6 +113,20 @@ def _pictures(
             shown.append((int(step), *encode(each.tiles)))
             due = following(max(int(step), 0))
     return shown
+
+
+def _epochs_as_x(log: Log, options: Options) -> None:
+    """Pictures that are named by their epoch get the x of its end, where the log counts something else."""
+    if log.axis == "epochs" or not any("epoch" in words.words(p.tag) for p in log.pictures):
+        return
+    steps = options.steps_per_epoch or log.facts.get("steps_per_epoch")
+    if not (each := {"steps": steps, "images": log.facts.get("epoch_images")}.get(log.axis)):
+        log.note("its pictures are named by epochs, whose length is not known; say --steps-per-epoch")
+        return
+    first = 1 if log.axis == "steps" else 0  # steps count epochs from 0, CycleGAN's images from 1
+    for place, picture in enumerate(log.pictures):
+        if "epoch" in words.words(picture.tag):
+            log.pictures[place] = replace(picture, x=(picture.x + first) * float(each))
 
 
 def _real(options: Options) -> np.ndarray:

@@ -45,10 +45,12 @@ class Samples:
     tiles: np.ndarray
 
 
-def find_pictures(folder: Path) -> list[Picture]:
-    """The pictures below a folder with the number in their name, or in that of their folder, as x."""
+def find_pictures(folder: Path, *, deep: bool = True) -> list[Picture]:
+    """The pictures in a folder, or also below it, with the number in their name, or in that of their folder, as x."""
     found = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+    for path in sorted(
+        p for p in (folder.rglob("*") if deep else folder.glob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()
+    ):
         inside = path.parent != folder and re.search(r"\d+", path.parent.name)
         number = inside or (re.findall(r"\d+", path.stem) or [None])[-1]
         tag = re.sub(r"\d+", "", path.parent.name if inside else path.stem).strip("_- ")

@@ -29,12 +29,14 @@ class Series:
 
     def __init__(self) -> None:
         self.x, self.values, self.times = array("d"), array("d"), array("d")
+        self.redone = False  # whether x went back, so that later values took the place of earlier ones
         self.thinned = 1  # so many logged values stand behind each one that is kept
 
     def add(self, x: float, value: float, time: float = float("nan")) -> None:
         """Take in a value. One that goes back replaces what was logged from there on: the training was resumed."""
         if self.x and x < self.x[-1]:
             self._cut(bisect_left(self.x, x))
+            self.redone = True
         self.x.append(x)
         self.values.append(value)
         self.times.append(time)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.logs import events, tables
+from gandiag.logs.pictures import find_pictures
 from gandiag.logs.series import Log, LogError
 from gandiag.logs.text import read_text
 from gandiag.sinks.event_files import MARK
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+MOST_SHOWN = 60  # pictures of StyleGAN that are read: each has some 30 million pixels
 TEXT = (".log", ".txt", ".out", ".err", "")
 SAID = (
     "StyleGAN's stats.jsonl",
@@ -132,6 +134,8 @@ def _stylegan(folder: Path, log: Log, progress: Progress) -> None:
     log.axis = "kimg"
     for path in sorted(folder.glob("metric-*.jsonl")):
         tables.read_metrics(path, log)
+    shown = [p for p in find_pictures(folder, deep=False) if p.tag in ("fakes", "reals")]
+    log.pictures += shown[:: -(-len(shown) // MOST_SHOWN)] if len(shown) > MOST_SHOWN else shown
     options = folder / "training_options.json"
     if options.exists():
         try:
