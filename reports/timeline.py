@@ -189,7 +189,7 @@ def _changed(step: int, event: Mapping[str, Any]) -> Flag:
         step,
         f"{name} {old} → {new}",
         f"{whose} {_times(before, after)} to {new}",
-        undo=f"set {whose} back to {old}" if letter else "",
+        undo=f"{whose} back to {old}" if letter else "",
         code=f'for group in opt_{letter}.param_groups:\n    group["lr"] = {old}' if letter and not own else "",
     )
 

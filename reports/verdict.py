@@ -152,7 +152,7 @@ def _mend(diagnosis: Diagnosis, flags: Sequence[Flag]) -> Iterator[Action]:
     """The one or two changes that fit the root."""
     first, changed = root(diagnosis), cause(diagnosis, flags)
     if changed is not None and changed.undo:
-        yield Action(changed.undo, changed.code)
+        yield Action(f"set {changed.undo}", changed.code)
     answered = changed is not None and changed.undo and first is not None and first.code == "learning-rates"
     if first is not None and not answered:
         for remedy in [r for r in first.remedies if r.name != ROLL_BACK][:2]:
