@@ -83,7 +83,7 @@ class _Folder:
         if isinstance(value, Strip):
             shown = {"frames": value.selection, "notes": value.notes, "real": value.real}
             return {name: self.plain(item) for name, item in shown.items()}
-        picture = "" if value.unclear else causes_svg(value, alone=True, most_columns=COLUMNS)
+        picture = causes_svg(value, alone=True, most_columns=COLUMNS) if value.drawn else ""
         own = {f.name: self.plain(getattr(value, f.name)) for f in fields(value)}
         return own | {"picture": self._file(picture.encode(), "svg") if picture else ""}
 

@@ -126,7 +126,7 @@ def actions(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag], best: Best | 
 
 def _keep(best: Best | None, diagnosis: Diagnosis) -> Iterator[Action]:
     if best is None:
-        yield Action("nothing: go on training")
+        yield Action("nothing needs to be changed: keep training")
         return
     behind = diagnosis.last_step - best.step
     ago = f", {count(behind, 'step')} before the end" if behind else ""
