@@ -43,8 +43,9 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
     for name in (*METRICS, ENERGY):
         values = _values(run, name).loc[:limit]
         if len(values) >= FEWEST:
-            step = int(values.idxmin() if describe(name).worse == "high" else values.idxmax())
-            return Best(step, name, float(values.loc[step]))
+            numbers = values.to_numpy()
+            place = int(numbers.argmin() if describe(name).worse == "high" else numbers.argmax())
+            return Best(int(values.index[place]), name, float(numbers[place]))
     return None
 
 
@@ -55,5 +56,5 @@ def _values(run: Run, name: str) -> pd.Series:
     if name != ENERGY or series.empty:
         return series
     blocks = -(-series.index.to_numpy() // BLOCK_STEPS) * BLOCK_STEPS
-    medians: pd.Series = series.groupby(blocks).median()
-    return medians.loc[: run.last_step]
+    medians: pd.Series = series.groupby(blocks).median().loc[: run.last_step]
+    return medians

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from gandiag.findings import SEVERITIES
 from gandiag.rundir.ending import ending
 
 from .content import Action, Unchecked
@@ -161,8 +162,8 @@ def _mend(diagnosis: Diagnosis, flags: Sequence[Flag]) -> Iterator[Action]:
 
 def checked(diagnosis: Diagnosis) -> tuple[Pair, ...]:
     """How many kinds of failure had which outcome."""
-    worst = {f.title: f.severity for f in diagnosis.findings if f.severity == "warning"}
-    worst |= {f.title: f.severity for f in diagnosis.findings if f.severity == "failure"}
+    ranked = sorted(diagnosis.findings, key=lambda f: SEVERITIES.index(f.severity))
+    worst = {f.title: f.severity for f in ranked if f.severity != "info"}
     outcomes = Counter(worst.values())
     open_ = len(diagnosis.not_assessed) + len(diagnosis.errors)
     found = [
