@@ -39,7 +39,7 @@ def long_run(steps: int, signals: int, folder: Path) -> Run:
     generator = np.random.default_rng(0)
     index = pd.RangeIndex(1, steps + 1, name="step")
     rows = np.linspace(0, len(base.scalars) - 1, steps).round().astype(int)
-    columns = {name: base.scalars[name].to_numpy()[rows] for name in base.scalars}
+    columns = {name: base.scalars[name].to_numpy()[rows] for name in list(base.scalars)[: signals - LAYERS]}
     names = [f"grad/{net}/layer/block{i}" for net in ("generator", "discriminator") for i in range(LAYERS // 2)]
     names += [f"own/{i}" for i in range(signals)]
     for name in names[: max(signals - len(columns), 0)]:

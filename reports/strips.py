@@ -29,7 +29,7 @@ Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x
 
 MAX_FRAMES = 8  # on paper
 MAX_SLIDES = 40  # on the slider
-MAX_IMAGES = 1_000_000  # bytes of all pictures together
+MAX_IMAGES = 800_000  # bytes of all pictures together
 JPEG_QUALITY = 82  # of pictures that would take too much room
 SMALLEST = 192  # pixels of the longer side, below which no picture is made smaller
 MAX_POINTS = 800
