@@ -54,14 +54,19 @@ def draw(panel: Panel | Heatmap, *, wide: bool) -> bytes:
         FigureCanvasSVG(figure)
         across, down = (tuple(room / side for room in rooms) for rooms, side in zip(ROOM, size, strict=True))
         axes = figure.add_axes((across[0], down[0], 1 - sum(across), 1 - sum(down)))
-        if isinstance(panel, Heatmap):
-            _shares(figure, axes, panel)
-        else:
-            _lines(axes, panel)
-        _frame(axes, panel)
+        draw_into(figure, axes, panel)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
     return out.getvalue()
+
+
+def draw_into(figure: Figure, axes: Axes, panel: Panel | Heatmap) -> None:
+    """The chart in these axes of a figure."""
+    if isinstance(panel, Heatmap):
+        _shares(figure, axes, panel)
+    else:
+        _lines(axes, panel)
+    _frame(axes, panel)
 
 
 def _lines(axes: Axes, panel: Panel) -> None:
@@ -84,7 +89,8 @@ def _lines(axes: Axes, panel: Panel) -> None:
     if panel.spell:
         axes.axvspan(*panel.spell, color=TONES[panel.markers[0].severity], alpha=0.07, linewidth=0)
     unit = panel.unit if len(panel.unit) <= MOST_UNIT else f"{panel.unit[:MOST_UNIT]}…"
-    axes.figure.text(0, 0.995, unit, va="top", color=QUIET, fontsize=6, parse_math=False)
+    place = {"xycoords": "axes fraction", "textcoords": "offset points", "xytext": (-72 * ROOM[0][0], 72 * ROOM[1][1])}
+    axes.annotate(unit, (0, 1), va="top", color=QUIET, fontsize=6, parse_math=False, **place)
 
 
 def _shares(figure: Figure, axes: Axes, panel: Heatmap) -> None:

@@ -6,13 +6,13 @@ import gzip
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .diagram import causes_svg
 from .palette import strokes
-from .pictures import Pictures
+from .pictures import Pictures, data_uri
 from .sections import build
 from .sparks import spark
 from .timeline import BRIEF
@@ -34,55 +34,85 @@ TEMPLATES = Path(__file__).with_name("templates")
 SPACED = 9  # snapshots on the timeline
 
 
+class Live(NamedTuple):
+    """What a page shows that a server keeps up to date: its version, the run's number, a sentence on where that stands.
+
+    `scripts` are at the server, none stands in the page; `home` is the address of the page of all runs, if any.
+    """
+
+    version: str
+    run: str
+    state: str
+    scripts: tuple[str, ...]
+    home: str = ""
+
+
 def render(run: Run, diagnosis: Diagnosis) -> str:
     """The report of a run as the text of an HTML file."""
     return page(build(run, diagnosis))
 
 
-def page(report: Report) -> str:
-    """Content as the text of an HTML file."""
+def page(report: Report, live: Live | None = None, folder: Path = TEMPLATES) -> str:
+    """Content as the text of an HTML file; with `live` a page that has `live.html` of `folder` on top."""
     from markupsafe import Markup
 
-    charts: list[dict[str, Any]] = []
     pictures = Pictures()
-
-    def place(panel: Panel | Heatmap) -> int:
-        charts.append(chart(panel))
-        return len(charts) - 1
 
     def defined() -> str:
         slides = [_slide(frame, pictures) for frame in report.samples.frames]
         data = script_json({"slides": slides, "modes": _modes(report.modes)})
         return Markup(  # noqa: S704 - base64, numbers, and JSON with its angle brackets escaped
-            f"<style>{pictures.style()}</style>"
+            f'<style class="pictures">{pictures.style()}</style>'
             f'<svg width="0" height="0" aria-hidden="true" class="defs">{pictures.symbols()}</svg>'
             f'<script type="application/json" id="slides-data">{data}</script>'
         )
 
+    return laid_out(
+        "report.html",
+        folder,
+        live,
+        report=report,
+        picture=pictures.name,
+        pictures=defined,
+        picture_of_causes=Markup(causes_svg(report.causes)),  # noqa: S704 - its texts are escaped
+    )
+
+
+def laid_out(template: str, folder: Path, live: Live | None = None, **content: Any) -> str:
+    """A page in the report's look: a template of `folder`, or of the report, which places charts with `place(panel)`.
+
+    It is one file that works offline or, with `live`, one whose scripts are at the server.
+    """
+    from markupsafe import Markup
+
+    charts: list[dict[str, Any]] = []
+
+    def place(panel: Panel | Heatmap) -> int:
+        charts.append(chart(panel))
+        return len(charts) - 1
+
     return (
-        environment()
-        .get_template("report.html")
+        environment(folder)
+        .get_template(template)
         .render(
-            report=report,
+            **content,
+            live=live,
             place=place,
-            picture=pictures.name,
-            pictures=defined,
-            picture_of_causes=Markup(causes_svg(report.causes)),  # noqa: S704 - its texts are escaped
             charts=lambda: Markup(script_json(charts)),  # noqa: S704 - its angle brackets are escaped
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
             script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-            plotly=Markup(plotly_js()),  # noqa: S704 - plotly's own file
+            plotly="" if live else Markup(plotly_js()),  # noqa: S704 - plotly's own file
         )
     )
 
 
-def environment() -> Environment:
+def environment(folder: Path = TEMPLATES) -> Environment:
     """Where templates are found, with the filters that they use; texts are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -90,6 +120,7 @@ def environment() -> Environment:
     )
     made.filters["slashes"] = lambda name: Markup("/<wbr>").join(name.split("/"))
     made.filters |= {
+        "data_uri": data_uri,
         "spark": spark,
         "spaced": spaced,
         "brief": lambda title: BRIEF.get(title, title),

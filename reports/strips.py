@@ -133,6 +133,17 @@ def _frame(step: int, note: str, content: bytes | np.ndarray | str, axes: Axes, 
     return replace(frame, points=_path(content, *axes)) if content.shape[1] == 2 else frame
 
 
+def last_frame(run: Run, room: int) -> Frame | None:
+    """The last snapshot, an image of about so many bytes at most; None where none was saved."""
+    if not run.samples:
+        return None
+    sample = max(run.samples, key=lambda sample: sample.step)
+    content = _content(Folder(run.path or ".").fs, sample)
+    axes = _limits([content] if isinstance(content, np.ndarray) and content.shape[1] == 2 else [])
+    frame = _frame(sample.step, "", content, axes, room)
+    return frame if frame.image or frame.points or frame.note else replace(frame, note="vectors, which are not shown")
+
+
 def _notes(run: Run, total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> Iterator[str]:
     if shown:
         yield f"{shown:,} of {count(total, 'snapshot')}, {_inputs(run)}."

@@ -1,10 +1,8 @@
 "use strict";
-const charts = JSON.parse(document.getElementById("charts-data").textContent);
-const slides = JSON.parse(document.getElementById("slides-data").textContent);
-const plots = [...document.querySelectorAll(".plot")];
-const axis = document.querySelector(".axis");
-let shown = axis ? [Number(axis.dataset.first), Number(axis.dataset.last)] : [0, 0]; // the steps in sight
-const whole = shown;
+let charts, slides, plots, axis;
+let whole = null, shown = null; // all steps, and those in sight
+const wired = new WeakSet();
+const fresh = (selector) => [...document.querySelectorAll(selector)].filter((e) => !wired.has(e) && wired.add(e));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -71,7 +69,7 @@ function layout(chart) {
     ...marks(chart), showlegend: false, autosize: true, separators: ".,",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 14, t: 18, b: 34 },
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("quiet") },
-    hovermode: chart.kind === "heatmap" ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
+    hovermode: chart.kind === "heatmap" || chart.lines.length > 12 ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") }, namelength: -1 },
     xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d", spikecolor: colour("quiet"), spikethickness: 1 },
     yaxis: { ...verticalAxis(chart), fixedrange: true },
@@ -109,6 +107,7 @@ async function draw(plot) {
     return;
   }
   plot.dataset.drawn = "yes";
+  plot.of = JSON.stringify(chartOf(plot));
   legend(plot, chartOf(plot));
   await Plotly.newPlot(plot, traces(chartOf(plot)), layout(chartOf(plot)), options);
   plot.on("plotly_relayout", (change) => {
@@ -121,7 +120,7 @@ async function draw(plot) {
   });
 }
 
-const seen = (plot) => plot.offsetParent !== null;
+const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded has an offsetParent
 
 async function drawSeen() {
   for (const plot of plots.filter(seen)) {
@@ -148,6 +147,16 @@ function zoom(from, to) {
     return;
   }
   shown = [a, b];
+  look();
+  const room = Math.max((b - a) * 0.01, 0.5);
+  plots.filter((p) => p.data).forEach((plot) => Plotly.relayout(plot, { "xaxis.range": [a - room, b + room] }));
+}
+
+function look() { // the steps in sight on everything but charts
+  const [a, b] = shown;
+  if (!axis) {
+    return;
+  }
   axis.style.setProperty("--x0", a);
   axis.style.setProperty("--x1", b + 1);
   axis.querySelector(".ticks .first").textContent = a.toLocaleString("en-US");
@@ -156,13 +165,11 @@ function zoom(from, to) {
   document.getElementById("zoom-from").value = a;
   document.getElementById("zoom-to").value = b;
   labels();
-  const room = Math.max((b - a) * 0.01, 0.5);
-  plots.filter((p) => p.data).forEach((plot) => Plotly.relayout(plot, { "xaxis.range": [a - room, b + room] }));
 }
 
 function labels() { // words of a bar or a flag that has no room to its right stand to its left
   const [a, b] = shown;
-  for (const mark of axis.querySelectorAll(".bar, .flag")) {
+  for (const mark of axis?.querySelectorAll(".bar, .flag") ?? []) {
     const style = mark.style;
     const at = (Number(style.getPropertyValue("--a")) - a) / (b + 1 - a);
     mark.classList.toggle("left", false);
@@ -172,7 +179,7 @@ function labels() { // words of a bar or a flag that has no room to its right st
   }
 }
 
-function brush() {
+function brush(axis) {
   const tracks = axis.querySelector(".track");
   const box = document.createElement("div");
   const line = document.createElement("div");
@@ -268,19 +275,31 @@ function histogram(step) {
   document.getElementById("histogram-step").textContent = `at step ${steps[column].toLocaleString("en-US")}`;
 }
 
+let chosenStep = null; // of the snapshot that the reader picked, if it is not the last
+
 function samples() {
-  const slider = document.getElementById("slider");
-  slider?.addEventListener("input", () => slideTo(Number(slider.value)));
-  document.querySelectorAll("[data-slide]").forEach((link) => link.addEventListener("click", () => slideTo(Number(link.dataset.slide))));
+  const chosen = (place) => {
+    chosenStep = place < slides.slides.length - 1 ? slides.slides[place].step : null;
+    slideTo(place);
+  };
+  fresh("#slider").forEach((slider) => slider.addEventListener("input", () => chosen(Number(slider.value))));
+  fresh("[data-slide]").forEach((link) => link.addEventListener("click", () => chosen(Number(link.dataset.slide))));
   const large = document.getElementById("large");
-  document.querySelectorAll(".enlarge").forEach((button) => button.addEventListener("click", () => {
+  fresh(".enlarge").forEach((button) => button.addEventListener("click", () => {
     const copy = button.querySelector(".shot").cloneNode(true);
     document.getElementById("large-shot").replaceChildren(copy);
     document.getElementById("large-words").textContent = copy.getAttribute("aria-label") || "";
     large.showModal();
   }));
+  fresh("#large").forEach(dialog);
+  const steps = slides.slides.map((slide) => slide.step);
+  slideTo(chosenStep === null ? steps.length - 1 : Math.max(steps.findLastIndex((step) => step <= chosenStep), 0));
+}
+
+function dialog(large) {
   large.addEventListener("click", (event) => event.target === large && large.close());
   large.addEventListener("keydown", (event) => {
+    const slider = document.getElementById("slider");
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by && slider && document.getElementById("large-words").textContent.startsWith("samples at")) {
       const place = Math.min(Math.max(Number(slider.value) + by, 0), slides.slides.length - 1);
@@ -290,13 +309,12 @@ function samples() {
     }
   });
   document.getElementById("large-close").addEventListener("click", () => large.close());
-  slideTo(slides.slides.length - 1);
 }
 
 // code to copy, links into what is folded, search
 
 function copying() {
-  for (const button of document.querySelectorAll(".copy")) {
+  for (const button of fresh(".copy")) {
     const words = button.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
@@ -329,7 +347,7 @@ function reveal() {
 }
 
 function searching() {
-  const field = document.getElementById("search");
+  const [field] = fresh("#search");
   if (!field) {
     return;
   }
@@ -357,13 +375,49 @@ window.addEventListener("afterprint", () => {
   repaint({ width: null, autosize: true });
 });
 window.addEventListener("hashchange", reveal);
-document.querySelectorAll("details").forEach((fold) => fold.addEventListener("toggle", drawSeen));
-if (axis) {
-  brush();
-  labels();
-  window.addEventListener("resize", labels);
+window.addEventListener("resize", labels);
+
+// reads the page, and gives what is new in it its behaviour; a page that is kept up to date comes here again
+function start() {
+  const data = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+  charts = data("charts-data");
+  slides = data("slides-data") ?? { slides: [], modes: null };
+  plots = [...document.querySelectorAll(".plot")];
+  axis = document.querySelector(".axis");
+  const ends = axis ? [Number(axis.dataset.first), Number(axis.dataset.last)] : charts.flatMap((chart) => chart.window);
+  const zoomed = whole && (shown[0] !== whole[0] || shown[1] !== whole[1]);
+  whole = ends.length ? [Math.min(...ends), Math.max(...ends)] : [0, 0];
+  shown = zoomed ? shown : whole;
+  fresh("details").forEach((fold) => fold.addEventListener("toggle", drawSeen));
+  fresh(".axis").forEach(brush);
+  look();
+  samples();
+  copying();
+  searching();
 }
-samples();
-copying();
-searching();
+
+async function refresh(plot) { // a chart that was drawn, with the values that it has now
+  const chart = chartOf(plot), text = JSON.stringify(chart);
+  if (!plot.dataset.drawn) {
+    await draw(plot);
+  } else if (plot.of !== text) {
+    plot.of = text;
+    const box = plot.parentElement.querySelector(".legend");
+    const hidden = [...box.children].filter((b) => b.getAttribute("aria-pressed") === "false").map((b) => b.textContent);
+    box.replaceChildren();
+    legend(plot, chart);
+    await Plotly.react(plot, traces(chart), layout(chart), options);
+    [...box.children].filter((button) => hidden.includes(button.textContent)).forEach((button) => button.click());
+  }
+}
+
+const near = new IntersectionObserver((entries) => entries.filter((e) => e.isIntersecting).forEach((e) => refresh(e.target)), { rootMargin: "50%" });
+window.gandiagReport = {
+  redraw() { // of charts only those in sight, and others when they come into sight
+    start();
+    near.disconnect();
+    plots.forEach((plot) => near.observe(plot));
+  },
+};
+start();
 drawSeen().then(reveal);
