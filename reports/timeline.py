@@ -53,6 +53,15 @@ BRIEF = {
 STATES = ("healthy", "unknown", "info", "warning", "failure", "gap")
 """Of the health band, from good to bad: a gap was not recorded, and of what is unknown not all could be checked."""
 
+STATE_WORDS = {
+    "healthy": "healthy",
+    "unknown": "nothing was found, but not everything could be checked",
+    "info": "a remark",
+    "warning": "a warning",
+    "failure": "a failure",
+    "gap": "not recorded",
+}
+
 
 @dataclass(frozen=True)
 class Stretch:
