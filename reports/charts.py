@@ -89,8 +89,17 @@ def _lines(axes: Axes, panel: Panel) -> None:
     if panel.spell:
         axes.axvspan(*panel.spell, color=TONES[panel.markers[0].severity], alpha=0.07, linewidth=0)
     unit = panel.unit if len(panel.unit) <= MOST_UNIT else f"{panel.unit[:MOST_UNIT]}…"
-    place = {"xycoords": "axes fraction", "textcoords": "offset points", "xytext": (-72 * ROOM[0][0], 72 * ROOM[1][1])}
-    axes.annotate(unit, (0, 1), va="top", color=QUIET, fontsize=6, parse_math=False, **place)
+    axes.annotate(
+        unit,
+        (0, 1),
+        xytext=(-72 * ROOM[0][0], 72 * ROOM[1][1]),  # the corner of the picture, in points
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        color=QUIET,
+        fontsize=6,
+        parse_math=False,
+    )
 
 
 def _shares(figure: Figure, axes: Axes, panel: Heatmap) -> None:

@@ -33,7 +33,10 @@ def sentences(source: str) -> Iterator[tuple[int, str]]:
     found = [
         (node.lineno, text)
         for node in ast.walk(tree)
-        if id(node) not in skipped and (text := _text(node)) and len(text.split()) >= FEWEST_WORDS
+        if isinstance(node, ast.expr)
+        and id(node) not in skipped
+        and (text := _text(node))
+        and len(text.split()) >= FEWEST_WORDS
     ]
     yield from sorted((line, text) for line, text in found if not any(mark in text for mark in CODE))
 
