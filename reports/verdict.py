@@ -159,7 +159,7 @@ def _mend(diagnosis: Diagnosis, flags: Sequence[Flag]) -> Iterator[Action]:
     answered = changed is not None and changed.undo and first is not None and first.code == "learning-rates"
     if first is not None and not answered:
         for remedy in [r for r in first.remedies if r.name not in (ROLL_BACK, *SAID)][:2]:
-            yield Action(remedy.change, remedy.code)
+            yield Action(_cut(remedy.change), remedy.code)
 
 
 def checked(diagnosis: Diagnosis) -> tuple[Pair, ...]:
