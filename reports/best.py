@@ -52,8 +52,8 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
 
 def _values(run: Run, name: str) -> pd.Series:
     """The finite values of a metric; of the energy distance medians of blocks, over the spread of the real samples."""
-    series = run.series(name)
-    series = series[np.isfinite(series.to_numpy())]
+    recorded = run.series(name)
+    series: pd.Series = recorded[np.isfinite(recorded.to_numpy())]
     if name != ENERGY or series.empty:
         return series
     medians: pd.Series = (_medians(series) / _medians(run.series(SPREAD))).dropna().loc[: run.last_step]
