@@ -139,7 +139,8 @@ class LearningRates:
             for spell in spells(low, min_steps=self.min_steps):
                 net = name.partition("/")[2]
                 summary = (
-                    f"The learning rate of the {net} has come down to nothing by step {spell.onset:,}, the other not"
+                    f"By step {spell.onset:,} the learning rate of the {net} has dropped to almost nothing, "
+                    "and the other has not"
                 )
                 fact = evidence(left[name], self.faded, "below", spell.certain, f"{name} over its highest value")
                 made = finding(self, spell, "warning", summary, (fact,), RATES)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gandiag.findings import SEVERAL
 from gandiag.rundir.ending import ending
 from gandiag.wording import listed
 
@@ -138,8 +137,6 @@ def _step(diagnosis: Diagnosis, place: int) -> Step:
 
 def _causes(diagnosis: Diagnosis) -> Causes:
     findings, story = diagnosis.findings, diagnosis.story
-    alone = all(len(chain) == 1 for chain in story.chains)
-    unclear = "The first cause is unclear." if story.root == SEVERAL and alone else ""
 
     return Causes(
         sentence=story.sentence,
@@ -148,7 +145,7 @@ def _causes(diagnosis: Diagnosis) -> Causes:
             (findings[link.cause].title, findings[link.effect].title, link.sentence, link.source)
             for link in story.links
         ),
-        unclear=unclear,
+        drawn=any(len(chain) > 1 for chain in story.chains),
     )
 
 

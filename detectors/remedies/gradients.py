@@ -44,7 +44,7 @@ GRADIENTS = (
     ),
     Remedy(
         name="leaky-relu",
-        change="put LeakyReLU (0.2) where the network has ReLU",
+        change="replace ReLU by LeakyReLU (0.2)",
         code="for name, module in list(D.named_modules()):\n    if isinstance(module, torch.nn.ReLU):\n"
         "        D.set_submodule(name, torch.nn.LeakyReLU(0.2))",
         why="A ReLU that no input reaches passes no gradient and never comes back; a leaky one does.",

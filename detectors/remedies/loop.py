@@ -226,10 +226,10 @@ LOOP = (
     ),
     Remedy(
         name="rates-of-one-scale",
-        change="bring both learning rates to one scale: equal, or one up to some ten times the other",
+        change="use learning rates of the same scale: equal, or at most about ten times apart",
         code="for optimizer, rate in ((opt_G, 2e-4), (opt_D, 2e-4)):\n"
         '    for group in optimizer.param_groups:\n        group["lr"] = rate',
-        why="Of two networks whose rates are so far apart one stands nearly still: the other has no opponent.",
+        why="With rates this far apart one network hardly learns, and the other has no opponent.",
         cost="none",
         cost_level=0,
         evidence="Arithmetic: every update is a multiple of the rate.",
