@@ -57,17 +57,20 @@ class Comparison:
 
     def settings(self) -> list[str]:
         """The settings that differ between runs, those that matter most first."""
-        readable = [row for row in self.rows if row.verdict != UNREADABLE]
-        names = dict.fromkeys(name for row in readable for name in row.settings)
-        differing = [name for name in names if len({row.settings.get(name) for row in readable}) > 1]
+        begun = self._begun()
+        names = dict.fromkeys(name for row in begun for name in row.settings)
+        differing = [name for name in names if len({row.settings.get(name) for row in begun}) > 1]
         rank = {influence.setting: place for place, influence in enumerate(self.separation.influences)}
         return sorted(differing, key=lambda name: rank.get(name, len(rank)))
 
     def shared(self) -> dict[str, float | str]:
         """The settings that are the same in all runs."""
-        readable = [row for row in self.rows if row.verdict != UNREADABLE]
-        differing = set(self.settings())
-        return {n: v for n, v in readable[0].settings.items() if n not in differing} if readable else {}
+        begun, differing = self._begun(), set(self.settings())
+        return {n: v for n, v in begun[0].settings.items() if n not in differing} if begun else {}
+
+    def _begun(self) -> list[Row]:
+        """The runs that can be read and have a step: of others not all settings are known."""
+        return [row for row in self.rows if row.verdict != UNREADABLE and row.steps]
 
     def table(self) -> pd.DataFrame:
         """One row per run, with a column for each setting that differs."""
