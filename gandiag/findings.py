@@ -56,7 +56,8 @@ class Finding:
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
     first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of
-    the network that it is about, where there are several; "" where it is about all.
+    the network that it is about, where there are several; "" where it is about all. `onset_between` holds, of logs
+    that are sparse, the last record before it began and the first one after.
     """
 
     code: str
@@ -70,6 +71,7 @@ class Finding:
     remedies: tuple[Remedy, ...]
     columns: tuple[str, ...]
     network: str = ""
+    onset_between: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -95,9 +97,20 @@ class Finding:
         return titled(self.code, self.network)
 
     @property
+    def since(self) -> str:
+        """When it began, in words: at a step, or where records are sparse between two."""
+        if self.onset_between is None:
+            return f"from step {self.onset_step:,}"
+        return f"from between steps {self.onset_between[0]:,} and {self.onset_between[1]:,}"
+
+    @property
     def counts(self) -> bool:
         """Whether it makes a verdict: failures do, and warnings that still hold."""
         return self.severity == "failure" or (self.severity == "warning" and self.ongoing)
+
+
+TRAIN_LONGER = "train for longer"
+"""What to add to a run that is too short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,9 +182,10 @@ class Diagnosis:
     and not found, `not_applicable` those that do not apply to the run's loss family. `last_healthy_step` is the last
     step before the first finding, of severity warning at least, that is still ongoing; None when there is no such
     step. `checks` says of each mistake in the loop whether it was found: PASS, WARN, FAIL, or SKIP where it could not
-    be looked for. `missing` says what the record lacks: files that are damaged, steps that were not recorded, detail
-    that was given up, faults of gandiag's own. `decided` is False when an essential failure could not be looked for, a
-    detector crashed, a file is damaged, or most steps are missing: the absence of findings then proves nothing.
+    be looked for. `normal` says of a healthy run what may look wrong in its losses, and is not. `missing` says what the
+    record lacks: files that are damaged, steps that were not recorded, detail that was given up, faults of gandiag's
+    own. `decided` is False when an essential failure could not be looked for, a detector crashed, a file is damaged, or
+    most steps are missing: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
@@ -183,6 +197,7 @@ class Diagnosis:
     not_applicable: tuple[NotApplicable, ...] = ()
     errors: tuple[DetectorError, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
+    normal: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     last_step: int = 0
     last_healthy_step: int | None = None

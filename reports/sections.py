@@ -100,7 +100,7 @@ def _card(run: Run, finding: Finding, number_: int) -> Card:
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"{whose}from step {finding.onset_step:,}, {until}",
+        when=f"{whose}{finding.since}, {until}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,

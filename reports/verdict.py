@@ -41,7 +41,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict not in ("failing", "suspect") or worst is None:
         return diagnosis.verdict.capitalize()
     until = "" if worst.ongoing else f" to {worst.last_step:,}"
-    return f"{diagnosis.verdict.capitalize()}: {worst.title} from step {worst.onset_step:,}{until}"
+    return f"{diagnosis.verdict.capitalize()}: {worst.title} {worst.since}{until}"
 
 
 def _worst(diagnosis: Diagnosis) -> Finding | None:

@@ -10,6 +10,7 @@ from gandiag import __version__
 from gandiag.cli.check import check
 from gandiag.cli.compare import compare
 from gandiag.cli.exits import JSON, Commands, print_json, refuse, say, shape
+from gandiag.cli.importing import export, import_
 from gandiag.cli.watch import watch
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
@@ -35,6 +36,8 @@ def main() -> None:
 main.add_command(check)
 main.add_command(compare)
 main.add_command(demo)
+main.add_command(import_)
+main.add_command(export)
 main.add_command(watch)
 main.add_command(zoo)
 

@@ -14,7 +14,9 @@ from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
+from gandiag.judge.normal import is_normal
 from gandiag.judge.policy import read_policy
+from gandiag.judge.sparse import dated, fitted
 from gandiag.judge.story import tell
 from gandiag.remedy import offered, on_balance
 from gandiag.rundir.run import Run
@@ -70,7 +72,8 @@ class Judgement:
 
     def __init__(self, run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> None:
         self.run = run
-        self._selection = read_policy(policy).selection(detectors)
+        selection = read_policy(policy).selection(detectors)
+        self._selection = replace(selection, detectors=fitted(selection.detectors, run))
         self._not_applicable = _not_applicable(self._selection.detectors, run.loss_family)
         self._excluded = {n.code for n in self._not_applicable}
         self.waiting = deque(d for d in self._selection.detectors if d.code not in self._excluded)
@@ -103,7 +106,8 @@ class Judgement:
         self._not_assessed += merged_reasons(answers)
         found = merged_findings(answers)
         family = self.run.loss_family
-        self._findings += [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        found = [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        self._findings += [dated(f, self.run) for f in found]
 
     def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
         mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
@@ -123,9 +127,9 @@ class Judgement:
         sure = not errors and not run.damage and not pending and not blind(run)
         decided = sure and all(looked_at_essentials(found, self._excluded) for found in looked_for)
         clean = tuple(code for code in codes if code not in out)
-        checks = loop_checks(codes, findings, clean)
+        checks, verdict = loop_checks(codes, findings, clean), _verdict(findings, decided=decided)
         return Diagnosis(
-            verdict=_verdict(findings, decided=decided),
+            verdict=verdict,
             decided=decided,
             findings=tuple(findings),
             story=tell(findings, unseen, checks),
@@ -134,6 +138,7 @@ class Judgement:
             not_applicable=self._not_applicable,
             errors=errors,
             checks=checks,
+            normal=is_normal(run, verdict, clean),
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.findings import NotAssessed
+from gandiag.findings import TRAIN_LONGER, NotAssessed
 from gandiag.judge.missing import END, intervals
+from gandiag.judge.sparse import unresolved
 
 if TYPE_CHECKING:
     from gandiag.detectors import Detector
@@ -62,13 +63,13 @@ def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
     if steps < detector.min_run_steps:
         reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
-        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
+        return NotAssessed(code=detector.code, reason=reason, how_to=TRAIN_LONGER)
     if missing := lacking(run, detector):
         names = " and ".join(map(_or, missing))
         reason = f"{names} was not recorded"
         how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
         return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
-    return None
+    return unresolved(detector, run)
 
 
 def lacking(run: Run, detector: Detector) -> tuple[str, ...]:

@@ -166,6 +166,8 @@ class QualityProbe:
         started = time.monotonic()
         with self._recording.faults.caught("quality", step):
             with _stream(self._stream):
+                if self._preprocessing is not None:
+                    self._preprocessing.settle()
                 if isinstance(generated, torch.Tensor):
                     generated = self._collected(generated)
                 real, held_out = self._known()

@@ -10,6 +10,7 @@ import torch
 
 from gandiag.quality import distributed
 from gandiag.quality.measures import jackknife
+from gandiag.quality.measures.features import mark
 from gandiag.quality.measures.frechet import ReferenceStatistics
 from gandiag.quality.measures.moments import Moments
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gandiag.quality.measures.moments import Statistics
     from gandiag.quality.sources.open import Source
 
+WAITING = 50  # batches on a GPU that a labeller, which reads arrays, gets together
 IMAGES_KEPT = 512  # for similarities of pairs
 FEATURES, LOGITS, IMAGES, GROUPS, SEEN = "features", "logits", "images", "groups", "seen"
 
@@ -105,14 +107,17 @@ def collect(source: Source, n: int, reading: Reading, preprocessing: Preprocessi
             pass_.take(batch)
         except ValueError as error:
             raise ValueError(f"{source.name}: {error}") from error
-    statistics, groups = pass_.moments(source.name)
-    labels = source.labels
+    try:
+        statistics, groups = pass_.finished()
+    except ValueError as error:
+        raise ValueError(f"{source.name}: {error}") from error
+    features, labels = pass_.joined(FEATURES), source.labels
     return Collected(
         name=source.name,
         n=n,
         statistics=statistics,
         groups=groups,
-        features=pass_.joined(FEATURES),
+        features=None if features is None else mark(features, "finite"),
         logits=pass_.joined(LOGITS),
         images=pass_.joined(IMAGES),
         seen=pass_.joined(SEEN),
@@ -142,6 +147,7 @@ class _Pass:
         self._kept: dict[str, list[torch.Tensor]] = {name: [] for name in sorted(reading.keep - {GROUPS})}
         if reading.labeller is not None:
             self._kept[SEEN] = []
+        self._unlabelled: list[torch.Tensor] = []
 
     def take(self, batch: torch.Tensor) -> None:
         """Extract one batch of samples."""
@@ -155,22 +161,28 @@ class _Pass:
             FEATURES: found.features,
             LOGITS: found.logits,
             IMAGES: batch[first :: self._stride],
-            SEEN: self._seen(batch),
         }
-        for name, parts in self._kept.items():
-            part = kept[name]
-            if part is not None:
-                parts.append(part)
+        for name, part in kept.items():
+            if name in self._kept and part is not None:
+                self._kept[name].append(part)
+        if self._reading.labeller is not None:
+            self._unlabelled.append(self._for_labels(batch))
+            if batch.device.type == "cpu" or len(self._unlabelled) >= WAITING:
+                self._label()
         self._reached += len(batch)
         self._reading.tell(len(batch))
 
-    def _seen(self, batch: torch.Tensor) -> torch.Tensor | None:
-        """The mode of each sample, by the labeller."""
-        labeller, label_bytes = self._reading.labeller, self._reading.label_bytes
-        if labeller is None:
-            return None
-        samples = batch if label_bytes is None else label_bytes.of_values(batch)
-        return torch.as_tensor(labeller.label(samples.cpu().numpy())).to(batch.device)
+    def _for_labels(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch as the labeller reads it."""
+        label_bytes = self._reading.label_bytes
+        return batch if label_bytes is None else label_bytes.of_values(batch)
+
+    def _label(self) -> None:
+        """Let the labeller tell the modes of what waits for it."""
+        samples, self._unlabelled = self._unlabelled, []
+        if samples and self._reading.labeller is not None:
+            found = torch.as_tensor(self._reading.labeller.label(torch.cat(samples).cpu().numpy()))
+            self._kept[SEEN].append(found.to(samples[0].device, non_blocking=True))
 
     def _part(self, features: torch.Tensor) -> Moments:
         """The moments to which this batch belongs."""
@@ -179,10 +191,17 @@ class _Pass:
             self._moments = [Moments(features.shape[1], device=features.device) for _ in range(count)]
         return self._moments[self._reached // self._reading.batch_size % len(self._moments)]
 
-    def moments(self, name: str) -> tuple[Statistics, tuple[Moments, ...]]:
-        """Those of all samples of all processes, and their parts where these were asked for."""
+    def finished(self) -> tuple[Statistics, tuple[Moments, ...]]:
+        """Moments of all samples of all processes, and their parts where these were asked for.
+
+        Raises ValueError where samples on a GPU were not what they should be: only now that is asked for.
+        """
+        for prepared in (self._preprocessing, self._reading.label_bytes):
+            if prepared is not None:
+                prepared.settle()
+        self._label()
         if not self._moments:
-            raise ValueError(f"{name}: no samples were read")
+            raise ValueError("no samples were read")
         for part in self._moments if self._reading.together else ():
             part.all_reduce()
         if len(self._moments) == 1:

@@ -9,6 +9,7 @@ import torch
 
 from gandiag.quality.measures import classifier_scores, finite_sample, frechet, jackknife, kernel, neighbours
 from gandiag.quality.measures.distances import Distinct
+from gandiag.quality.measures.features import mark
 from gandiag.quality.protocol import Measurement, Protocol
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
 def _repeated(real: torch.Tensor, k: int) -> tuple[str, ...]:
     """What is to be known of a reference with rows that occur more than k times: their neighbourhoods are points."""
     weights = Distinct.of(real).weights
-    points = int(weights[weights > k].sum())
+    points = int(torch.where(weights > k, weights, 0).sum())
     if not points:
         return ()
     found = f"{points:,} of {len(real):,} real samples occur more than {k} times"
@@ -211,4 +212,4 @@ def spread(rows: torch.Tensor, most: int) -> torch.Tensor:
     """At most so many rows, evenly over all of them: a reference may be sorted by class."""
     if len(rows) <= most:
         return rows
-    return rows[torch.linspace(0, len(rows) - 1, most, device=rows.device).round().long()]
+    return mark(rows[torch.linspace(0, len(rows) - 1, most, device=rows.device).round().long()], "finite")

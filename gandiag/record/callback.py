@@ -206,6 +206,8 @@ class Callback:
         grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
             nested if need be, with the same names in every step
 
+        Examples
+        --------
         >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
         """
         if self._recording.steps_are_seen:

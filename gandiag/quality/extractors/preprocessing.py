@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gandiag.modes.value_range import TOLERANCE, decided_range
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAITING = 50  # batches on a GPU of which nothing was asked yet
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGBA
 CHANNELS_LAST = (1, 3, 4)
 
@@ -20,6 +24,10 @@ class Preprocessing:
     batch: [-1, 1], [0, 1] or [0, 255]; anything else, such as standardised images, is refused. A value v of a range
     (low, high) becomes floor(255 (v - low) / (high - low) + 0.5), as `torchvision.utils.save_image` rounds. Values
     beyond the range by at most 2.5 % of its width are clipped and counted. Sizes are left as they are.
+
+    On a GPU nothing waits for the device: batches are checked there, and what was found is asked for after 50 batches, and
+    by `settle`, which then raises what a batch on the CPU raises at once. Only the first batch of floats is waited for,
+    where it decides the range.
 
     Parameters
     ----------
@@ -50,6 +58,7 @@ class Preprocessing:
         self._found: dict[str, Any] = {"dtype": None, "layout": None, "channels": None}
         self._counts = {"images": 0, "clipped_values": 0, "opaque_alpha_dropped": 0, "grey_rgb_reduced": 0}
         self._batch = 0
+        self._open: list[tuple[torch.Tensor, Callable[..., None]]] = []
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Prepare a batch.
@@ -68,7 +77,7 @@ class Preprocessing:
         """
         self._batch += 1
         planes = self._layout(images)
-        pixels = self._scaled(planes) if planes.is_floating_point() else _whole(planes)
+        pixels = self._scaled(planes) if planes.is_floating_point() else self._whole(planes)
         for key, value in (("dtype", str(images.dtype).removeprefix("torch.")), ("channels", planes.shape[1])):
             self._found[key] = self._found[key] or value
         pixels = self._channels(pixels)
@@ -79,8 +88,29 @@ class Preprocessing:
         """Prepare a batch (B, ...) whatever its shape, which stays; the range alone matters. Raises as a call does."""
         return self(values.reshape(len(values), 1, -1)).reshape(values.shape)
 
+    def settle(self) -> None:
+        """Ask for what was found in batches on a GPU, at once for all of them.
+
+        Raises ValueError for the first of them that is not as expected.
+        """
+        pending, self._open = self._open, []
+        if pending:
+            values = iter(torch.cat([facts for facts, _ in pending]).tolist())
+            for facts, judge in pending:
+                judge(*(next(values) for _ in facts))
+
+    def _found_out(self, judge: Callable[..., None], *facts: torch.Tensor) -> None:
+        """Call `judge` with the values of facts (0-dim.), now or, where they are on a GPU, together with later ones."""
+        together = torch.stack([fact.double() for fact in facts])
+        if together.device.type == "cpu":
+            judge(*together.tolist())
+            return
+        self._open.append((together, judge))
+        if len(self._open) >= WAITING:
+            self.settle()
+
     def describe(self) -> dict[str, Any]:
-        """What was found in the batches so far and what was done to them, JSON-ready.
+        """What was found in the batches so far and what was done to them, JSON-ready. Raises what `settle` does.
 
         >>> prepared = Preprocessing(channels=3)
         >>> prepared(torch.zeros(2, 1, 4, 4, dtype=torch.uint8)).shape
@@ -88,6 +118,7 @@ class Preprocessing:
         >>> prepared.describe()["channels"], prepared.describe()["grey_repeated"]
         (3, True)
         """
+        self.settle()
         found = self._found
         return {
             "range": None if self.value_range is None else list(self.value_range),
@@ -128,29 +159,53 @@ class Preprocessing:
 
     def _scaled(self, planes: torch.Tensor) -> torch.Tensor:
         values = planes.to(torch.float32) if planes.dtype != torch.float64 else planes
-        finite = values.isfinite().flatten(1).all(dim=1)
-        if not finite.all():
-            bad = (~finite).nonzero().flatten()
-            of, first = f"{len(bad)} of {len(finite)} images", f"the first is image {int(bad[0])}"
-            raise ValueError(f"{of} of batch {self._batch} hold NaN or infinity, {first} (from 0)")
-        lowest, highest = (float(v) for v in torch.aminmax(values))
+        lowest, highest = torch.aminmax(values)
+        unreadable = ~values.isfinite().flatten(1).all(dim=1)
+        batch, images = self._batch, len(values)
+
+        def readable(number: float, first: float, *_: float) -> None:
+            if number:
+                of, which = f"{number:.0f} of {images} images", f"the first is image {first:.0f}"
+                raise ValueError(f"{of} of batch {batch} hold NaN or infinity, {which} (from 0)")
+
+        facts = [unreadable.sum(), unreadable.int().argmax(), lowest, highest]
         if self.value_range is None:
-            self.value_range, self._decided = decided_range(lowest, highest), "from the first batch of floats"
+            number, first, least, most = torch.stack([fact.double() for fact in facts]).tolist()
+            readable(number, first)
+            self.value_range, self._decided = decided_range(least, most), "from the first batch of floats"
         low, high = self.value_range
-        slack = TOLERANCE * (high - low)
-        if lowest < low - slack or highest > high + slack:
-            found = f"values of images lie in [{lowest:.4g}, {highest:.4g}] in batch {self._batch}"
-            force = f"the range in force is [{low:g}, {high:g}], {self._decided}"
-            raise ValueError(f"{found}, but {force}; pass the right one as value_range=(low, high)")
-        if lowest < low or highest > high:
-            self._counts["clipped_values"] += int(((values < low) | (values > high)).sum())
+        beyond = ((values < low) | (values > high)).sum()
+
+        def judge(number: float, first: float, least: float, most: float, clipped: float) -> None:
+            readable(number, first)
+            slack = TOLERANCE * (high - low)
+            if least < low - slack or most > high + slack:
+                found = f"values of images lie in [{least:.4g}, {most:.4g}] in batch {batch}"
+                force = f"the range in force is [{low:g}, {high:g}], {self._decided}"
+                raise ValueError(f"{found}, but {force}; pass the right one as value_range=(low, high)")
+            self._counts["clipped_values"] += int(clipped)
+
+        self._found_out(judge, *facts, beyond)
         return ((values - low) * (255 / (high - low)) + 0.5).clamp_(0, 255).to(torch.uint8)
+
+    def _whole(self, planes: torch.Tensor) -> torch.Tensor:
+        """Integers as uint8."""
+        if planes.dtype == torch.uint8:
+            return planes
+
+        def judge(lowest: float, highest: float) -> None:
+            if lowest < 0 or highest > 255:
+                found = f"{lowest:.0f} to {highest:.0f} ({planes.dtype})"
+                raise ValueError(f"whole-numbered images must lie in 0..255, found {found}")
+
+        self._found_out(judge, *torch.aminmax(planes))
+        return planes.to(torch.uint8)
 
     def _channels(self, pixels: torch.Tensor) -> torch.Tensor:
         if pixels.shape[1] in (2, 4):
-            if not bool((pixels[:, -1] == 255).all()):
-                expected = f"expected {self.channels or '1 or 3'}"
-                raise ValueError(f"images have {pixels.shape[1]} channels with transparent pixels, {expected}")
+            expected = f"expected {self.channels or '1 or 3'}"
+            refusal = f"images have {pixels.shape[1]} channels with transparent pixels, {expected}"
+            self._found_out(_refusing(refusal), (pixels[:, -1] != 255).any())
             pixels = pixels[:, :-1]
             self._counts["opaque_alpha_dropped"] += len(pixels)
         found = pixels.shape[1]
@@ -159,18 +214,18 @@ class Preprocessing:
         if found == 1 and self.channels == 3:
             pixels = pixels.expand(-1, 3, -1, -1)
         elif found == 3 and self.channels == 1:
-            if not bool((pixels == pixels[:, :1]).all()):
-                raise ValueError("images have 3 channels that differ, expected 1 channel (grey)")
+            refusal = "images have 3 channels that differ, expected 1 channel (grey)"
+            self._found_out(_refusing(refusal), (pixels != pixels[:, :1]).any())
             pixels = pixels[:, :1]
             self._counts["grey_rgb_reduced"] += len(pixels)
         return pixels.contiguous()
 
 
-def _whole(planes: torch.Tensor) -> torch.Tensor:
-    """Integers as uint8."""
-    if planes.dtype == torch.uint8:
-        return planes
-    lowest, highest = int(planes.min()), int(planes.max())
-    if lowest < 0 or highest > 255:
-        raise ValueError(f"whole-numbered images must lie in 0..255, found {lowest} to {highest} ({planes.dtype})")
-    return planes.to(torch.uint8)
+def _refusing(refusal: str) -> Callable[[float], None]:
+    """Raises a ValueError with that sentence where there is something to refuse."""
+
+    def judge(found: float) -> None:
+        if found:
+            raise ValueError(refusal)
+
+    return judge

@@ -85,7 +85,7 @@ def _score(name: str, logits: Tensor, splits: int, seed: int) -> ClassifierScore
     if not 1 <= splits <= n:
         raise ValueError(f"splits must lie in [1, {n}], the number of samples, found {splits}")
     order = np.random.RandomState(seed).permutation(n)
-    shuffled = found[torch.from_numpy(order).to(found.device)].double()
+    shuffled = found[torch.from_numpy(order).to(found.device, non_blocking=True)].double()
     log_p = shuffled.log_softmax(dim=1)
     scores = [_of_split(log_p[i * n // splits : (i + 1) * n // splits]) for i in range(splits)]
     values = torch.stack(scores).cpu().numpy()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.quality.measures.features import checked_pair, checked_rows
+from gandiag.quality.measures.features import checked_pair, checked_rows, mark
 from gandiag.quality.measures.nearest import kth_neighbours, nearest
 
 if TYPE_CHECKING:
@@ -117,9 +117,12 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
     (distances, which), (expected, whose) = nearest(near, real), nearest(held, real)
     between = kth_neighbours(real, (1,))[0]
     rank = max(2, int(CLOSEST * len(held)))
-    copies = int((distances < expected.kthvalue(rank).values).sum())
-    authentic = [float((d > between[i]).double().mean()) for d, i in ((distances, which), (expected, whose))]
-    test = _Test.of_one_cell(distances, expected) if cells == 1 else _Test.of_cells(near, real, held, cells, seed)
+    ours, theirs, *limits = (
+        torch.cat([distances, expected, between[which], between[whose]]).cpu().split([len(near), len(held)] * 2)
+    )
+    copies = int((ours < theirs.kthvalue(rank).values).sum())
+    authentic = [float((d > limit).double().mean()) for d, limit in zip((ours, theirs), limits, strict=True)]
+    test = _Test.of_one_cell(ours, theirs) if cells == 1 else _Test.of_cells(near, real, held, cells, seed)
     c_t, closest = test.scores(test.near)
     chance = rank / (len(held) + 1)
     return Copying(100 * authentic[0], 100 * authentic[1], c_t, closest, copies, test.detectable(seed), chance, shared)
@@ -127,14 +130,14 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
 
 def _unseen(held: Tensor, real: Tensor) -> tuple[Tensor, int]:
     """The held-out samples that are no training samples, and how many are."""
-    new = nearest(held, real)[0] > 0
-    shared = len(held) - int(new.sum())
+    new = (nearest(held, real)[0] > 0).nonzero().squeeze(1)
+    shared = len(held) - len(new)
     if shared > SHARED * len(held) or len(held) - shared <= FEWEST:
         raise ValueError(
             f"{shared:,} of {len(held):,} held-out samples also are in the reference: what was held out must not be "
             "part of it, and where samples are equal by nature copies cannot be told"
         )
-    return held[new], shared
+    return mark(held[new], "finite"), shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +151,7 @@ class _Test:
 
     @classmethod
     def of_one_cell(cls, near: Tensor, held: Tensor) -> _Test:
-        return cls(near.cpu().numpy(), held.cpu().numpy(), np.zeros(len(near), int), np.zeros(len(held), int))
+        return cls(near.numpy(), held.numpy(), np.zeros(len(near), int), np.zeros(len(held), int))
 
     @classmethod
     def of_cells(cls, near: Tensor, real: Tensor, held: Tensor, cells: int, seed: int) -> _Test:

@@ -2,7 +2,7 @@
 
 A block is one matrix product, |x|² - 2 x·y + |y|². Its rounding error is bounded by the number of dimensions and the
 norms, so every distance is known to lie in an interval [low, high]. Whoever needs a distance more precisely has it
-summed from differences in float64, pair by pair. The process's setting for TF32 is asked for, and not touched.
+summed from differences in float64, pair by pair. On a GPU the host waits for a block only once, for its candidates.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gandiag.quality.measures.features import is_marked, mark
+from gandiag.quality.measures.products import centred, power_of_two, product
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROWS = 2048  # of a block, and its columns: 16 MiB in float32
 ROWS_CUDA = 4096  # larger ones keep a GPU busy
 SLAB_ROWS = 512  # of a block at a time where all its pairs may be wanted
-CENTRED_ROWS = 256  # at a time, in the precision of the features
 EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
+ARITHMETICS = (torch.float32, torch.float64)  # of a block: the second where the first leaves too much open
 UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to
 
 
@@ -38,7 +41,8 @@ class Distinct:
     def of(cls, features: Tensor) -> Distinct:
         """Rows that are equal become one; so a collapsed generator's thousand copies are compared once."""
         everyone = torch.arange(len(features), device=features.device)
-        if len(_keys(features).unique()) == len(features):  # the common case, told without sorting rows
+        if is_marked(features, "distinct") or len(_keys(features).unique()) == len(features):
+            mark(features, "distinct")  # the common case, told without sorting rows
             return cls(features, torch.ones_like(everyone), everyone)
         rows, inverse, weights = torch.unique(features, dim=0, return_inverse=True, return_counts=True)
         return cls(rows, weights, inverse)
@@ -60,7 +64,8 @@ class Pairs:
     high: Tensor
 
     def take(self, which: Tensor) -> Pairs:
-        """Those at an index, or where a mask is true."""
+        """Those at an index, or where a mask is true, for which a GPU is waited for once."""
+        which = which.nonzero().squeeze(1) if which.dtype == torch.bool else which
         return Pairs(self.row[which], self.col[which], self.low[which], self.high[which])
 
     def turned(self) -> Pairs:
@@ -117,7 +122,7 @@ class Block:
         return Pairs(row + self.rows.start, col + self.cols.start, low - UNDERFLOW, high)
 
     def crowded(self, pairs: Tensor) -> bool:
-        """Whether so many of its pairs (P,) are worth computing the whole block in a finer arithmetic."""
+        """Whether so many pairs (P,) of it are worth computing the whole block in a finer arithmetic."""
         return len(pairs) * 16 > self.low.numel()
 
     def _rounded_up(self, limits: Tensor) -> Tensor:
@@ -129,11 +134,6 @@ class Grid:
 
     Coordinates are centred, and very large or small ones scaled by a power of two: `scale` times a squared distance
     of the features is a squared distance here, without rounding.
-
-    Attributes
-    ----------
-    arithmetics
-        The precisions in which a block may be computed, the fastest first.
     """
 
     def __init__(self, x: Tensor, y: Tensor | None = None, size: int | None = None) -> None:
@@ -143,14 +143,13 @@ class Grid:
         precise = torch.promote_types(x.dtype, torch.float32)
         self._centre = torch.stack([rows.mean(dim=0, dtype=precise) for rows in sets]).mean(dim=0)
         self._centre.nan_to_num_(0, 0, 0)  # any centre is right, one in the middle makes bounds tight
-        ends = [float(end) for rows in (*sets, self._centre) for end in rows.aminmax()]
-        reach = 2 * max(abs(end) for end in ends)
-        far = reach > 0 and not 2.0**-20 < reach < 2.0**20
-        self._unit = 2.0 ** min(126, -math.ceil(math.log2(reach))) if far else 1.0
+        ends = [end.double().abs() for rows in (*sets, self._centre) for end in rows.aminmax()]
+        reach = 2 * torch.stack(ends).amax()
+        near = (reach > 2.0**-20) & (reach < 2.0**20)
+        self._unit = torch.where(near, 1.0, power_of_two(reach))
         self.scale = self._unit**2
-        self.arithmetics = (torch.float32, torch.float64) if _float32_is_kept() else (torch.float64,)
-        self._right = self._centred(self.y, self.arithmetics[0])
-        self._left = self._right if y is None else self._centred(self.x, self.arithmetics[0])
+        self._right = self._centred(self.y, torch.float32)
+        self._left = self._right if y is None else self._centred(self.x, torch.float32)
 
     def blocks(self) -> list[tuple[slice, slice]]:
         """Rows and columns of each block; within one set those on the diagonal first, then the upper triangle alone."""
@@ -175,16 +174,15 @@ class Grid:
         return [(row, col) for row in parts[0] for col in parts[1]]
 
     def block(self, rows: slice, cols: slice, dtype: torch.dtype) -> Block:
-        """One block by a product in one of the `arithmetics`."""
-        if dtype is self.arithmetics[0]:
+        """One block by a product in one of the `ARITHMETICS`."""
+        if dtype is torch.float32:
             (left, row), (right, col) = (
                 (at[part], norms[part])
                 for (at, norms), part in zip((self._left, self._right), (rows, cols), strict=True)
             )
         else:
             (left, row), (right, col) = self._centred(self.x[rows], dtype), self._centred(self.y[cols], dtype)
-        with torch.autocast(left.device.type, enabled=False):
-            low = torch.addmm(left[:1, :1], left, right.T, beta=0, alpha=-2)
+        low = product(left, right).mul_(-2)
         # relative to |x|² + |y|²: D products summed in any order, and a few roundings of each number
         error = min(0.5, 1.1 * (self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
         low += (row * (1 - error)).to(dtype)[:, None]
@@ -195,9 +193,8 @@ class Grid:
         """Squared distances (P,) float64 by differences, each the same wherever and with whatever it is computed."""
         return _squared_distances(self.x, self.y, pairs.row, pairs.col) * self.scale
 
-    def settled(self, pairs: Pairs, which: Tensor) -> Pairs:
-        """The pairs with `low` and `high` at the exact distance where a mask (P,) is true."""
-        index = which.nonzero().squeeze(1)
+    def settled(self, pairs: Pairs, index: Tensor) -> Pairs:
+        """The pairs with `low` and `high` at the exact distance where an index (I,) says so."""
         if not len(index):
             return pairs
         values = self.exact(pairs.take(index))
@@ -205,18 +202,8 @@ class Grid:
         return Pairs(pairs.row, pairs.col, low, high)
 
     def _centred(self, rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Coordinates (n, D), zeros up to a multiple of 8 after them, and their squared norms (n,) float64."""
-        n, width = rows.shape
-        found = torch.empty(n, -(-width // 8) * 8, dtype=dtype, device=rows.device)
-        found[:, width:] = 0
-        norms = torch.empty(n, dtype=torch.float64, device=rows.device)
-        for start in range(0, n, CENTRED_ROWS):
-            part = slice(start, start + CENTRED_ROWS)
-            chunk = rows[part].to(torch.promote_types(self._centre.dtype, dtype))  # or it would be rounded before
-            chunk = chunk if self._unit == 1 else chunk * self._unit
-            torch.sub(chunk, self._centre * self._unit, out=found[part, :width])
-            norms[part] = torch.linalg.vector_norm(found[part], dim=1, dtype=torch.float64)
-        return found, norms.square_()
+        """Coordinates in the grid's unit and their squared norms, as `centred` makes them."""
+        return centred(rows, self._centre, self._unit, dtype)
 
 
 def _squared_distances(x: Tensor, y: Tensor, row: Tensor, col: Tensor) -> Tensor:
@@ -250,14 +237,6 @@ def _halved(terms: Tensor, until: int) -> Tensor:
 def _keys(features: Tensor) -> Tensor:
     """A number for each row (N,) int64; duplicates share theirs, apart from how their position rounds it."""
     generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(2, features.shape[1], generator=generator).to(features.device)
+    directions = torch.randn(2, features.shape[1], generator=generator).to(features.device, non_blocking=True)
     rows = features.float()
     return torch.stack([rows.mv(each) for each in directions], dim=1).float().view(torch.int64).squeeze(1)
-
-
-def _float32_is_kept() -> bool:
-    """Whether products of float32 are computed in float32, not rounded further as TF32 and bfloat16 do."""
-    try:
-        return torch.get_float32_matmul_precision() == "highest"
-    except RuntimeError:  # set by backend, then this question has no answer
-        return False

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.features import checked_features, is_marked, mark
 from gandiag.quality.measures.frechet import ReferenceStatistics, frechet_distance_from_features
 
 if TYPE_CHECKING:
@@ -92,20 +93,30 @@ def expected_distance(eigenvalues: Tensor, generated: int, reference: int | None
     >>> round(expected_distance(torch.ones(64), 1000, 1000).value, 3)
     2.208
     """
-    found = checked_features(eigenvalues[None], "eigenvalues")[0].double()
-    if bool((found < 0).any()):
-        raise ValueError(f"eigenvalues must be at least 0, found {float(found.min()):.3g}")
+    row = mark(eigenvalues[None], "finite") if is_marked(eigenvalues, "finite") else eigenvalues[None]
+    found = checked_features(row, "eigenvalues")[0].double()
+    counted = torch.where(found > len(found) * 2.0**-52 * found.max(), found, 0)
+    pairs = torch.stack([_harmonic(part, counted) for part in counted.split(ROWS)]).sum()
+    least, number, total, halves = torch.stack(
+        [found.min(), counted.count_nonzero().double(), counted.sum(), pairs]
+    ).tolist()
+    if least < 0:
+        raise ValueError(f"eigenvalues must be at least 0, found {least:.3g}")
     if min(generated, reference or 1) < 1 or reference == 0:
         raise ValueError(f"numbers of samples must be at least 1, found {generated} and {reference}")
-    positive = found[found > len(found) * 2.0**-52 * found.max()]
     fewest = generated if reference is None else min(generated, reference)
-    if fewest < SAMPLES_PER_DIMENSION * len(positive):
-        reason = f"{fewest} samples are too few for {len(positive)} dimensions: the closed form needs "
+    if fewest < SAMPLES_PER_DIMENSION * number:
+        reason = f"{fewest} samples are too few for {number:.0f} dimensions: the closed form needs "
         return ExpectedDistance(None, f"{reason}{SAMPLES_PER_DIMENSION} samples per dimension")
-    pairs = sum(float((part[:, None] * positive / (part[:, None] + positive)).sum()) for part in positive.split(ROWS))
     rate = 1 / generated + (0 if reference is None else 1 / reference)
     unsaid = "the reference does not say of how many samples it is: its part of the bias is left out"
-    return ExpectedDistance(rate * (1.25 * float(positive.sum()) + pairs / 2), unsaid if reference is None else "")
+    return ExpectedDistance(rate * (1.25 * total + halves / 2), unsaid if reference is None else "")
+
+
+def _harmonic(some: Tensor, values: Tensor) -> Tensor:
+    """Sum of l_i l_j / (l_i + l_j), which is 0 where one of them is."""
+    sums = some[:, None] + values
+    return torch.where(sums > 0, some[:, None] * values / sums, 0).sum()
 
 
 def frechet_infinity(
@@ -151,6 +162,4 @@ def frechet_infinity(
 
 
 def _drawn(features: Tensor, rng: np.random.Generator, size: int) -> Tensor:
-    import torch
-
-    return features[torch.from_numpy(rng.permutation(len(features))[:size]).to(features.device)]
+    return features[torch.from_numpy(rng.permutation(len(features))[:size]).to(features.device, non_blocking=True)]

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.features import checked_features, mark
 from gandiag.quality.measures.moments import Moments, Statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
+ENTRIES = 2**24  # of matrices that are decomposed together: 128 MiB
 BLOCK = 256  # columns of a triangular factor that are multiplied at a time
 
 
@@ -65,11 +68,16 @@ class ReferenceStatistics:
         """(D, rank) matrix F with F F^T the covariance: Cholesky's or, of a singular one, from eigenvectors."""
         return _root(self.statistics) if self.cholesky is None else self.cholesky
 
+    @property
+    def rank(self) -> int:
+        """Columns of the factor."""
+        return self.factor.shape[1]
+
     @cached_property
     def eigenvalues(self) -> Tensor:
         """(D,) float64 of the covariance, ascending, those that rounding put below 0 as 0."""
         found: Tensor = torch.linalg.eigvalsh(self.statistics.covariance)
-        return found.clamp_(min=0)
+        return mark(found.clamp_(min=0), "finite")
 
 
 def frechet_distance(generated: Statistics, reference: Statistics | ReferenceStatistics) -> Frechet:
@@ -99,16 +107,32 @@ def frechet_distance(generated: Statistics, reference: Statistics | ReferenceSta
     known = reference if isinstance(reference, ReferenceStatistics) else ReferenceStatistics(reference)
     _check_dimensions(len(generated.mean), known)
     placed = generated.to(known.statistics.mean.device)
-    factor, triangular = known.factor, known.cholesky is not None
-    lower = _triangular_congruence(placed.covariance, factor) if triangular else factor.T @ placed.covariance @ factor
-    eigenvalues: Tensor = torch.linalg.eigvalsh(lower)
+    eigenvalues: Tensor = torch.linalg.eigvalsh(_congruent(placed, known))
     most = placed.largest_rank
-    if len(_kept(eigenvalues, most)) == most or _cholesky(placed) is not None:
-        rank = most
-    else:
+    parts = _parts(placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.rank)), known)
+    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, most).sum().double()]).tolist()
+    rank = most
+    if kept != most and _cholesky(placed) is None:
         rank = len(_kept(torch.linalg.eigvalsh(_correlation(placed)), most))
-    roots = _sum_of_roots(eigenvalues, min(most, factor.shape[1]))
-    return _assemble(placed.mean, placed.covariance.trace(), roots, known, rank)
+    return _assembled(values, rank, len(placed.mean))
+
+
+def frechet_values(generated: Sequence[Statistics], reference: ReferenceStatistics) -> list[float]:
+    """The values alone of several distances, in order, for which a GPU is waited for twice, or more for many features.
+
+    Raises ValueError when the dimensions differ.
+    """
+    found = []
+    at_once = max(1, ENTRIES // len(reference.statistics.mean) ** 2)
+    for start in range(0, len(generated), at_once):
+        placed = [each.to(reference.statistics.mean.device) for each in generated[start : start + at_once]]
+        for each in placed:
+            _check_dimensions(len(each.mean), reference)
+        eigenvalues = torch.linalg.eigvalsh(torch.stack([_congruent(each, reference) for each in placed]))
+        for each, values in zip(placed, eigenvalues, strict=True):
+            roots = _sum_of_roots(values, min(each.largest_rank, reference.rank))
+            found.append(torch.stack(_parts(each.mean, each.covariance.trace(), roots, reference)))
+    return [_assembled(values, 0, 0).value for values in torch.stack(found).tolist()]
 
 
 def frechet_distance_from_features(features: Tensor, reference: Statistics | ReferenceStatistics) -> Frechet:
@@ -149,10 +173,12 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     roots = _sum_of_roots(eigenvalues, min(n - 1, known.statistics.largest_rank))
     variances = rows.square().sum(dim=0)
     rank = n - 1
-    if len(_kept(eigenvalues, rank)) < rank:  # then either covariance may have lost it
+    parts = _parts(mean, variances.sum(), roots, known)
+    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, rank).sum().double()]).tolist()
+    if kept < rank:  # then either covariance may have lost it
         scaled = rows.mul_(_inverse(variances.sqrt()))
         rank = len(_kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
-    return _assemble(mean, variances.sum(), roots, known, rank)
+    return _assembled(values, rank, d)
 
 
 def _check_dimensions(d: int, reference: ReferenceStatistics) -> None:
@@ -162,11 +188,23 @@ def _check_dimensions(d: int, reference: ReferenceStatistics) -> None:
         )
 
 
-def _assemble(mean: Tensor, trace: Tensor, roots: Tensor, reference: ReferenceStatistics, rank: int) -> Frechet:
+def _parts(mean: Tensor, trace: Tensor, roots: Tensor, reference: ReferenceStatistics) -> list[Tensor]:
+    """What a distance is made of, on the device: that of the means, both traces, the trace of the root."""
     apart = (mean - reference.statistics.mean).square().sum()
-    mean_term, traces, root = torch.stack([apart, trace + reference.statistics.covariance.trace(), roots]).tolist()
+    return [apart, trace + reference.statistics.covariance.trace(), roots]
+
+
+def _assembled(parts: list[float], rank: int, dimensions: int) -> Frechet:
+    mean_term, traces, root = parts
     covariance_term = traces - 2 * root
-    return Frechet(mean_term + covariance_term, mean_term, covariance_term, rank, rank < len(mean))
+    return Frechet(mean_term + covariance_term, mean_term, covariance_term, rank, rank < dimensions)
+
+
+def _congruent(generated: Statistics, reference: ReferenceStatistics) -> Tensor:
+    """F^T S F, of which the lower triangle counts, with the reference's factor F."""
+    if reference.cholesky is not None:
+        return _triangular_congruence(generated.covariance, reference.factor)
+    return reference.factor.T @ generated.covariance @ reference.factor
 
 
 def _sum_of_roots(eigenvalues: Tensor, most: int) -> Tensor:
@@ -210,10 +248,15 @@ def _correlation(statistics: Statistics) -> Tensor:
     return inverse[:, None] * statistics.covariance * inverse
 
 
+def _is_kept(eigenvalues: Tensor, most: int) -> Tensor:
+    """Which of the `most` largest of ascending eigenvalues are not mere rounding."""
+    largest = eigenvalues[max(0, len(eigenvalues) - most) :]
+    return largest > _tolerance(len(eigenvalues)) * largest[-1:]
+
+
 def _kept(eigenvalues: Tensor, most: int) -> Tensor:
     """Those of ascending eigenvalues that are not mere rounding, `most` at most."""
-    largest = eigenvalues[max(0, len(eigenvalues) - most) :]
-    return largest[largest > _tolerance(len(eigenvalues)) * largest[-1:]]
+    return eigenvalues[max(0, len(eigenvalues) - most) :][_is_kept(eigenvalues, most)]
 
 
 def _root(statistics: Statistics) -> Tensor:

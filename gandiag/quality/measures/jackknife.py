@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.quality.measures.features import checked_features
-from gandiag.quality.measures.frechet import frechet_distance
+from gandiag.quality.measures.frechet import frechet_values
 from gandiag.quality.measures.moments import Moments
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ def frechet_interval(groups: Sequence[Moments], reference: ReferenceStatistics, 
     from scipy import stats
 
     whole = _checked_total(groups, confidence)
-    value = frechet_distance(whole.statistics(), reference).value
-    without = np.array([frechet_distance(whole.without(part).statistics(), reference).value for part in groups])
+    sets = [whole.statistics(), *(whole.statistics_without(part) for part in groups)]
+    value, *others = frechet_values(sets, reference)
+    without = np.array(others)
     k = len(groups)
     error = float(np.sqrt((k - 1) / k * np.square(without - without.mean()).sum()))
     reach = float(stats.t.ppf((1 + confidence) / 2, k - 1)) * error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import distributed
 
-from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.features import checked_features, refuse_unfinite, shaped_features, unfinite_rows
 from gandiag.quality.measures.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -57,13 +57,19 @@ class Moments:
             self._shift = torch.zeros(dimensions, dtype=torch.float64, device=device)
             self._sum = torch.zeros_like(self._shift)  # of the shifted samples
             self._outer = torch.zeros((dimensions, dimensions), dtype=torch.float64, device=device)  # upper triangle
+            self._unfinite = torch.zeros((), dtype=torch.int64, device=device)  # rows, not yet looked at by the host
 
     def update(self, features: Tensor) -> None:
         """Take in a batch (B, D) of any floating dtype; B may be 0.
 
-        Raises TypeError or ValueError as `checked_features` does; nothing of such a batch is taken in.
+        Raises TypeError or ValueError as `checked_features` does; nothing of such a batch is taken in. Whether features
+        on a GPU are finite is found out there, and said by `statistics`: no batch is waited for.
         """
-        batch = checked_features(features, dimensions=self.dimensions)
+        if self._there:
+            batch = shaped_features(features, dimensions=self.dimensions)
+            self._unfinite += unfinite_rows(batch).to(self.device, non_blocking=True)
+        else:
+            batch = checked_features(features, dimensions=self.dimensions)
         if not self.n and len(batch):
             self._shift.copy_(batch[:ROWS].double().mean(dim=0))
         done = 0
@@ -75,6 +81,11 @@ class Moments:
             if self._waiting == ROWS:
                 self._multiply()
         self.n += len(batch)
+
+    @property
+    def _there(self) -> bool:
+        """Whether asking for a value means to wait for a device."""
+        return self.device.type != "cpu"
 
     def _multiply(self) -> None:
         """Move the waiting rows into the sums."""
@@ -118,6 +129,8 @@ class Moments:
         self._centre()
         other._centre()
         total = self.n + sign * other.n
+        if sign > 0:
+            self._unfinite += other._unfinite.to(self.device)
         if other.n and total:
             apart = other._shift.to(self.device) - self._shift
             self._outer.add_(other._outer.to(self.device), alpha=sign)
@@ -137,7 +150,7 @@ class Moments:
         if not (distributed.is_available() and distributed.is_initialized()):
             return
         self._centre()
-        counted = torch.cat([self._shift * self.n, self._shift.new_tensor([self.n])])
+        counted = torch.cat([self._shift * self.n, torch.full_like(self._shift[:1], self.n)])
         distributed.all_reduce(counted)
         total = round(float(counted[-1]))
         if not total:
@@ -154,11 +167,23 @@ class Moments:
     def statistics(self) -> Statistics:
         """Mean and unbiased covariance so far; more samples may follow.
 
-        Raises ValueError with fewer than two samples.
+        Raises ValueError with fewer than two samples, and when features on a GPU were not finite.
         """
         if self.n < 2:
             raise ValueError(f"a covariance needs at least 2 samples, found {self.n}")
+        try:
+            return Statistics(*self._mean_and_covariance(), self.n)
+        except ValueError:
+            refuse_unfinite(int(self._unfinite), self.n)
+            raise
+
+    def statistics_without(self, other: Moments) -> Statistics:
+        """Those of what is left without the samples of another, all of which are in this one, whose own are sound."""
+        rest = self.without(other)
+        return Statistics.of_sound(*rest._mean_and_covariance(), rest.n)  # noqa: SLF001 - one of us
+
+    def _mean_and_covariance(self) -> tuple[Tensor, Tensor]:
         self._centre()
         covariance = self._outer.triu()
         covariance += covariance.triu(1).T
-        return Statistics(self._shift.clone(), covariance.div_(self.n - 1), self.n)
+        return self._shift.clone(), covariance.div_(self.n - 1)

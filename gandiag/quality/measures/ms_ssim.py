@@ -83,7 +83,9 @@ def pair_similarity(
     if min(height, width) < WINDOW:
         raise ValueError(f"images must have at least {WINDOW} x {WINDOW} pixels for SSIM, found {height} x {width}")
     scales = sum(min(height, width) >> scale >= WINDOW for scale in range(len(BETAS)))
-    first, second = (torch.from_numpy(index).to(images.device) for index in _pairs(images, labels, pairs, seed))
+    first, second = (
+        torch.from_numpy(index).to(images.device, non_blocking=True) for index in _pairs(images, labels, pairs, seed)
+    )
     chunk = max(1, CELLS // (5 * images[0].numel()))
     values = torch.cat(
         [
@@ -92,8 +94,9 @@ def pair_similarity(
         ]
     )
     names = {len(BETAS): "ms-ssim", 1: "ssim"}
-    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else None
-    return Similarity(names.get(scales, f"ms-ssim ({scales} scales)"), float(values.mean()), error, len(values))
+    mean, spread = torch.stack([values.mean(), values.std(correction=min(1, len(values) - 1))]).tolist()
+    error = spread / len(values) ** 0.5 if len(values) > 1 else None
+    return Similarity(names.get(scales, f"ms-ssim ({scales} scales)"), mean, error, len(values))
 
 
 def _checked_range(images: Tensor, value_range: tuple[float, float] | None) -> tuple[float, float]:
@@ -146,7 +149,7 @@ def _ms_ssim(x: Tensor, y: Tensor, scales: int) -> Tensor:
     parts.append(_similarity(x, y)[0])
     if scales == 1:
         return parts[0]
-    weights = torch.tensor(BETAS[:scales], dtype=x.dtype, device=x.device)
+    weights = torch.tensor(BETAS[:scales], dtype=x.dtype).to(x.device, non_blocking=True)
     return (torch.stack(parts).relu() ** (weights / weights.sum())[:, None]).prod(dim=0)
 
 

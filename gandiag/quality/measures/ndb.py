@@ -108,18 +108,21 @@ class Bins:
         self._reference = rows[:1]
         rng = np.random.default_rng(seed)
         kept = rng.choice(width, width // 6, replace=False) if width > WIDE else np.arange(width)
-        self._kept = torch.from_numpy(np.sort(kept)).to(rows.device)
+        self._kept = torch.from_numpy(np.sort(kept)).to(rows.device, non_blocking=True)
         rows = rows[:, self._kept]
         self._centre, self._scale = torch.zeros_like(rows[0]), torch.ones_like(rows[0])
         if whiten:
             self._centre, self._scale = rows.mean(dim=0), rows.std(dim=0)
             self._scale[self._scale == 0] = 1  # a constant dimension tells nothing either way
         rows = (rows - self._centre) / self._scale
-        seen = rows[torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device)]
+        seen = rows[
+            torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device, non_blocking=True)
+        ]
+        seen = seen.cpu()
         if len(seen.unique(dim=0)) < bins:
             raise ValueError(f"reference must have at least as many different rows as bins, {bins}, found fewer")
-        found = KMeans(bins, n_init=1, max_iter=ITERATIONS, random_state=seed).fit(seen.float().cpu().numpy())
-        self._centres = torch.from_numpy(found.cluster_centers_).to(rows.device, rows.dtype)
+        found = KMeans(bins, n_init=1, max_iter=ITERATIONS, random_state=seed).fit(seen.float().numpy())
+        self._centres = torch.from_numpy(found.cluster_centers_).to(rows.device, rows.dtype, non_blocking=True)
         self.counts = self._histogram(rows)
 
     def compare(self, generated: Tensor, *, alpha: float = ALPHA, z_threshold: float | None = None) -> NDB:
@@ -150,7 +153,8 @@ class Bins:
 
     def _histogram(self, rows: Tensor) -> NDArray[np.int64]:
         index = nearest(rows, self._centres)[1]
-        return np.asarray(index.bincount(minlength=len(self._centres)).cpu().numpy(), dtype=np.int64)
+        counts = index.new_zeros(len(self._centres)).index_add_(0, index, torch.ones_like(index))
+        return np.asarray(counts.cpu().numpy(), dtype=np.int64)
 
 
 def ndb(generated: Tensor, reference: Tensor, bins: int = BINS, *, whiten: bool = False, seed: int = 0) -> NDB:

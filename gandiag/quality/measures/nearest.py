@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gandiag.quality.measures.distances import Block, Distinct, Grid, Pairs
+from gandiag.quality.measures.distances import ARITHMETICS, Block, Distinct, Grid, Pairs
 from gandiag.quality.measures.features import checked_pair
 
 if TYPE_CHECKING:
@@ -79,13 +79,12 @@ def memberships(
     grid = Grid(rows.rows, cols.rows, block)
     of_x, of_y = ([_on_distinct(b, d, grid.scale) for b in balls] for balls, d in ((around_x, rows), (around_y, cols)))
     counts = [(torch.zeros_like(rows.weights), torch.zeros_like(cols.weights)) for _ in (*of_x, *of_y)]
-    for part in (part for at in grid.blocks() for part in grid.block(*at, grid.arithmetics[0]).slabs()):
+    for part in (part for at in grid.blocks() for part in grid.block(*at, ARITHMETICS[0]).slabs()):
         pairs = _decided(grid, part, of_x, of_y)
         inside = [b.hold(pairs.row, pairs.low) for b in of_x] + [b.hold(pairs.col, pairs.low) for b in of_y]
         for mask, (by_row, by_col) in zip(inside, counts, strict=True):
-            row, col = pairs.row[mask], pairs.col[mask]
-            by_row.index_add_(0, row, cols.weights[col])
-            by_col.index_add_(0, col, rows.weights[row])
+            by_row.index_add_(0, pairs.row, cols.weights[pairs.col] * mask)
+            by_col.index_add_(0, pairs.col, rows.weights[pairs.row] * mask)
     return [(by_row[rows.inverse], by_col[cols.inverse]) for by_row, by_col in counts]
 
 
@@ -102,12 +101,13 @@ def _decided(grid: Grid, block: Block, of_x: list[Balls], of_y: list[Balls]) -> 
     """All pairs of a block that may lie in a ball; `low` compares with every radius as the exact distance does."""
     at = block.rows, block.cols
     row_limits, col_limits = (_widest(balls, part) for balls, part in zip((of_x, of_y), at, strict=True))
-    for dtype in grid.arithmetics:
+    for dtype in ARITHMETICS:
         block = block if dtype is block.low.dtype else grid.block(*at, dtype)
         pairs = block.within(row_limits, col_limits)
         ends = [b.squared_radii[pairs.row] for b in of_x] + [b.squared_radii[pairs.col] for b in of_y]
         unclear = torch.stack([(pairs.low <= end) & (end <= pairs.high) for end in ends]).any(dim=0)
-        if not block.crowded(pairs.row[unclear]):
+        unclear = unclear.nonzero().squeeze(1)
+        if not block.crowded(unclear):
             break
     return grid.settled(pairs, unclear)
 
@@ -132,22 +132,23 @@ class _Search:
         """Exact squared distance (N,) float64 of each row at a rank, from 1."""
         found, grid = self._found, self._grid
         least, most = self._ranked(found, found.low, rank), self._ranked(found, found.high, rank)
-        found = grid.settled(found, (found.high >= least[found.row]) & (found.low <= most[found.row]))
+        open_ = (found.high >= least[found.row]) & (found.low <= most[found.row])
+        found = grid.settled(found, open_.nonzero().squeeze(1))
         return self._ranked(found, found.low, rank) / grid.scale
 
     def nearest(self, names: Tensor) -> tuple[Tensor, Tensor]:
         """Exact squared distance (N,) float64 to the nearest column, and the smallest name of those as near (N,)."""
         found, values = self._found, self._grid.exact(self._found)
         least = torch.full_like(self._limit, torch.inf).scatter_reduce_(0, found.row, values, "amin")
-        tied = values == least[found.row]
-        first = names.new_full(least.shape, torch.iinfo(names.dtype).max)
-        first.scatter_reduce_(0, found.row[tied], names[found.col[tied]], "amin")
+        last = torch.iinfo(names.dtype).max
+        tied = torch.where(values == least[found.row], names[found.col], last)
+        first = names.new_full(least.shape, last).scatter_reduce_(0, found.row, tied, "amin")
         return least / self._grid.scale, first
 
     def _visit(self, rows: slice, cols: slice) -> None:
         """Add the candidates of one block; within one set, one off the diagonal stands for its mirror image, too."""
         mirrored = self._grid.x is self._grid.y and rows != cols
-        for dtype in self._grid.arithmetics:
+        for dtype in ARITHMETICS:
             block = self._grid.block(rows, cols, dtype)
             if not mirrored:
                 self._limit[rows] = self._limit[rows].minimum(block.rank(self._rank))
@@ -155,16 +156,19 @@ class _Search:
             if not block.crowded(found.row):
                 break
         else:
-            found = self._grid.settled(found, torch.ones_like(found.row, dtype=torch.bool))
+            found = self._grid.settled(found, torch.arange(len(found.row), device=found.row.device))
         for pairs in (found, found.turned()) if mirrored else (found,):
-            self._parts.append(pairs.take(pairs.low <= self._limit[pairs.row]))
-            self._pending += len(self._parts[-1].row)
+            kept = pairs.take(pairs.low <= self._limit[pairs.row]) if mirrored else pairs
+            self._parts.append(kept)
+            self._pending += len(kept.row)
         if self._pending > PENDING:
             self._parts, self._pending = [self._thinned()], 0
 
     def _thinned(self) -> Pairs:
         """The candidates, without those above what the others prove."""
         found = Pairs.joined(self._parts)
+        if len(self._parts) == 1:
+            return found
         self._limit = self._limit.minimum(self._ranked(found, found.high, self._rank))
         return found.take(found.low <= self._limit[found.row])
 
@@ -175,5 +179,5 @@ class _Search:
         row, weight = found.row[order], self._weights[found.col[order]]
         of_row = torch.zeros(len(self._limit), dtype=weight.dtype, device=weight.device).index_add_(0, row, weight)
         last = weight.cumsum(0) - (of_row.cumsum(0) - of_row)[row]  # the rank that a pair reaches in its row
-        hit = (last >= rank) & (last - weight < rank)
-        return torch.full_like(self._limit, torch.inf).index_copy_(0, row[hit], values[order][hit])
+        reached = torch.where((last >= rank) & (last - weight < rank), values[order], torch.inf)
+        return torch.full_like(self._limit, torch.inf).scatter_reduce_(0, row, reached, "amin")

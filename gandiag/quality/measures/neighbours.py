@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from gandiag.quality.measures.features import checked_rows
 from gandiag.quality.measures.nearest import Balls, kth_neighbours, memberships
 
@@ -136,7 +138,7 @@ def precision_recall(
     near, real = _near(generated, "generated", (k,), block), _near(reference, "reference", (k,), block)
     balls = [real.balls(k, closed=True)], [near.balls(k, closed=True)]
     (_, real_balls), (generated_balls, _) = memberships(real.features, near.features, *balls, block)
-    return PrecisionRecall(_share(real_balls), _share(generated_balls))
+    return PrecisionRecall(*_shares(real_balls, generated_balls))
 
 
 def density_coverage(
@@ -154,7 +156,8 @@ def density_coverage(
     real = _near(reference, "reference", (k,), block)
     rows = generated.features if isinstance(generated, Neighbourhood) else checked_rows(generated, "generated")
     [(inside, _)] = memberships(real.features, rows, [real.balls(k)], block=block)
-    return DensityCoverage(int(inside.sum()) / (k * len(rows)), _share(inside))
+    inner, reached = torch.stack([inside.sum(), inside.count_nonzero()]).tolist()
+    return DensityCoverage(inner / (k * len(rows)), reached / len(real))
 
 
 def prdc(
@@ -198,8 +201,9 @@ def prdc(
     near, real = _near(generated, "generated", (inner,), block), _near(reference, "reference", (inner, k), block)
     balls = [real.balls(inner, closed=closed), real.balls(k)], [near.balls(inner, closed=closed)]
     (_, real_balls), (inside, _), (generated_balls, _) = memberships(real.features, near.features, *balls, block)
-    density = int(inside.sum()) / (k * len(near))
-    return PRDC(_share(real_balls), _share(generated_balls), density, _share(inside))
+    counts = [real_balls.count_nonzero(), generated_balls.count_nonzero(), inside.sum(), inside.count_nonzero()]
+    precise, recalled, inner, reached = torch.stack(counts).tolist()
+    return PRDC(precise / len(near), recalled / len(real), inner / (k * len(near)), reached / len(real))
 
 
 def expected_coverage(n_generated: int, n_reference: int, k: int = 5) -> float:
@@ -220,6 +224,7 @@ def _near(features: Tensor | Neighbourhood, name: str, ks: tuple[int, ...], bloc
     return features if isinstance(features, Neighbourhood) else Neighbourhood(features, ks, name=name, block=block)
 
 
-def _share(counts: Tensor) -> float:
-    """Share of rows with a count above 0."""
-    return int(counts.count_nonzero()) / len(counts)
+def _shares(*counts: Tensor) -> list[float]:
+    """Share of rows with a count above 0, of each of several counts (N,)."""
+    found = torch.stack([each.count_nonzero() for each in counts]).tolist()
+    return [number / len(each) for number, each in zip(found, counts, strict=True)]

@@ -31,12 +31,10 @@ def vendi_score(features: torch.Tensor) -> float:
     """
     rows = checked_rows(features, "features").double()
     largest = rows.abs().amax(dim=1, keepdim=True)  # divided by first, as a square could overflow
-    empty = int((largest == 0).sum())
-    if empty:
-        raise ValueError(f"features must have a direction for the cosine kernel, found {empty} rows of zeros")
-    rows = torch.nn.functional.normalize(rows / largest, dim=1)
+    empty = largest == 0
+    rows = torch.nn.functional.normalize(rows / torch.where(empty, 1, largest), dim=1)
     n, width = rows.shape
-    return _effective((rows.T @ rows if width < n else rows @ rows.T) / n)
+    return _effective((rows.T @ rows if width < n else rows @ rows.T) / n, empty.sum())
 
 
 def vendi_of_kernel(kernel: torch.Tensor) -> float:
@@ -67,13 +65,15 @@ def vendi_of_kernel(kernel: torch.Tensor) -> float:
     return _effective((matrix + matrix.T) / (2 * n))
 
 
-def _effective(matrix: torch.Tensor) -> float:
-    """exp(-sum of l ln l) of eigenvalues that sum to 1."""
+def _effective(matrix: torch.Tensor, empty: torch.Tensor | None = None) -> float:
+    """exp(-sum of l ln l) of eigenvalues that sum to 1; `empty` is the number of rows of zeros, refused here."""
     values = torch.linalg.eigvalsh(matrix)
-    if float(values.min()) < -TOLERANCE:
-        raise ValueError(
-            f"kernel must be positive semi-definite, found an eigenvalue of {float(values.min()):.3g} of K/n"
-        )
-    values = values.clamp(min=0)
-    values = values / values.sum()
-    return float(torch.special.entr(values).sum().exp())
+    least, kept = values.min(), values.clamp(min=0)
+    score = torch.special.entr(kept / kept.sum()).sum().exp()
+    zeros = torch.zeros_like(score) if empty is None else empty.double()
+    found, lowest, none = torch.stack([score, least, zeros]).tolist()
+    if none:
+        raise ValueError(f"features must have a direction for the cosine kernel, found {none:.0f} rows of zeros")
+    if lowest < -TOLERANCE:
+        raise ValueError(f"kernel must be positive semi-definite, found an eigenvalue of {lowest:.3g} of K/n")
+    return float(found)
