@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from gandiag.compare.overlay import names
@@ -17,8 +18,6 @@ from gandiag.rundir.folder import Folder, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from os import PathLike
-
     import pandas as pd
 
     from gandiag.compare.rows import Row
@@ -149,7 +148,7 @@ def compare(
     Raises RunError when a path cannot be opened, PolicyError when a policy cannot be read. What is wrong with single
     runs stands in their rows.
     """
-    given = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
+    given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
     runs, in_force = find_runs(given), read_policy(policy)
     rows = []
     for row in _rows(runs, in_force, processes):
