@@ -71,7 +71,7 @@ def test_a_run_is_followed_from_before_it_begins_until_it_is_resumed(tmp_path):
     told = len(run.view.alerts)
     training.recorder.close()
     assert run.look()
-    assert run.view.state == "The training has ended (closed). The page goes on if it is resumed."
+    assert run.view.state == "The training has ended (closed); if it is resumed, this goes on."
     again = Training(tmp_path / "run", resume=True)
     again.train(1201, 1500)
     assert run.look()
