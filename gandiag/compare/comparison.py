@@ -18,6 +18,7 @@ from gandiag.rundir.folder import Folder, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
     import pandas as pd
 
     from gandiag.compare.rows import Row
@@ -134,6 +135,7 @@ def compare(
     *,
     policy: PolicyLike = None,
     processes: int | None = None,
+    quick: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Read and judge runs.
@@ -143,6 +145,7 @@ def compare(
     paths : run directories, folders of them, globs, each local or of any fsspec file system
     policy : as `gandiag.diagnose` takes it
     processes : that read and judge at a time, by default as many as the machine has processors
+    quick : take the diagnosis that a training left behind where it has one of every step, see `gandiag.compare.kept`
     tell : is told after each run how many are done, and of how many
 
     Raises RunError when a path cannot be opened, PolicyError when a policy cannot be read. What is wrong with single
@@ -151,22 +154,22 @@ def compare(
     given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
     runs, in_force = find_runs(given), read_policy(policy)
     rows = []
-    for row in _rows(runs, in_force, processes):
+    for row in _rows(runs, in_force, processes, quick):
         rows.append(row)
         if tell is not None:
             tell(len(rows), len(runs))
     return Comparison(tuple(rows))
 
 
-def _rows(runs: Sequence[str], policy: Policy, processes: int | None) -> Iterator[Row]:
+def _rows(runs: Sequence[str], policy: Policy, processes: int | None, quick: bool) -> Iterator[Row]:
     if len(runs) <= ALONE or processes == 1:
-        yield from (look(run, policy) for run in runs)
+        yield from (look(run, policy, quick=quick) for run in runs)
         return
     import joblib
 
     jobs = min(processes or joblib.cpu_count(), len(runs))
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size="auto")
-    yield from parallel(joblib.delayed(look)(run, policy) for run in runs)
+    yield from parallel(joblib.delayed(look)(run, policy, quick=quick) for run in runs)
 
 
 def _no_formula(value: Any) -> Any:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -20,6 +21,7 @@ from gandiag.cli.main import main
 from gandiag.compare import Comparison, Row, compare, find_runs, look, separating
 from gandiag.compare.overlay import names, overlays
 from gandiag.compare.separating import separate
+from gandiag.judge.policy_files import Setting
 from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.snapshots import encode
 
@@ -86,6 +88,29 @@ def test_every_run_is_a_row_whatever_its_state(found):
     assert "run.json" in rows["torn"].why
     assert "no such run directory" in rows["gone"].why
     assert rows["bad"].sample.image.startswith(b"\x89PNG")
+
+
+def test_a_diagnosis_that_was_left_behind_is_taken_on_request(sweep, found, tmp_path):
+    """Only of a closed run that it is whole for, by this version, under these thresholds; the row is the same."""
+    folder = shutil.copytree(sweep / "bad", tmp_path / "bad")
+    judged = gandiag.diagnose(folder)
+    left = replace(judged, findings=tuple(f for f in judged.findings if f.code == "mode-collapse"))
+
+    def failures(diagnosis, **options):
+        (folder / "diagnosis.json").write_text(json.dumps(diagnosis.to_dict()))
+        return set(look(folder, **options).failures)
+
+    every = {f.code for f in judged.findings}
+    assert failures(left, quick=True) == {"mode-collapse"}
+    assert failures(left) == every > {"mode-collapse"}
+    strict = gandiag.Policy(detectors={"mode-collapse": {"enabled": Setting(value=False, origin="here")}})
+    assert failures(left, quick=True, policy=strict) == every - {"mode-collapse"}
+    assert failures(replace(left, last_step=1499), quick=True) == every
+    assert failures(replace(left, provenance={"gandiag": "0.0.1"}), quick=True) == every
+    (folder / "diagnosis.json").write_text(json.dumps(judged.to_dict()))
+    quick, full = look(folder, quick=True), look(folder)
+    assert quick == full
+    assert set(quick.curves) == set(full.curves)
 
 
 def test_tables_hold_what_differs(found):
