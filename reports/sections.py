@@ -94,13 +94,12 @@ def _facts(run: Run) -> Iterator[Pair]:
 
 def _card(run: Run, finding: Finding, number_: int) -> Card:
     panels, notes = finding_panels(run, finding, number_)
-    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
     whose = f"of {finding.network}, " if finding.network else ""
     return Card(
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"{whose}{finding.since}, {until}",
+        when=f"{whose}{finding.when}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,

@@ -74,14 +74,13 @@ def _print_unseen(out: Console, run: Run, diagnosis: Diagnosis) -> None:
 
 
 def _print_finding(out: Console, finding: Finding) -> None:
-    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
     out.print()
     out.print(
         Text.assemble(
             coloured(finding.severity),
             " ",
             (finding.title, "bold"),
-            f"  {finding.since}, {until}",
+            f"  {finding.when}",
         )
     )
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]
