@@ -36,6 +36,8 @@ from gandiag.zoo.penalties import R1, GradientPenalty
 from gandiag.zoo.recipes import digits, points
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gandiag.zoo.game import Game
     from gandiag.zoo.recipe import Recipe
 
@@ -112,7 +114,7 @@ def _wgan_unbound(recipe: Recipe) -> Recipe:
 
 RUNAWAY = LearningRates(generator=5e-3, discriminator=2e-5)
 _COLLAPSE = ("mode-collapse",)
-_FAILING = {
+_FAILING: dict[str, tuple[Callable[[Recipe], Recipe], tuple[str, ...], str]] = {
     "runaway-g": (lambda r: _hurt(r, RUNAWAY), _COLLAPSE, "G outruns D"),
     "slow-d": (_slow_d, _COLLAPSE, "G outruns D"),
     "optimal-d": (_optimal_d, ("vanishing-gradients",), "saturating loss"),

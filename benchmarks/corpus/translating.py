@@ -36,4 +36,5 @@ class Completing(Game):
         real, labels = self.data.batch(self.recipe.batch)
         fake = self.generator(self.halves(real))
         on_fake = self.judge(fake, labels)
-        return self.loss.generator(on_fake, on_fake) + self.weight * (fake - real).abs().mean()
+        loss: Tensor = self.loss.generator(on_fake, on_fake) + self.weight * (fake - real).abs().mean()
+        return loss

@@ -69,9 +69,9 @@ def _again(configuration: Configuration, run: PlannedRun, code: str) -> dict[str
     torch.set_num_threads(1)
     referee = Referee(run.recipe.steps, FEW)
     with tempfile.TemporaryDirectory() as folder:
-        options = {"detectors": (), "max_overhead": MAX_OVERHEAD}
-        train(run.recipe, run_dir=Path(folder) / "run", after_step=referee, **options)
-        diagnosis = judged(Path(folder) / "run")
+        run_dir = Path(folder) / "run"
+        train(run.recipe, run_dir=run_dir, after_step=referee, detectors=(), max_overhead=MAX_OVERHEAD)
+        diagnosis = judged(run_dir)
     # what was meant to fail is no longer asked: only what samples show
     asked = PlannedRun(replace(configuration, recipe=run.recipe, meant=()), run.recipe)
     known = label(asked, referee.table)
