@@ -8,6 +8,7 @@ that report whether they succeeded. What it cannot show is the order in which st
 
 from __future__ import annotations
 
+import threading
 import traceback
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -43,9 +44,15 @@ INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_inde
 
 @dataclass
 class Waits:
-    """What the host waited for: the operation and the lines of gandiag that asked, one entry a time."""
+    """What the host waited for: the operation and the lines of gandiag that asked, one entry a time.
+
+    `training` has those of the main thread, `places` all. `rounded` has the products of float32 that the settings in
+    force would let a GPU round to TF32.
+    """
 
     places: list[str] = field(default_factory=list)
+    training: list[str] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
 
     def add(self, what: str) -> None:
         stack = traceback.extract_stack()
@@ -55,10 +62,14 @@ class Waits:
             if frame.filename.startswith(ROOT) and "/tests/" not in frame.filename
         ]
         self.places.append(f"{what} at {' < '.join(ours[:-5:-1]) or 'the test'}")
+        if threading.current_thread() is threading.main_thread():
+            self.training.append(self.places[-1])
 
-    def of_gandiag(self) -> list[str]:
-        """Those that no line of a test alone asked for."""
-        return [place for place in self.places if not place.endswith("at the test")]
+    def clear(self) -> None:
+        """Forget those so far."""
+        self.places.clear()
+        self.training.clear()
+        self.rounded.clear()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -108,6 +119,9 @@ class OnCuda(torch.Tensor):
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         _check(name, args, kwargs)
+        if name == "cudnn_convolution":
+            images, weight, padding, stride, dilation, groups, *_ = args
+            func, args = aten.convolution.default, (images, weight, None, stride, padding, dilation, False, [0, 0], groups)
         with torch._C._DisableTorchDispatch():  # noqa: SLF001
             found = func(*tree_map(_real, args), **tree_map(_real, kwargs))
         if name.endswith("_") and not name.startswith("_") and args and isinstance(args[0], OnCuda):
@@ -142,6 +156,20 @@ def _check(name: str, args: Any, kwargs: Any) -> None:
             waits.add("copy_")
     if name in WAITS:
         waits.add(name)
+    if any(each.dtype == torch.float32 for each in tensors):
+        _round(name, args)
+
+
+def _round(name: str, args: Any) -> None:
+    """Note a product that would be rounded."""
+    if name in ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "_scaled_dot_product_attention_math"):
+        rounded = torch.backends.cuda.matmul.allow_tf32
+    elif name in ("convolution", "_convolution", "conv2d"):
+        rounded = torch.backends.cudnn.allow_tf32
+    else:
+        rounded = name == "cudnn_convolution" and args[8]
+    if rounded:
+        waits.rounded.append(name)
 
 
 def _here(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -151,37 +179,27 @@ def _here(kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.device | None:
-    """Where `Tensor.to` is asked to move a tensor; None where it stays."""
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, torch.Tensor):
-            return value.device
-        if isinstance(value, torch.device):
-            return value
-        if isinstance(value, str):
-            return torch.device(value)
-    return None
-
-
 def _to(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """`Tensor.to` across the devices."""
-    target = _target(args, kwargs)
-    there, wanted = isinstance(tensor, OnCuda), None if target is None else target.type == "cuda"
+    """`Tensor.to` within and across the devices."""
+    given = dict(kwargs)
+    flags = [value for value in args if isinstance(value, bool)]
+    given |= dict(zip(("non_blocking", "copy"), flags, strict=False))
+    for value in args:
+        if isinstance(value, torch.Tensor):
+            given |= {"device": value.device, "dtype": value.dtype}
+        elif isinstance(value, (torch.device, str)):
+            given["device"] = torch.device(value)
+        elif isinstance(value, torch.dtype):
+            given["dtype"] = value
+    device, there = given.pop("device", None), isinstance(tensor, OnCuda)
+    wanted = there if device is None else torch.device(device).type == "cuda"
+    dtype = given.pop("dtype", None) or tensor.dtype
     with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
-        if wanted is None or wanted == there:
-            kept = [a for a in args if not isinstance(a, (torch.device, str, torch.Tensor))]
-            dtype = [a.dtype for a in args if isinstance(a, torch.Tensor)]
-            kept = [*dtype, *kept] if dtype or any(isinstance(a, torch.dtype) for a in kept) else kept
-            rest = {k: v for k, v in kwargs.items() if k not in ("device", "other")}
-            if not any(isinstance(a, torch.dtype) for a in kept) and "dtype" not in rest:
-                kept = [tensor.dtype, *kept]
-            return torch.Tensor.to(tensor, *kept, **rest)
-        flags = [a for a in args if isinstance(a, bool)]
-        if not (kwargs.get("non_blocking") or (flags and flags[0])):
+        if wanted == there:
+            return torch.Tensor.to(tensor, dtype, **given)
+        if not given.get("non_blocking"):
             waits.add("to cuda" if wanted else "to cpu")
-        dtypes = [a.dtype if isinstance(a, torch.Tensor) else a for a in args if isinstance(a, (torch.dtype, torch.Tensor))]
-        dtype = kwargs.get("dtype") or (dtypes[0] if dtypes else tensor.dtype)
-        return _Moved.apply(tensor, bool(wanted), dtype)
+        return _Moved.apply(tensor, wanted, dtype)
 
 
 class _Moved(torch.autograd.Function):
@@ -223,6 +241,14 @@ def _new_tensor(tensor: torch.Tensor, data: Any, **kwargs: Any) -> torch.Tensor:
     return found
 
 
+def _quantile(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Inside, torch makes tensors where a tensor really is."""
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+        return _claimed(torch.quantile(_real(tensor.detach()), *args, **kwargs)) if isinstance(tensor, OnCuda) else (
+            torch.quantile(tensor, *args, **kwargs)
+        )
+
+
 def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
     """`copy.deepcopy`, on the same device."""
     if id(tensor) in memo:
@@ -244,6 +270,7 @@ HANDLED: dict[Any, Callable[..., Any]] = {
     torch.Tensor.new_tensor: _new_tensor,
     torch.Tensor.pin_memory: lambda tensor, *_: tensor,
     torch.Tensor.__deepcopy__: _copied,
+    torch.Tensor.quantile: _quantile,
 }
 
 
@@ -281,6 +308,10 @@ class _Stream:
         waits.add("stream")
 
 
+class _Device(nullcontext[None]):
+    """The context of a device, of which there is one."""
+
+
 class _Event:
     """What gandiag asks of an event: it has always happened."""
 
@@ -303,14 +334,14 @@ def fake_cuda(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
     replaced = {
         "Stream": _Stream, "Event": _Event, "current_stream": _Stream, "stream": lambda _: _Factories(),
-        "device": lambda _: nullcontext(), "manual_seed": lambda _: None,
+        "device": _Device, "manual_seed": lambda _: None,
         "get_rng_state": lambda *_: torch.zeros(1, dtype=torch.uint8), "set_rng_state": lambda *_: None,
         "is_available": lambda: True, "device_count": lambda: 1, "synchronize": lambda *_: waits.add("synchronize"),
     }  # fmt: skip
     for name, value in replaced.items():
         patch.setattr(torch.cuda, name, value)
     torch.__future__.set_overwrite_module_params_on_conversion(True)
-    waits.places.clear()
+    waits.clear()
     try:
         with _Factories():
             yield waits

@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gandiag.quality.extractors import weight_files as files
 from gandiag.quality.extractors.base import Features, exact, is_precise, weights_hash
+from gandiag.quality.measures.products import product, unrounded_conv2d
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +50,10 @@ class FidelityExtractor:
         self.dimensions = int(layer) if layer.isdigit() else WIDTHS.get(layer, int(width))
         self.device = device
         self.classifies: bool | None = self.name == f"{INCEPTION}/2048"
-        self.passive = is_precise(device)
-        self.network = (FastInception(network, layer) if name == INCEPTION else network).to(device)
+        ours = name == INCEPTION
+        self._unrounded = ours
+        self.passive = is_precise(device, unrounded=ours)
+        self.network = (FastInception(network, layer) if ours else network).to(device)
 
     def compile(self) -> None:
         """Pass the network through `torch.compile`: the first batch of each shape takes a minute or more."""
@@ -67,7 +70,7 @@ class FidelityExtractor:
         if samples.dtype != torch.uint8 or samples.ndim != 4 or samples.shape[1] != 3:
             found = f"{tuple(samples.shape)} {samples.dtype}"
             raise ValueError(f"images for {self.name} must be (B, 3, H, W) uint8, found {found}")
-        with exact(self.device), torch.inference_mode():
+        with exact(self.device, unrounded=self._unrounded), torch.inference_mode():
             features, *logits = self.network(samples.to(self.device))
         # clones made here are ordinary tensors, which can be changed in place
         self.dimensions = features.shape[1]
@@ -76,6 +79,8 @@ class FidelityExtractor:
 
 class FastInception(nn.Module):
     """torch-fidelity's Inception-v3 with batch normalisation folded into the convolutions and channels last.
+
+    On a GPU each convolution and product is one that does not round to TF32, whatever is set for the process.
 
     The features differ from the original's as float32 sums in another order do, by some 1e-6. The resize is
     TensorFlow 1's, bit by bit, with each row of pixels interpolated once.
@@ -111,10 +116,23 @@ class FastInception(nn.Module):
         features = nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1)
         if self.fc is None:
             return (features,)
-        unbiased = features @ self.fc.weight.T
+        unbiased = product(features, self.fc.weight)
         if self.layer == "2048":
             return features, unbiased
         return (unbiased if self.layer == "logits_unbiased" else unbiased + self.fc.bias), unbiased
+
+
+class UnroundedConv2d(nn.Module):
+    """A convolution without dilation or groups, in full float32."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self.stride, self.padding = convolution.stride, convolution.padding
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C', H', W') of images (B, C, H, W)."""
+        return unrounded_conv2d(images, self.weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
 def tf1_bilinear(images: Tensor, side: int) -> Tensor:
@@ -145,7 +163,7 @@ def _folded(stage: nn.Module) -> nn.Module:
     for module in stage.modules():
         convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            module.conv = fuse_conv_bn_eval(convolution.double(), norm.double()).float()
+            module.conv = UnroundedConv2d(fuse_conv_bn_eval(convolution.double(), norm.double()).float())
             module.bn = nn.Identity()
     return stage
 
