@@ -90,7 +90,7 @@ class OnCuda(torch.Tensor):
     @staticmethod
     def of(real: torch.Tensor) -> OnCuda:
         """The same values, there."""
-        found = torch.Tensor._make_subclass(OnCuda, real)  # noqa: SLF001 - how a subclass is made
+        found = torch.Tensor._make_subclass(OnCuda, real)
         found.real_values = real.detach()  # the same storage
         return found
 
@@ -111,7 +111,7 @@ class OnCuda(torch.Tensor):
         kwargs = kwargs or {}
         if func in HANDLED:
             return HANDLED[func](*args, **kwargs)
-        with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - the way it is done
+        with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **_here(kwargs))
 
     @classmethod
@@ -121,8 +121,11 @@ class OnCuda(torch.Tensor):
         _check(name, args, kwargs)
         if name == "cudnn_convolution":
             images, weight, padding, stride, dilation, groups, *_ = args
-            func, args = aten.convolution.default, (images, weight, None, stride, padding, dilation, False, [0, 0], groups)
-        with torch._C._DisableTorchDispatch():  # noqa: SLF001
+            func, args = (
+                aten.convolution.default,
+                (images, weight, None, stride, padding, dilation, False, [0, 0], groups),
+            )
+        with torch._C._DisableTorchDispatch():
             found = func(*tree_map(_real, args), **tree_map(_real, kwargs))
         if name.endswith("_") and not name.startswith("_") and args and isinstance(args[0], OnCuda):
             return args[0]
@@ -194,7 +197,7 @@ def _to(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     device, there = given.pop("device", None), isinstance(tensor, OnCuda)
     wanted = there if device is None else torch.device(device).type == "cuda"
     dtype = given.pop("dtype", None) or tensor.dtype
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         if wanted == there:
             return torch.Tensor.to(tensor, dtype, **given)
         if not given.get("non_blocking"):
@@ -220,7 +223,7 @@ class _Moved(torch.autograd.Function):
 def _refused(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     if isinstance(tensor, OnCuda):
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         return torch.Tensor.numpy(tensor, *args, **kwargs)
 
 
@@ -228,12 +231,12 @@ def _listed(tensor: torch.Tensor) -> Any:
     if isinstance(tensor, OnCuda):
         waits.add("tolist")
         tensor = _real(tensor.detach())
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         return tensor.tolist()
 
 
 def _new_tensor(tensor: torch.Tensor, data: Any, **kwargs: Any) -> torch.Tensor:
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         found = torch.Tensor.new_tensor(_real(tensor.detach()), data, **_here(kwargs))
     if isinstance(tensor, OnCuda) and kwargs.get("device") != "cpu":
         waits.add("new_tensor")
@@ -243,9 +246,11 @@ def _new_tensor(tensor: torch.Tensor, data: Any, **kwargs: Any) -> torch.Tensor:
 
 def _quantile(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """Inside, torch makes tensors where a tensor really is."""
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
-        return _claimed(torch.quantile(_real(tensor.detach()), *args, **kwargs)) if isinstance(tensor, OnCuda) else (
-            torch.quantile(tensor, *args, **kwargs)
+    with torch._C.DisableTorchFunctionSubclass():
+        return (
+            _claimed(torch.quantile(_real(tensor.detach()), *args, **kwargs))
+            if isinstance(tensor, OnCuda)
+            else (torch.quantile(tensor, *args, **kwargs))
         )
 
 
@@ -263,7 +268,9 @@ def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
 HANDLED: dict[Any, Callable[..., Any]] = {
     torch.Tensor.to: _to,
     torch.Tensor.cpu: lambda tensor, *_, **__: _to(tensor, "cpu"),
-    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(tensor, CUDA, non_blocking=non_blocking),
+    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(
+        tensor, CUDA, non_blocking=non_blocking
+    ),
     torch.Tensor.numpy: _refused,
     torch.Tensor.__array__: lambda tensor, *a, **k: _refused(tensor),
     torch.Tensor.tolist: _listed,
@@ -289,7 +296,7 @@ class _Factories(TorchFunctionMode):
             return func(*args, **pinned)
         if func in (torch.tensor, torch.as_tensor, torch.asarray):
             waits.add(func.__name__)
-        with torch._C.DisableTorchFunction():  # noqa: SLF001
+        with torch._C.DisableTorchFunction():
             return _claimed(func(*args, **_here(kwargs)))
 
 

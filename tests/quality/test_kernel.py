@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -146,6 +147,38 @@ def test_coarse_float32_products_are_not_used() -> None:
         torch.set_float32_matmul_precision("highest")
     assert after == before
     assert after == pytest.approx(kernel_distance(x.double(), y.double(), subsets=2, subset_size=150).value, rel=1e-6)
+
+
+def exactly(x: torch.Tensor, y: torch.Tensor) -> float:
+    """The unbiased distance in rational numbers, which round nothing."""
+    ours, theirs = ([[Fraction(value) for value in row] for row in z.tolist()] for z in (x, y))
+
+    def mean(a: list[list[Fraction]], b: list[list[Fraction]], *, within: bool) -> Fraction:
+        kernel = [
+            (sum(p * q for p, q in zip(u, v, strict=True)) / x.shape[1] + 1) ** 3
+            for i, u in enumerate(a)
+            for j, v in enumerate(b)
+            if not within or i != j
+        ]
+        return sum(kernel, Fraction(0)) / len(kernel)
+
+    return float(
+        mean(ours, ours, within=True) + mean(theirs, theirs, within=True) - 2 * mean(ours, theirs, within=False)
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e3, 1e6])
+def test_float32_features_of_any_offset_and_scale_keep_six_digits(offset: float, scale: float) -> None:
+    """Where direct products of float32, and at large offsets of float64, too, are left with none."""
+    random = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(24, 4, generator=random) * scale + shift * scale + offset for shift in (0.0, 1.0))
+    expected = exactly(x, y)
+    if len(x.unique(dim=0)) == 1:  # nothing is left of the scale in float32
+        assert kernel_distance(x, y, subsets=1, subset_size=24).value == pytest.approx(expected, abs=1e-9)
+        return
+    found = kernel_distance(x, y, subsets=1, subset_size=24)
+    assert found.value == pytest.approx(expected, rel=1e-6)
 
 
 def test_half_precision_features_are_widened() -> None:

@@ -25,9 +25,9 @@ class Preprocessing:
     (low, high) becomes floor(255 (v - low) / (high - low) + 0.5), as `torchvision.utils.save_image` rounds. Values
     beyond the range by at most 2.5 % of its width are clipped and counted. Sizes are left as they are.
 
-    On a GPU nothing waits for the device: batches are checked there, and what was found is asked for after 50 batches, and
-    by `settle`, which then raises what a batch on the CPU raises at once. Only the first batch of floats is waited for,
-    where it decides the range.
+    On a GPU nothing waits for the device: batches are checked there, and what was found is asked for after 50 batches,
+    and by `settle`, which then raises what a batch on the CPU raises at once. Only the first batch of floats is waited
+    for, where it decides the range.
 
     Parameters
     ----------
@@ -219,7 +219,6 @@ class Preprocessing:
             pixels = pixels[:, :1]
             self._counts["grey_rgb_reduced"] += len(pixels)
         return pixels.contiguous()
-
 
 
 def _refusing(refusal: str) -> Callable[[float], None]:

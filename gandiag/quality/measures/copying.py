@@ -117,8 +117,8 @@ def copying(generated: Tensor, train: Tensor, held_out: Tensor, *, cells: int = 
     (distances, which), (expected, whose) = nearest(near, real), nearest(held, real)
     between = kth_neighbours(real, (1,))[0]
     rank = max(2, int(CLOSEST * len(held)))
-    ours, theirs, *limits = torch.cat([distances, expected, between[which], between[whose]]).cpu().split(
-        [len(near), len(held)] * 2
+    ours, theirs, *limits = (
+        torch.cat([distances, expected, between[which], between[whose]]).cpu().split([len(near), len(held)] * 2)
     )
     copies = int((ours < theirs.kthvalue(rank).values).sum())
     authentic = [float((d > limit).double().mean()) for d, limit in zip((ours, theirs), limits, strict=True)]

@@ -240,4 +240,3 @@ def _keys(features: Tensor) -> Tensor:
     directions = torch.randn(2, features.shape[1], generator=generator).to(features.device, non_blocking=True)
     rows = features.float()
     return torch.stack([rows.mv(each) for each in directions], dim=1).float().view(torch.int64).squeeze(1)
-

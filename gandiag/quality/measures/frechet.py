@@ -53,10 +53,13 @@ class ReferenceStatistics:
     ----------
     statistics
         Of the real samples. Distances are computed on their device.
+    features
+        The samples (N, D) themselves, where they are at hand: of fewer than D no (D, D) matrix is decomposed.
     """
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, features: Tensor | None = None) -> None:
         self.statistics = statistics
+        self._features = None if features is None or len(features) > len(statistics.mean) else features
 
     @cached_property
     def cholesky(self) -> Tensor | None:
@@ -65,18 +68,32 @@ class ReferenceStatistics:
 
     @cached_property
     def factor(self) -> Tensor:
-        """(D, rank) matrix F with F F^T the covariance: Cholesky's or, of a singular one, from eigenvectors."""
+        """(D, K) matrix F with F F^T the covariance: Cholesky's or, of a singular one, samples or eigenvectors."""
+        if self._features is not None:
+            return self._rows.T
         return _root(self.statistics) if self.cholesky is None else self.cholesky
 
     @property
     def rank(self) -> int:
-        """Columns of the factor."""
-        return self.factor.shape[1]
+        """The rank of the covariance, or more where the samples themselves are the factor."""
+        return min(self.factor.shape[1], self.statistics.largest_rank)
+
+    @property
+    def _rows(self) -> Tensor:
+        """(N, D) float64, the centred samples / sqrt(N - 1)."""
+        assert self._features is not None  # noqa: S101 - whoever asks has looked
+        rows = self._features.to(self.statistics.mean.device, torch.float64)
+        return (rows - rows.mean(dim=0)) / (len(rows) - 1) ** 0.5
 
     @cached_property
     def eigenvalues(self) -> Tensor:
         """(D,) float64 of the covariance, ascending, those that rounding put below 0 as 0."""
-        found: Tensor = torch.linalg.eigvalsh(self.statistics.covariance)
+        if self._features is None:
+            found: Tensor = torch.linalg.eigvalsh(self.statistics.covariance)
+        else:
+            rows = self._rows
+            few = torch.linalg.eigvalsh(rows @ rows.T)[1:]  # without the one that centring makes 0
+            found = torch.cat([few.new_zeros(rows.shape[1] - len(few)), few])
         return mark(found.clamp_(min=0), "finite")
 
 

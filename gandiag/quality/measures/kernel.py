@@ -4,8 +4,9 @@ KID's kernel is (x . y / D + 1)^3. With both sets less a common centre c, x = c 
 
     a + s + d,   a = |c|² / D + 1,   s = (u . c + v . c) / D,   d = u . v / D.
 
-What depends on x alone, on y alone or on neither falls out of an unbiased distance, with its rounding: 3 a² d + q² (3 a + q)
-with q = s + d is left. Only d takes a product of N x D numbers, small ones, for which float32 is enough; sums are float64.
+What depends on x alone, on y alone or on neither falls out of an unbiased distance, with its rounding: of the cube
+3 a² d + q² (3 a + q) with q = s + d is left. Only d takes a product of N x D numbers, small ones, for which float32 is
+enough; sums are float64.
 """
 
 from __future__ import annotations
@@ -281,7 +282,7 @@ def _from_all_pairs(x: Rows, y: Rows, mine: Tensor, theirs: Tensor) -> Tensor:
 
 
 def _summed(x: Rows, y: Rows, p: Tensor, q: Tensor) -> Tensor:
-    """Sum of KID's kernel over pairs of different chosen rows of x and of y (S,), which are ones in p (N, S) and q (M, S)."""
+    """Sum of KID's kernel (S,) over pairs of different chosen rows, which are ones in p (N, S) and q (M, S)."""
     rows = max(1, ENTRIES // len(y))
     parts = []
     for start in range(0, len(x), rows):

@@ -83,7 +83,9 @@ def pair_similarity(
     if min(height, width) < WINDOW:
         raise ValueError(f"images must have at least {WINDOW} x {WINDOW} pixels for SSIM, found {height} x {width}")
     scales = sum(min(height, width) >> scale >= WINDOW for scale in range(len(BETAS)))
-    first, second = (torch.from_numpy(index).to(images.device, non_blocking=True) for index in _pairs(images, labels, pairs, seed))
+    first, second = (
+        torch.from_numpy(index).to(images.device, non_blocking=True) for index in _pairs(images, labels, pairs, seed)
+    )
     chunk = max(1, CELLS // (5 * images[0].numel()))
     values = torch.cat(
         [

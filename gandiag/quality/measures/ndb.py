@@ -115,7 +115,9 @@ class Bins:
             self._centre, self._scale = rows.mean(dim=0), rows.std(dim=0)
             self._scale[self._scale == 0] = 1  # a constant dimension tells nothing either way
         rows = (rows - self._centre) / self._scale
-        seen = rows[torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device, non_blocking=True)]
+        seen = rows[
+            torch.from_numpy(rng.permutation(len(rows))[: ROWS_PER_BIN * bins]).to(rows.device, non_blocking=True)
+        ]
         seen = seen.cpu()
         if len(seen.unique(dim=0)) < bins:
             raise ValueError(f"reference must have at least as many different rows as bins, {bins}, found fewer")

@@ -1,4 +1,4 @@
-"""Matrix products of features in full precision, whatever the process's settings for TF32 are, and without touching them.
+"""Matrix products of features in full precision, whatever the process's settings for TF32 are, which stay as they are.
 
 float64 runs at 1/32 to 1/64 of float32's speed on most GPUs. So features are centred, which leaves float32 the digits
 that matter, and what is made of a product is summed in float64.
