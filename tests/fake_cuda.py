@@ -107,7 +107,7 @@ class OnCuda(torch.Tensor):
         return False
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG003
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in HANDLED:
             return HANDLED[func](*args, **kwargs)
@@ -115,7 +115,7 @@ class OnCuda(torch.Tensor):
             return func(*args, **_here(kwargs))
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG003
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         _check(name, args, kwargs)
@@ -209,7 +209,7 @@ class _Moved(torch.autograd.Function):
     """A copy on the other device, through which gradients flow back."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: torch.Tensor, wanted: bool, dtype: torch.dtype) -> torch.Tensor:  # noqa: FBT001
+    def forward(ctx: Any, tensor: torch.Tensor, wanted: bool, dtype: torch.dtype) -> torch.Tensor:
         ctx.there, ctx.dtype = isinstance(tensor, OnCuda), tensor.dtype
         copied = _real(tensor.detach()).to(dtype, copy=True)
         return OnCuda.of(copied) if wanted else copied
@@ -268,11 +268,9 @@ def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
 HANDLED: dict[Any, Callable[..., Any]] = {
     torch.Tensor.to: _to,
     torch.Tensor.cpu: lambda tensor, *_, **__: _to(tensor, "cpu"),
-    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(
-        tensor, CUDA, non_blocking=non_blocking
-    ),
+    torch.Tensor.cuda: lambda tensor, *_, non_blocking=False, **__: _to(tensor, CUDA, non_blocking=non_blocking),
     torch.Tensor.numpy: _refused,
-    torch.Tensor.__array__: lambda tensor, *a, **k: _refused(tensor),
+    torch.Tensor.__array__: lambda tensor, *_, **__: _refused(tensor),
     torch.Tensor.tolist: _listed,
     torch.Tensor.new_tensor: _new_tensor,
     torch.Tensor.pin_memory: lambda tensor, *_: tensor,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.quality.measures import frechet, kernel, mifid, sliced
+from gandiag.quality.measures import frechet, kernel, kernel_sums, mifid, sliced
 from gandiag.quality.protocol import Measurement
 from gandiag.quality.values import Inputs, features_of
 
@@ -55,5 +55,5 @@ def cmmd_values(inputs: Inputs) -> Iterator[Measurement]:
         value=kernel.cmmd(ours, theirs),
         better="lower",
         notes=(CMMD_NOTE,),
-        protocol=inputs.protocol(sigma=kernel.CMMD_SIGMA),
+        protocol=inputs.protocol(sigma=kernel_sums.CMMD_SIGMA),
     )

@@ -13,8 +13,8 @@ from torch_fidelity.defaults import DEFAULTS
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
-from gandiag.quality.measures import kernel
-from gandiag.quality.measures.kernel import _one_by_one, block_kernel_distance, cmmd, kernel_distance
+from gandiag.quality.measures import kernel, kernel_sums
+from gandiag.quality.measures.kernel import block_kernel_distance, cmmd, kernel_distance
 
 
 def features(n: int, d: int = 64, seed: int = 0) -> torch.Tensor:
@@ -73,8 +73,8 @@ def test_sizes_beyond_the_blocks_of_the_kernel_matrix_change_nothing(monkeypatch
     x, y = features(601, 5, seed=1), features(640, 5, seed=2)
     expected = naive(x[:601], y[:601])
     for rows, entries in ((256, 2**22), (7, 2**22), (256, 1000), (601, 10**9)):
-        monkeypatch.setattr(kernel, "ROWS", rows)
-        monkeypatch.setattr(kernel, "ENTRIES", entries)
+        monkeypatch.setattr(kernel_sums, "ROWS", rows)
+        monkeypatch.setattr(kernel_sums, "ENTRIES", entries)
         assert kernel_distance(x, y[:601], subsets=1, subset_size=601).value == pytest.approx(expected, rel=1e-9)
 
 
@@ -229,7 +229,7 @@ def test_both_ways_to_the_subsets_give_the_same(dtype: torch.dtype, monkeypatch:
     random = torch.Generator().manual_seed(0)
     x, y = (torch.randn(n, 12, generator=random, dtype=dtype) for n in (150, 190))
     few = kernel_distance(x, y, subsets=9, subset_size=100)
-    monkeypatch.setattr("gandiag.quality.measures.kernel._from_all_pairs", _one_by_one)
+    monkeypatch.setattr("gandiag.quality.measures.kernel_sums.from_all_pairs", kernel_sums.one_by_one)
     same = kernel_distance(x, y, subsets=9, subset_size=100)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     assert few.value == pytest.approx(same.value, abs=tolerance)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.quality.measures import covariances
 from gandiag.quality.measures.features import checked_features, mark
 from gandiag.quality.measures.moments import Moments, Statistics
 
@@ -64,14 +65,14 @@ class ReferenceStatistics:
     @cached_property
     def cholesky(self) -> Tensor | None:
         """(D, D) lower factor L with L L^T the covariance; None when that is singular."""
-        return _cholesky(self.statistics)
+        return covariances.cholesky(self.statistics)
 
     @cached_property
     def factor(self) -> Tensor:
         """(D, K) matrix F with F F^T the covariance: Cholesky's or, of a singular one, samples or eigenvectors."""
         if self._features is not None:
             return self._rows.T
-        return _root(self.statistics) if self.cholesky is None else self.cholesky
+        return covariances.root(self.statistics) if self.cholesky is None else self.cholesky
 
     @property
     def rank(self) -> int:
@@ -127,10 +128,10 @@ def frechet_distance(generated: Statistics, reference: Statistics | ReferenceSta
     eigenvalues: Tensor = torch.linalg.eigvalsh(_congruent(placed, known))
     most = placed.largest_rank
     parts = _parts(placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.rank)), known)
-    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, most).sum().double()]).tolist()
+    *values, kept = torch.stack([*parts, covariances.is_kept(eigenvalues, most).sum().double()]).tolist()
     rank = most
-    if kept != most and _cholesky(placed) is None:
-        rank = len(_kept(torch.linalg.eigvalsh(_correlation(placed)), most))
+    if kept != most and covariances.cholesky(placed) is None:
+        rank = len(covariances.kept(torch.linalg.eigvalsh(covariances.correlation(placed)), most))
     return _assembled(values, rank, len(placed.mean))
 
 
@@ -191,10 +192,10 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     variances = rows.square().sum(dim=0)
     rank = n - 1
     parts = _parts(mean, variances.sum(), roots, known)
-    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, rank).sum().double()]).tolist()
+    *values, kept = torch.stack([*parts, covariances.is_kept(eigenvalues, rank).sum().double()]).tolist()
     if kept < rank:  # then either covariance may have lost it
-        scaled = rows.mul_(_inverse(variances.sqrt()))
-        rank = len(_kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
+        scaled = rows.mul_(covariances.inverse(variances.sqrt()))
+        rank = len(covariances.kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
     return _assembled(values, rank, d)
 
 
@@ -238,47 +239,3 @@ def _triangular_congruence(covariance: Tensor, lower: Tensor) -> Tensor:
         for j in starts[k // BLOCK :]:
             out[j : j + BLOCK, k : k + BLOCK] = (rows[:, j - k :] @ lower[j:, j : j + BLOCK]).T
     return out
-
-
-def _tolerance(d: int) -> float:
-    """Share of a variance that rounding can leave of one that is none."""
-    return 4 * max(d, 8) * torch.finfo(torch.float64).eps
-
-
-def _cholesky(statistics: Statistics) -> Tensor | None:
-    """Lower factor of a covariance; None for a singular one, be it that a pivot is only rounding."""
-    covariance = statistics.covariance
-    if statistics.largest_rank < len(covariance):
-        return None
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    sound = (lower.diagonal().square() > _tolerance(len(covariance)) * covariance.diagonal()).all()
-    return lower if bool(sound & (failed == 0)) else None
-
-
-def _inverse(scale: Tensor) -> Tensor:
-    return torch.where(scale > 0, 1 / scale, 0)
-
-
-def _correlation(statistics: Statistics) -> Tensor:
-    """(D, D), rows and columns of constant features 0: its rank does not depend on the features' units."""
-    inverse = _inverse(statistics.covariance.diagonal().sqrt())
-    return inverse[:, None] * statistics.covariance * inverse
-
-
-def _is_kept(eigenvalues: Tensor, most: int) -> Tensor:
-    """Which of the `most` largest of ascending eigenvalues are not mere rounding."""
-    largest = eigenvalues[max(0, len(eigenvalues) - most) :]
-    return largest > _tolerance(len(eigenvalues)) * largest[-1:]
-
-
-def _kept(eigenvalues: Tensor, most: int) -> Tensor:
-    """Those of ascending eigenvalues that are not mere rounding, `most` at most."""
-    return eigenvalues[max(0, len(eigenvalues) - most) :][_is_kept(eigenvalues, most)]
-
-
-def _root(statistics: Statistics) -> Tensor:
-    """(D, rank) matrix whose product with its transpose is the covariance, of any rank."""
-    eigenvalues, vectors = torch.linalg.eigh(_correlation(statistics))
-    kept = _kept(eigenvalues, statistics.largest_rank)
-    directions: Tensor = vectors[:, len(eigenvalues) - len(kept) :]
-    return directions * statistics.covariance.diagonal().sqrt()[:, None] * kept.sqrt()

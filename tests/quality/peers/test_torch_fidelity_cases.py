@@ -76,8 +76,10 @@ def test_precision_is_of_the_generated_and_recall_of_the_real() -> None:
     real = rows(400, 4, 0)
     narrow, wide = 0.2 * rows(400, 4, 1), 4 * rows(400, 4, 2)
     collapsed, scattered = precision_recall(narrow, real), precision_recall(wide, real)
-    assert collapsed.precision > 0.95 > 0.3 > collapsed.recall
-    assert scattered.precision < 0.4 < 0.9 < scattered.recall
+    assert collapsed.precision > 0.95
+    assert collapsed.recall < 0.3
+    assert scattered.precision < 0.4
+    assert scattered.recall > 0.9
     for ours, fake in ((collapsed, narrow), (scattered, wide)):
         theirs = prc_features_to_metric(fake, real, verbose=False)
         assert (ours.precision, ours.recall) == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6)
