@@ -149,14 +149,15 @@ def _check(name: str, args: Any, kwargs: Any) -> None:
         others = [] if isinstance(args[0], OnCuda) else others
         indices = [each for each in args[1] if each is not None]
         masks = [each for each in indices if each.dtype in (torch.bool, torch.uint8)]
-        scalar = name != "index" and name != "_unsafe_index" and not args[2].ndim
+        scalar = name not in {"index", "_unsafe_index"} and not args[2].ndim
         if any(not isinstance(each, OnCuda) and each.ndim for each in indices) or (masks and not scalar):
             waits.add(name)
     if others and name not in MIXES:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {name} found cuda:0 and cpu")
-    if name == "copy_" and len({isinstance(each, OnCuda) for each in args[:2]}) == 2:
-        if not (len(args) > 2 and args[2]) and not kwargs.get("non_blocking") and args[1].ndim:
-            waits.add("copy_")
+    across = name == "copy_" and len({isinstance(each, OnCuda) for each in args[:2]}) == 2
+    beside = kwargs.get("non_blocking") or (len(args) > 2 and args[2])
+    if across and not beside and args[1].ndim:
+        waits.add("copy_")
     if name in WAITS:
         waits.add(name)
     if any(each.dtype == torch.float32 for each in tensors):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -71,6 +72,8 @@ class QualityProbe:
         self._refuse_another(extractor=made.name, extractor_hash=made.hash, resize=made.resize, n=quality.n)
         self._pool = None if quality.inputs else InputPool(quality.n)
         self._preprocessing = self._plan.preprocessing()
+        if self._preprocessing is not None:
+            self._preprocessing.waiting = sys.maxsize  # asked about in the background, never between two steps
         self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
         self._passive = self._plan.extractor.passive
         if not self._passive:

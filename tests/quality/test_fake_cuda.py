@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 import gandiag
 from gandiag.quality import evaluate, extractor
+from gandiag.quality.extractors import preprocessing
 from gandiag.quality.extractors.preprocessing import Preprocessing
 from gandiag.quality.measures.kernel import cmmd
 from gandiag.quality.measures.moments import Moments
@@ -164,13 +166,15 @@ def test_the_fake_sees_what_it_is_to_see(waits: Waits) -> None:
     assert waits.rounded == ["mm"]
 
 
-def train(attach: Any, steps: int, waits: Waits) -> list[int]:
+def train(attach: Any, steps: int, waits: Waits, shape: tuple[int, ...]) -> list[int]:
     """A small game on the device; how often the training thread waited in each step."""
     torch.manual_seed(0)
-    generator = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 8)).cuda()
-    discriminator = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)).cuda()
+    width = math.prod(shape)
+    layers = nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, width), nn.Tanh(), nn.Unflatten(1, shape)
+    generator = nn.Sequential(*layers).cuda()
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(width, 16), nn.ReLU(), nn.Linear(16, 1)).cuda()
     sgd_g, sgd_d = (torch.optim.SGD(m.parameters(), lr=0.05) for m in (generator, discriminator))
-    real = torch.randn(64, 8).to(CUDA)
+    real = torch.rand(64, *shape).mul(2).sub(1).to(CUDA)
     seen = []
     with attach(generator, discriminator) as callback:
         for _ in range(steps):
@@ -193,22 +197,30 @@ def train(attach: Any, steps: int, waits: Waits) -> list[int]:
     return seen
 
 
-def test_no_step_of_a_training_waits(waits: Waits, tmp_path: Path) -> None:
-    """With held-out samples and an evaluation in the background, in full detail."""
-    quality = gandiag.Quality(
-        reference=torch.randn(300, 8), held_out=torch.randn(200, 8), metrics=("fid", "kid", "precision", "copying"),
-        every=40, n=128, extractor="identity",
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((8,), {"metrics": ("fid", "kid", "precision", "copying"), "every": 25, "n": 128, "extractor": "identity"}),
+        ((1, 8, 8), {"metrics": ("fid",), "every": 25, "n": 160, "extractor": "digits"}),
+    ],
+)
+def test_no_step_of_a_training_waits(
+    shape: tuple[int, ...], options: dict[str, Any], waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With held-out samples and evaluations in the background, in full detail; of more batches than are asked about."""
+    monkeypatch.setattr(preprocessing, "WAITING", 2)
+    unseen = torch.rand(200, *shape) * 2 - 1
+    quality = gandiag.Quality(reference=torch.rand(300, *shape) * 2 - 1, held_out=unseen, **options)
 
     def attach(generator: nn.Module, discriminator: nn.Module) -> Any:
         return gandiag.attach(
             generator, discriminator, run_dir=tmp_path / "run", alerts=False, max_overhead=None, quality=quality,
-            held_out=torch.randn(100, 8),
+            held_out=unseen,
         )  # fmt: skip
 
-    seen = train(attach, 130, waits)
+    seen = train(attach, 60, waits, shape)
     assert sum(seen) == 0, waits.training
     run = Run.open(tmp_path / "run")
     assert not run.meta["faults"]
-    assert len(run.series("quality/frechet")) == 3
-    assert len(run.series("d/held_out/mean")) >= 2
+    assert len(run.series("quality/frechet")) >= 2
+    assert len(run.series("d/held_out/mean")) >= 1

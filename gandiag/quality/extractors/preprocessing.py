@@ -37,6 +37,11 @@ class Preprocessing:
         1 or 3: grey images are repeated to 3 channels, RGB images that are grey are reduced to 1. None keeps those of
         the first batch. An alpha channel is dropped where it is opaque, otherwise refused.
 
+    Attributes
+    ----------
+    waiting
+        After how many batches on a GPU their facts are asked for without being told to.
+
     Raises
     ------
     ValueError
@@ -58,6 +63,7 @@ class Preprocessing:
         self._found: dict[str, Any] = {"dtype": None, "layout": None, "channels": None}
         self._counts = {"images": 0, "clipped_values": 0, "opaque_alpha_dropped": 0, "grey_rgb_reduced": 0}
         self._batch = 0
+        self.waiting = WAITING
         self._open: list[tuple[torch.Tensor, Callable[..., None]]] = []
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -106,7 +112,7 @@ class Preprocessing:
             judge(*together.tolist())
             return
         self._open.append((together, judge))
-        if len(self._open) >= WAITING:
+        if len(self._open) >= self.waiting:
             self.settle()
 
     def describe(self) -> dict[str, Any]:
