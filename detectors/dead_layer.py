@@ -19,7 +19,7 @@ from .windows import held, remembered, rolling_median, spells
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gandiag.findings import Finding
+    from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
 
     from .windows import Spell
@@ -44,7 +44,8 @@ class DeadLayer:
     Misses:
         Single dead units in a layer that lives. Networks of which only part is recorded, and loops that log norms
         by themselves without naming layers. A layer that never had a gradient may be unused instead of dead:
-        that is a warning.
+        that is a warning. In a network that grows, a layer that falls silent after newer ones have come to life
+        belongs to an earlier stage, and one that comes to life belonged to a later one: both are remarks.
     Try:
         - leaky-relu
         - fresh-layer
@@ -132,21 +133,40 @@ class DeadLayer:
         over_best = float(_over_best(levels)[worst].loc[spell.certain])
         share = float(self._shares(run, net)[worst].loc[spell.certain])
         layers = [placeholder("grad/<net>/layer/<layer>", name) for name in dead]
+        staged = self._outside_its_stage(levels, left, dead, spell, had=had)
         said = f"{'Layer' if len(layers) == 1 else 'Layers'} {listed(layers, NAMED_LAYERS)} of the {net}"
-        summary = (
-            f"{said} lost all gradient from step {spell.onset:,}, while the {net} is still told what to do"
-            if had
-            else f"{said} never had a gradient: dead from the start, or unused"
-        )
-        no_input = not had and net == "generator" and str(levels.columns[0]) in dead
+        summary = f"{said} {self._words(net, spell, had=had, staged=staged)}"
+        no_input = not had and not staged and net == "generator" and str(levels.columns[0]) in dead
         summary += ", or given nothing but zeros for latents" if no_input else ""
         facts = (
             Evidence(signal=f"{worst} / its best level", value=over_best, threshold=self.left, comparison="below"),
             Evidence(signal=f"{worst} / grad/{net}/norm", value=share, threshold=self.share, comparison="below"),
         )
         columns = (*dead, f"grad/{net}/norm", "feedback/norm")
-        made = finding(self, spell, "failure" if had else "warning", summary, facts, columns)
+        severity: Severity = "info" if staged else "failure" if had else "warning"
+        made = finding(self, spell, severity, summary, facts, columns)
         return replace(made, remedies=(*named(("fresh-latents",)), *made.remedies)) if no_input else made
+
+    def _outside_its_stage(
+        self, levels: pd.DataFrame, left: pd.DataFrame, dead: list[str], spell: Spell, *, had: bool
+    ) -> bool:
+        """Whether a growing network has replaced these layers, or had not come to them yet."""
+        if not had:
+            return not spell.ongoing
+        born = (levels > 0).idxmax()[(levels > 0).any()]
+        lost = born[dead].max()
+        newer = born.index[(born > max(int(levels.index[0]) + self.window_steps, lost)) & (born <= spell.certain)]
+        return bool((left.loc[spell.certain, newer] >= self.stay).any())
+
+    @staticmethod
+    def _words(net: str, spell: Spell, *, had: bool, staged: bool) -> str:
+        if had and staged:
+            return f"have no gradient from step {spell.onset:,}, since newer layers have taken over"
+        if had:
+            return f"lost all gradient from step {spell.onset:,}, while the {net} is still told what to do"
+        if staged:
+            return f"had no gradient up to step {spell.last:,}: not in use until then"
+        return "never had a gradient: dead from the start, or unused"
 
 
 def _over_best(levels: Levels) -> Levels:

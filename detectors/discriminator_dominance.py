@@ -115,7 +115,8 @@ class DiscriminatorDominance:
         up to it.
         """
         distance = run.series(ENERGY).loc[:step]
-        relative = (distance / held(run.series("diversity/real"), distance.index)).dropna()
+        spread = held(run.series("diversity/real"), distance.index)
+        relative = (distance / spread[spread > 0]).dropna()
         recent = relative.loc[step - look + 1 :]
         if len(recent) < 2 * BLOCKS:
             return ""

@@ -88,7 +88,7 @@ class InputMismatch:
         waited = at >= at.min() + self.grace_steps
         rules: dict[str, pd.Series] = {
             BEYOND: waited & (real > self.times * fake.cummax()) & self._out_of_reach(real, fake.cummax()),
-            BELOW: (waited & (fake.cummin() > self.times * real) & self._out_of_reach(real, fake.cummin()))
+            BELOW: (waited & (real > 0) & (fake.cummin() > self.times * real) & self._out_of_reach(real, fake.cummin()))
             | (real.cummax() > self.times * real),
             BOUNDED: self._bounded(ends),
         }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from gandiag.findings import Evidence
+
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import counted, has_reached, held, remembered, rolling_median, spells, step_of_lowest
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 
+REAL, FAKE = "diversity/real", "diversity/fake"
 RATIO, NEAREST, LATENT = "diversity/ratio", "diversity/nearest_ratio", "diversity/latent"
 COVERAGE = "quality/coverage"
 MEASURES = {  # for the evidence
@@ -120,7 +123,20 @@ class SampleCollapse:
             lead_steps=self.window_steps // 2,
             bridge_steps=self.window_steps,
         )
-        return [self._finding(run, spell) for spell in found]
+        return [*(self._finding(run, spell) for spell in found), *self._nothing_to_lose(run)]
+
+    def _nothing_to_lose(self, run: Run) -> list[Finding]:
+        """Said of data whose samples are all alike: meant where one point is learned, a broken loader elsewhere."""
+        real = run.series(REAL)
+        return [self._said(spell) for spell in spells(real == 0, min_steps=self.min_steps)]
+
+    def _said(self, spell: Spell) -> Finding:
+        since = f"Real samples are all alike from step {spell.onset:,}"
+        summary = (
+            f"{since}: generated ones have no variety to lose. Unless that is meant, look at what the loader gives"
+        )
+        fact = Evidence(signal=REAL, value=0.0, threshold=0.0, comparison="below")
+        return replace(finding(self, spell, "info", summary, (fact,), (REAL, FAKE)), mechanism="")
 
     def _finding(self, run: Run, spell: Spell) -> Finding:
         inside = self.score(run).loc[spell.onset : spell.last]

@@ -39,7 +39,18 @@ _HOMES = {
     "StopPolicy": "gandiag.judge.stopping",
     "watch_modules": "gandiag.probes.watching",
 }
-_SUBMODULES = ("detectors", "dynamics", "gate", "modes", "quality", "reports", "synthetic", "testing")
+_SUBMODULES = (
+    "compare",
+    "detectors",
+    "dynamics",
+    "gate",
+    "logs",
+    "modes",
+    "quality",
+    "reports",
+    "synthetic",
+    "testing",
+)
 __all__ = [
     "Callback",
     "Diagnosis",

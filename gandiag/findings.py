@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gandiag.remedy import Remedy
+from gandiag.wording import listed
 
 Severity = Literal["info", "warning", "failure"]
 Verdict = Literal["healthy", "suspect", "failing", "undecided"]
@@ -47,7 +48,7 @@ class Evidence:
         return f"{self.signal} = {self.value:.3g}{unit} ({self.comparison} {self.threshold:.3g})"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Finding:
     """A failure seen over one spell of steps, with what a reader needs to redo the judgement.
 
@@ -55,7 +56,8 @@ class Finding:
     `ongoing` says whether that is the end of what was recorded. `columns` are the signals to plot. `remedies` are, as
     a detector gives them, all that its specification names; `diagnose` leaves the three that fit the run, cheapest
     first, and none where nothing is to be changed: of remarks, and of warnings that passed. `network` is the name of
-    the network that it is about, where there are several; "" where it is about all.
+    the network that it is about, where there are several; "" where it is about all. `onset_between` holds, of logs
+    that are sparse, the last record before it began and the first one after.
     """
 
     code: str
@@ -69,6 +71,7 @@ class Finding:
     remedies: tuple[Remedy, ...]
     columns: tuple[str, ...]
     network: str = ""
+    onset_between: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -76,15 +79,38 @@ class Finding:
         if self.last_step < self.onset_step:
             raise ValueError(f"last_step {self.last_step} lies before onset_step {self.onset_step}")
 
+    def __repr__(self) -> str:
+        return f"<Finding {self.title}: {self.severity} {self.when}>"
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook("finding", self)
+
+    @property
+    def when(self) -> str:
+        """Its spell in words: from step 1,014, ongoing."""
+        until = "ongoing" if self.ongoing else f"until step {self.last_step:,}"
+        return f"from step {self.onset_step:,}, {until}"
+
     @property
     def title(self) -> str:
         """The code, and the network where there are several."""
         return titled(self.code, self.network)
 
     @property
+    def since(self) -> str:
+        """When it began, in words: at a step, or where records are sparse between two."""
+        if self.onset_between is None:
+            return f"from step {self.onset_step:,}"
+        return f"from between steps {self.onset_between[0]:,} and {self.onset_between[1]:,}"
+
+    @property
     def counts(self) -> bool:
         """Whether it makes a verdict: failures do, and warnings that still hold."""
         return self.severity == "failure" or (self.severity == "warning" and self.ongoing)
+
+
+TRAIN_LONGER = "train for longer"
+"""What to add to a run that is too short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +174,7 @@ class DetectorError:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Diagnosis:
     """What is wrong with a run up to `last_step`, what is not, and what could not be judged.
 
@@ -156,9 +182,10 @@ class Diagnosis:
     and not found, `not_applicable` those that do not apply to the run's loss family. `last_healthy_step` is the last
     step before the first finding, of severity warning at least, that is still ongoing; None when there is no such
     step. `checks` says of each mistake in the loop whether it was found: PASS, WARN, FAIL, or SKIP where it could not
-    be looked for. `missing` says what the record lacks: files that are damaged, steps that were not recorded, detail
-    that was given up, faults of gandiag's own. `decided` is False when an essential failure could not be looked for, a
-    detector crashed, a file is damaged, or most steps are missing: the absence of findings then proves nothing.
+    be looked for. `normal` says of a healthy run what may look wrong in its losses, and is not. `missing` says what the
+    record lacks: files that are damaged, steps that were not recorded, detail that was given up, faults of gandiag's
+    own. `decided` is False when an essential failure could not be looked for, a detector crashed, a file is damaged, or
+    most steps are missing: the absence of findings then proves nothing.
     """
 
     verdict: Verdict
@@ -170,10 +197,24 @@ class Diagnosis:
     not_applicable: tuple[NotApplicable, ...] = ()
     errors: tuple[DetectorError, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
+    normal: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     last_step: int = 0
     last_healthy_step: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        told = listed((f"{f.title} from step {f.onset_step:,}" for f in self.findings), most=2)
+        return f"<Diagnosis {self.verdict}, {self.last_step:,} steps{': ' if told else ''}{told}>"
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook("diagnosis", self)
+
+    def show(self) -> None:
+        """Show verdict, findings and what to try: as a table in a notebook, as text elsewhere."""
+        import gandiag
+
+        gandiag.reports.show(self)
 
     def failed(self, at_or_above: Severity = "failure") -> bool:
         """Whether a finding of that severity or a higher one still held at the end of what was recorded."""
@@ -240,6 +281,13 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tupled(value: Any) -> Any:
     return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+
+
+def shown_in_notebook(kind: str, what: Any) -> str:
+    """A finding, diagnosis or run as notebooks show it; made where everything is that people look at."""
+    import gandiag
+
+    return str(gandiag.reports.notebook(kind, what))
 
 
 def json_ready(value: Any) -> Any:

@@ -343,6 +343,17 @@ def describe(name: str) -> Signal:
     return Signal(name, "", "logged by the loop")
 
 
+def is_listed(name: str) -> bool:
+    """Whether the table describes a signal of this name, of whichever network; placeholders may stand in it.
+
+    >>> is_listed("grad/generator.a2b/norm"), is_listed("quality/fid/low"), is_listed("d/acu")
+    (True, True, False)
+    """
+    beside = _BESIDE.fullmatch(name)
+    base = str(parse(beside["value"] if beside else name).base)
+    return base in _ENTRIES or any(placeholders(signal.name, base) for signal in SIGNALS)
+
+
 def _meaning(signal: Signal, net: str = "", layer: str = "", **others: str) -> str:
     """What an entry means where these stand for its placeholders."""
     if "class" in others:

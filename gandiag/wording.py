@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,16 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     every = list(names)
     rest = len(every) - most
     return ", ".join(every[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What to add to "no such ..." where a known name is much like the one that was given; else nothing.
+
+    >>> meant("d/acu", ["d/auc", "d/real/mean"]), meant("mode_collapse", ["mode-collapse"]), meant("x", ["d/auc"])
+    ('; did you mean d/auc?', '; did you mean mode-collapse?', '')
+    """
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def shown(text: str, most: int = MOST_SHOWN) -> str:

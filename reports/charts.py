@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE = (6.9, 2.1)  # inches
-NARROW = (3.35, 1.75)
+WIDE = (3.3, 1.55)  # inches, of a finding
+NARROW = (2.3, 1.25)
+WHOLE = (7.0, 1.9)  # of a heat map
 INK, QUIET, GRID = "#1c2127", "#5c6670", "#e8ebee"
 TONES = {"failure": "#b42318", "warning": "#96600a", "info": "#2a62ab"}
 STYLE: Any = {  # the type of its keys changes with the version of matplotlib
-    "font.size": 7.5,
+    "font.size": 6.5,
     "axes.edgecolor": "#c3c9cf",
     "axes.labelcolor": QUIET,
     "axes.linewidth": 0.6,
@@ -46,17 +47,21 @@ def draw(panel: Panel | Heatmap, *, wide: bool) -> bytes:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=WIDE if wide else NARROW, layout="constrained")
+        figure = Figure(figsize=WHOLE if isinstance(panel, Heatmap) else WIDE if wide else NARROW, layout="constrained")
         FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        if isinstance(panel, Heatmap):
-            _shares(figure, axes, panel)
-        else:
-            _lines(axes, panel)
-        _frame(axes, panel)
+        draw_into(figure, figure.add_subplot(), panel)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
     return out.getvalue()
+
+
+def draw_into(figure: Figure, axes: Axes, panel: Panel | Heatmap) -> None:
+    """The chart in these axes of a figure."""
+    if isinstance(panel, Heatmap):
+        _shares(figure, axes, panel)
+    else:
+        _lines(axes, panel)
+    _frame(axes, panel)
 
 
 def _lines(axes: Axes, panel: Panel) -> None:
@@ -74,7 +79,7 @@ def _lines(axes: Axes, panel: Panel) -> None:
         axes.axhline(limit.value, color=QUIET, linewidth=0.8, linestyle=":")
         right = axes.get_yaxis_transform()  # x in axes, y in data
         axes.text(
-            0.005, limit.value, limit.label, transform=right, va="bottom", color=QUIET, fontsize=6.5, parse_math=False
+            0.005, limit.value, limit.label, transform=right, va="bottom", color=QUIET, fontsize=6, parse_math=False
         )
     if panel.spell:
         axes.axvspan(*panel.spell, color=TONES[panel.markers[0].severity], alpha=0.07, linewidth=0)
@@ -106,7 +111,7 @@ def _frame(axes: Axes, panel: Panel | Heatmap) -> None:
     room = max((last - first) * 0.01, 0.5)
     axes.set_xlim(first - room, last + room)
     axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     if isinstance(panel, Panel) and not panel.log and _plainly(panel):
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))

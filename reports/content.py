@@ -9,23 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gandiag.wording import shown
 
 if TYPE_CHECKING:
+    from .layers import Layers
     from .panels import Heatmap, Panel
-    from .strips import Strip
+    from .strips import Strip, Thumbnail
+    from .timeline import Timeline
 
 T = TypeVar("T")
 Row = tuple[str, ...]
 Pair = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Advice:
-    """One remedy: what to change, the code, and what speaks for it as rows of name and text."""
-
-    name: str
-    change: str
-    code: str
-    why: str
-    facts: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)
@@ -35,20 +26,45 @@ class Step:
     number: int
     code: str
     when: str
+    severity: str = "info"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do now, in a sentence without a full stop, and the code for it, "" where there is none."""
+
+    text: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remedy: what to change, the code, what speaks for it as rows of name and text, and what it answers."""
+
+    name: str
+    change: str
+    code: str
+    why: str
+    facts: tuple[Pair, ...]
+    answers: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
 class Causes:
-    """What led to what: chains from cause to effect, and each link's mechanism with its source."""
+    """What led to what: chains from cause to effect, and each link's mechanism with its source.
+
+    `unclear` is the one line that stands in place of a picture where the first cause cannot be told.
+    """
 
     sentence: str
     chains: tuple[tuple[Step, ...], ...]
     links: tuple[Row, ...]
+    unclear: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One finding, ready to be read."""
+    """One finding, ready to be read. `remedies` stand in full in the report's `advice`."""
 
     number: int
     code: str
@@ -63,6 +79,15 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Unchecked:
+    """Failures that could not be looked for, and the one line that would have made it possible for all of them."""
+
+    how_to: str
+    codes: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """Settings as rows of name and value; `note` counts what was left out, be it all."""
 
@@ -71,15 +96,18 @@ class Table:
     note: str = ""
 
 
-DRAWN = ("points", "image")
+DRAWN = ("points", "image", "path")
 """Fields that hold drawings."""
 HEADINGS = {
-    "story": "What led to what",
+    "actions": "Do now",
+    "timeline": "Timeline",
+    "samples": "Samples",
+    "story": "Why",
     "findings": "Findings",
-    "panels": "Everything recorded",
-    "samples": "Samples over time",
+    "advice": "What to try",
+    "panels": "All signals",
     "clean": "Looked for and not found",
-    "not_assessed": "Not assessed",
+    "not_assessed": "Not checked",
     "not_applicable": "Not applicable",
     "faults": "What the record lacks",
     "provenance": "Provenance",
@@ -88,7 +116,7 @@ OTHERWISE = {  # what stands in a section without content
     "findings": "No findings.",
     "panels": "Nothing was recorded that could be drawn.",
     "clean": "None.",
-    "not_assessed": "Nothing is missing.",
+    "not_assessed": "Everything could be checked.",
     "faults": "Nothing that is known of.",
     "provenance": "No settings and no versions were recorded.",
 }
@@ -96,21 +124,27 @@ OTHERWISE = {  # what stands in a section without content
 
 @dataclass(frozen=True)
 class Report:
-    """All content, in the order in which it is shown."""
+    """All content, in the order in which it is shown. The first screen is everything up to `checked`."""
 
     run: str
     verdict: str
     headline: str
     sentence: str
     facts: tuple[Pair, ...]
-    causes: Causes
-    findings: tuple[Card, ...]
-    panels: tuple[Panel, ...]
-    panel_notes: tuple[str, ...]
+    actions: tuple[Action, ...]
+    thumbnails: tuple[Thumbnail, ...]
+    timeline: Timeline
+    checked: tuple[Pair, ...]
     samples: Strip
     modes: Heatmap | None
+    causes: Causes
+    findings: tuple[Card, ...]
+    layers: tuple[Layers, ...]
+    advice: tuple[Advice, ...]
+    panels: tuple[Panel, ...]
+    panel_notes: tuple[str, ...]
     clean: tuple[str, ...]
-    not_assessed: tuple[Row, ...]
+    not_assessed: tuple[Unchecked, ...]
     not_applicable: tuple[Pair, ...]
     errors: tuple[Row, ...]
     faults: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gandiag.rundir.folder import Folder, RunError
+from gandiag.rundir.run import Run
 
 from . import html, pdf
 
@@ -12,18 +13,33 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from gandiag.findings import Diagnosis
-    from gandiag.rundir.run import Run
 
 
-def write(run: Run, diagnosis: Diagnosis, folder: str | PathLike[str]) -> list[str]:
-    """Write report.html and report.pdf of a run into a folder, local or any fsspec path, and return their paths.
+def write(
+    run: Run | str | PathLike[str], diagnosis: Diagnosis | None = None, folder: str | PathLike[str] | None = None
+) -> list[str]:
+    """Write report.html and report.pdf of a run into a folder, and return their paths.
+
+    Parameters
+    ----------
+    run : a run, or its directory, local or any fsspec path
+    diagnosis : by default what `gandiag.diagnose` says of the run
+    folder : local or any fsspec path, by default the run's own directory
 
     Raises
     ------
     RunError
-        When the folder cannot be written.
+        When the run cannot be read, or the folder cannot be written.
     """
-    target = Folder(folder)
+    if not isinstance(run, Run):
+        run = Run.open(run)
+    if diagnosis is None:
+        import gandiag
+
+        diagnosis = gandiag.diagnose(run)
+    if folder is None and not run.path:
+        raise RunError("folder= is needed, as this run lies in no directory")
+    target = Folder(run.path if folder is None else folder)
     contents = {"report.html": html.render(run, diagnosis).encode(), "report.pdf": pdf.render(run, diagnosis)}
     try:
         target.fs.makedirs(target.root, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,11 @@ def line_of(series: pd.Series) -> Line | None:
         zeros=float(np.mean(y == 0)),
         constant=bool(y.min() == y.max()),
     )
+
+
+def thinner(line: Line) -> Line:
+    """The line as its running median alone, where it has one: one among many is not to show every spike."""
+    return replace(line, x=line.trend[0], y=line.trend[1], trend=((), ())) if line.trend[0] else line
 
 
 def _points(x: np.ndarray, y: np.ndarray) -> dict[str, tuple[float, ...]]:

@@ -25,6 +25,8 @@ class Stroke(NamedTuple):
 def strokes(panel: Panel) -> list[Stroke]:
     """One stroke per line: real and generated keep their colours in every chart."""
     names = [line.name for line in panel.lines]
+    if panel.colours:
+        return [Stroke(colour) for colour in panel.colours]
     if panel.ordered:
         return [Stroke(_ramp(i / max(1, len(names) - 1))) for i in range(len(names))]
     found: list[Stroke] = []

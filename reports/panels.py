@@ -61,6 +61,8 @@ class Panel:
     caption: str = ""
     spell: tuple[int, int] | None = None
     thresholds: tuple[Threshold, ...] = ()
+    colours: tuple[str, ...] = ()
+    """Of the lines, where they are not told by their signals: the same signal of several runs."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,6 +153,13 @@ def general_panels(run: Run, diagnosis: Diagnosis) -> tuple[tuple[Panel, ...], t
     return tuple(panels), tuple(_notes(empty, constant, over))
 
 
+def panels_of(run: Run, names: Iterable[str], findings: Iterable[Finding] = ()) -> tuple[Panel, ...]:
+    """The charts of these signals, by group; without those of which no finite value was recorded."""
+    markers = onset_markers(run, findings)
+    found = [(group, [line for n in members if (line := _line(run, n))]) for group, members in grouped(names)]
+    return tuple(_panel(run, group, lines, markers) for group, lines in found if lines)
+
+
 def mode_heatmap(run: Run, diagnosis: Diagnosis) -> Heatmap | None:
     """The mode histogram over time, thinned to what a screen resolves."""
     steps, values = run.arrays.get("modes/histogram", (np.array([]), np.zeros((0, 0))))
@@ -179,7 +188,7 @@ def _panel(run: Run, group: Group, lines: list[Line], markers: tuple[Marker, ...
         some = f"{MAX_LINES} of {total:,} are drawn: the first, the last and evenly between."
         caption = f"{caption} {some}".strip()
     units = {describe(line.name).unit for line in lines}
-    log = _wants_log(lines, units)
+    log = wants_log(lines, units)
     if log and any(line.zeros for line in lines):
         caption = f"{caption} Values of exactly 0 have no place on the logarithmic axis.".strip()
     return Panel(
@@ -194,7 +203,7 @@ def _panel(run: Run, group: Group, lines: list[Line], markers: tuple[Marker, ...
     )
 
 
-def _wants_log(lines: list[Line], units: set[str]) -> bool:
+def wants_log(lines: list[Line], units: set[str]) -> bool:
     """Whether all values are positive, but for some zeros, and one is far larger than another."""
     if units & set(LINEAR) or np.nanmin([np.nanmin(line.y) for line in lines]) < 0:
         return False

@@ -6,34 +6,52 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .charts import draw
+from .content import Causes
+from .diagram import causes_svg
 from .palette import strokes
 from .panels import Heatmap, Panel
+from .paper import timeline_svg
 from .sections import build
+from .strips import Strip, enlarged
+from .timeline import BRIEF, Timeline
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis
     from gandiag.rundir.run import Run
 
+    from .content import Card, Report
+
 TEMPLATE = Path(__file__).with_name("templates") / "report.typ"
+COLUMNS = 4  # of the picture of causes
 UNBROKEN = 40  # letters after which a word without a space may be broken
 
 
 def render(run: Run, diagnosis: Diagnosis) -> bytes:
     """The report of a run as the bytes of a PDF."""
+    return typeset(build(run, diagnosis))
+
+
+def typeset(report: Report) -> bytes:
+    """Content as the bytes of a PDF."""
     import typst
 
     with tempfile.TemporaryDirectory(prefix="gandiag-") as name:
         folder = Path(name)
-        content = _Folder(folder).plain(build(run, diagnosis))
+        content = _Folder(folder).plain(replace(report, findings=tuple(map(_short, report.findings))))
         (folder / "report.json").write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
         main = shutil.copy(TEMPLATE, folder / "report.typ")
         pdf: bytes = typst.compile(str(main), root=str(folder))
     return pdf
+
+
+def _short(card: Card) -> Card:
+    """A finding with its first chart: the others are among all signals."""
+    return replace(card, panels=card.panels[:1], notes=())
 
 
 class _Folder:
@@ -44,8 +62,8 @@ class _Folder:
         self.files = 0
 
     def plain(self, value: Any) -> Any:
-        if isinstance(value, (Panel, Heatmap)):
-            return self._chart(value)
+        if isinstance(value, (Panel, Heatmap, Timeline, Strip, Causes)):
+            return self._drawn(value)
         if is_dataclass(value):
             return {f.name: self._field(f.name, getattr(value, f.name)) for f in fields(value)}
         if isinstance(value, Mapping):
@@ -53,8 +71,21 @@ class _Folder:
         if isinstance(value, tuple):
             return [self.plain(item) for item in value]
         if isinstance(value, bytes):
-            return self._file(value, "png") if value else ""
+            return self._file(enlarged(value), "png") if value else ""
         return breakable(value) if isinstance(value, str) else value
+
+    def _drawn(self, value: Panel | Heatmap | Timeline | Strip | Causes) -> Any:
+        """What is another thing on paper."""
+        if isinstance(value, (Panel, Heatmap)):
+            return self._chart(value)
+        if isinstance(value, Timeline):
+            return self._file(timeline_svg(value, BRIEF).encode(), "svg") if value.window[1] else ""
+        if isinstance(value, Strip):
+            shown = {"frames": value.selection, "notes": value.notes, "real": value.real}
+            return {name: self.plain(item) for name, item in shown.items()}
+        picture = "" if value.unclear else causes_svg(value, alone=True, most_columns=COLUMNS)
+        own = {f.name: self.plain(getattr(value, f.name)) for f in fields(value)}
+        return own | {"picture": self._file(picture.encode(), "svg") if picture else ""}
 
     def _field(self, name: str, value: Any) -> Any:
         return self._file(_dots(value), "svg") if name == "points" and value else self.plain(value)

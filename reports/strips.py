@@ -11,6 +11,7 @@ import numpy as np
 from gandiag.files import Npz, UnreadableError, picture, told
 from gandiag.rundir.folder import read_file
 from gandiag.rundir.run import Folder
+from gandiag.rundir.snapshots import FIXED
 from gandiag.wording import listed
 
 from .text import count, number
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fsspec import AbstractFileSystem
+    from PIL.Image import Image, Resampling
 
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run, Sample
 
 Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x and y
 
-MAX_FRAMES = 8
+MAX_FRAMES = 8  # on paper
+MAX_SLIDES = 40  # on the slider
+MAX_IMAGES = 1_000_000  # bytes of all pictures together
+SMALLEST = 192  # pixels of the longer side, below which no picture is made smaller
 MAX_POINTS = 800
 SIDE = 100  # of a scatter plot's square, in its own units
 MAX_FILE = 256 * 2**20  # bytes of a snapshot, on disk and once it is expanded
-PIXELS = (384, 1024)  # an image is enlarged to the first, and made smaller to the second
+PIXELS = (384, 1024)  # of the longer side: on paper at least the first, and nowhere more than the second
 
 
 @dataclass(frozen=True)
@@ -46,39 +51,101 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A snapshot on the first screen, and what it shows: real samples, the best step, the last one."""
+
+    label: str
+    frame: Frame
+
+
+@dataclass(frozen=True)
 class Strip:
-    """Snapshots in the order of time, with sentences on how to read them."""
+    """Snapshots in the order of time, real samples beside them, and sentences on how to read them.
+
+    `few` are places in `frames`: where there is no slider these are shown, the first, the last, those beside onsets.
+    `best` is the place of the snapshot closest to the best step.
+    """
 
     frames: tuple[Frame, ...] = ()
     notes: tuple[str, ...] = ()
+    real: Frame | None = None
+    few: tuple[int, ...] = ()
+    best: int | None = None
+
+    @property
+    def selection(self) -> tuple[Frame, ...]:
+        """The frames that are shown on paper."""
+        return tuple(self.frames[place] for place in self.few)
 
 
-def sample_strip(run: Run, findings: Sequence[Finding]) -> Strip:
-    """At most 8 snapshots: the first, the last, those beside the onsets, and evenly between."""
+def sample_strip(run: Run, findings: Sequence[Finding], best: int | None = None) -> Strip:
+    """At most 40 snapshots: the first, the last, those beside the onsets and the best step, and evenly between."""
     if not run.samples:
         return Strip(notes=("No samples were saved.",))
     samples = sorted(run.samples, key=lambda sample: sample.step)
     beside = _beside(samples, [finding.onset_step for finding in findings])
+    nearest = None if best is None else _nearest(samples, best)
+    wanted = [*([] if nearest is None else [nearest]), *beside]
     files = Folder(run.path or ".").fs
-    chosen = _chosen(len(samples), list(beside))
-    contents = {position: _content(files, samples[position]) for position in chosen}
-    clouds = [c for c in contents.values() if isinstance(c, np.ndarray)]
+    chosen = _chosen(len(samples), wanted, MAX_SLIDES)
+    contents = [_content(files, samples[position]) for position in chosen]
+    real = None if run.real_samples is None else _content(files, run.real_samples)
+    clouds = [c for c in (*contents, real) if isinstance(c, np.ndarray)]
     axes = _limits([points for points in clouds if points.shape[1] == 2])
-    frames = []
-    for position, content in contents.items():
-        frame = Frame(samples[position].step, _side_note(beside.get(position, [])))
-        if isinstance(content, str):
-            frames.append(replace(frame, note=f"cannot be read: {content}"))
-        elif isinstance(content, bytes):
-            frames.append(replace(frame, image=content))
-        elif content.shape[1] == 2:
-            frames.append(replace(frame, points=_path(content, *axes)))
-    return Strip(tuple(frames), tuple(_notes(len(samples), len(frames), clouds, axes)))
+    room = MAX_IMAGES // max(sum(isinstance(c, bytes) for c in contents), 1)
+    frames = {
+        position: _frame(samples[position].step, _side_note(beside.get(position, [])), content, axes, room)
+        for position, content in zip(chosen, contents, strict=True)
+        if isinstance(content, (bytes, str)) or content.shape[1] == 2
+    }
+    places = list(frames)
+    return Strip(
+        frames=tuple(frames.values()),
+        notes=tuple(_notes(run, len(samples), len(frames), clouds, axes)),
+        real=None if real is None else _frame(0, "", real, axes, room),
+        few=tuple(places.index(p) for p in _chosen(len(samples), wanted, MAX_FRAMES) if p in frames),
+        best=places.index(nearest) if nearest in frames else None,
+    )
 
 
-def _notes(total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> Iterator[str]:
+def thumbnails(strip: Strip) -> tuple[Thumbnail, ...]:
+    """Real samples, those of the best step and the last ones, as far as there are any."""
+    shown: list[Thumbnail] = []
+    if strip.real is not None:
+        shown.append(Thumbnail("real", strip.real))
+    if strip.best is not None and strip.best != len(strip.frames) - 1:
+        frame = strip.frames[strip.best]
+        shown.append(Thumbnail(f"near the best: step {frame.step:,}", frame))
+    if strip.frames:
+        frame = strip.frames[-1]
+        name = "last, near the best" if strip.best == len(strip.frames) - 1 else "last"
+        shown.append(Thumbnail(f"{name}: step {frame.step:,}", frame))
+    return tuple(t for t in shown if t.frame.image or t.frame.points)
+
+
+def _frame(step: int, note: str, content: bytes | np.ndarray | str, axes: Axes, room: int) -> Frame:
+    frame = Frame(step, note)
+    if isinstance(content, str):
+        return replace(frame, note=f"cannot be read: {content}")
+    if isinstance(content, bytes):
+        return replace(frame, image=_lighter(content, room))
+    return replace(frame, points=_path(content, *axes)) if content.shape[1] == 2 else frame
+
+
+def last_frame(run: Run, room: int) -> Frame | None:
+    """The last snapshot, an image of about so many bytes at most; None where none was saved."""
+    if not run.samples:
+        return None
+    sample = max(run.samples, key=lambda sample: sample.step)
+    content = _content(Folder(run.path or ".").fs, sample)
+    axes = _limits([content] if isinstance(content, np.ndarray) and content.shape[1] == 2 else [])
+    frame = _frame(sample.step, "", content, axes, room)
+    return frame if frame.image or frame.points or frame.note else replace(frame, note="vectors, which are not shown")
+
+
+def _notes(run: Run, total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> Iterator[str]:
     if shown:
-        yield f"{shown:,} of {count(total, 'snapshot')}, of batches that G gave in training."
+        yield f"{shown:,} of {count(total, 'snapshot')}, {_inputs(run)}."
     if any(points.shape[1] == 2 for points in clouds):
         x, y = (f"{name} from {number(a)} to {number(b)}" for name, a, b in zip("xy", *axes, strict=True))
         yield f"All on the same axes: {x}, {y}. The extreme 1 % of points may lie outside."
@@ -86,6 +153,19 @@ def _notes(total: int, shown: int, clouds: Sequence[np.ndarray], axes: Axes) -> 
     if sizes:
         length = ", ".join(f"{size:,}" for size in sizes)
         yield f"Samples are vectors of length {length}; image_shape= would have shown them as images."
+
+
+def _inputs(run: Run) -> str:
+    """What the snapshots were made of."""
+    if run.meta.get("snapshots") != FIXED:
+        return "each of a batch that G made in training, so the latents differ from one to the next"
+    again = ", others after each resume" if len(run.meta.get("segments", ())) > 1 else ""
+    return f"all made from the same latents{again}"
+
+
+def _nearest(samples: Sequence[Sample], step: int) -> int:
+    """The position of the snapshot that is nearest to a step."""
+    return int(np.abs(np.array([s.step for s in samples]) - step).argmin())
 
 
 def _beside(samples: Sequence[Sample], onsets: Iterable[int]) -> dict[int, list[tuple[str, int]]]:
@@ -106,10 +186,10 @@ def _side_note(sides: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{side} onset {numbers}" for side, numbers in said.items() if numbers)
 
 
-def _chosen(total: int, wanted: Sequence[int]) -> list[int]:
+def _chosen(total: int, wanted: Sequence[int], most: int) -> list[int]:
     """First and last, then the wanted positions in their order, then whatever is farthest from the rest."""
-    chosen = list(dict.fromkeys([0, total - 1, *wanted]))[:MAX_FRAMES]
-    while len(chosen) < min(MAX_FRAMES, total):
+    chosen = list(dict.fromkeys([0, total - 1, *wanted]))[:most]
+    while len(chosen) < min(most, total):
         distance = np.abs(np.subtract.outer(np.arange(total), chosen)).min(axis=1)
         chosen.append(int(distance.argmax()))
     return sorted(chosen)
@@ -132,20 +212,47 @@ def _content(files: AbstractFileSystem, sample: Sample) -> bytes | np.ndarray | 
 
 
 def _fitted(raw: bytes) -> bytes:
-    """The PNG with its pixels repeated when it is tiny, resampled when it is huge."""
-    from PIL import Image
+    """The PNG, resampled when it is huge."""
+    from PIL.Image import Resampling
 
     with picture(io.BytesIO(raw), ("PNG",), MAX_FILE) as image:
         image.load()
         longest = max(image.size)
-        if PIXELS[0] <= longest <= PIXELS[1]:
-            return raw
-        factor = -(-PIXELS[0] // longest) if longest < PIXELS[0] else PIXELS[1] / longest
-        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        resample = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS
-        colours = image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB")
-        out = io.BytesIO()
-        colours.resize(size, resample).save(out, format="PNG")
+        return raw if longest <= PIXELS[1] else _png(_resized(image, PIXELS[1] / longest, Resampling.LANCZOS))
+
+
+def enlarged(png: bytes) -> bytes:
+    """The PNG with its pixels repeated when it is tiny: paper would blur it."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        longest = max(image.size)
+        if longest >= PIXELS[0]:
+            return png
+        return _png(_resized(image, -(-PIXELS[0] // longest), Image.Resampling.NEAREST))
+
+
+def _lighter(png: bytes, room: int) -> bytes:
+    """The picture made smaller until it takes no more than so many bytes, or a few pixels."""
+    from PIL import Image
+
+    while len(png) > room:
+        with Image.open(io.BytesIO(png)) as image:
+            if max(image.size) <= SMALLEST:
+                return png
+            png = _png(_resized(image, max(SMALLEST / max(image.size), 0.7), Image.Resampling.LANCZOS))
+    return png
+
+
+def _resized(image: Image, factor: float, resample: Resampling) -> Image:
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    colours = image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB")
+    return colours.resize(size, resample)
+
+
+def _png(image: Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format="PNG", optimize=True)
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 torch.set_num_threads(1)  # networks this small only lose by sharing their work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
 
     import gandiag
 
@@ -107,3 +110,26 @@ def _full_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     from gandiag.record.callback import Callback
 
     monkeypatch.setitem(Callback.__init__.__kwdefaults__, "max_overhead", None)
+
+
+BROWSER = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on the path")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(BROWSER))
+        yield started
+        started.close()

@@ -1,4 +1,4 @@
-"""What people read and copy: the notebook runs, examples are true, the README names what exists."""
+"""What people read and copy: examples are true, pages do what they say, the README names what exists."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import pkgutil
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 from click.testing import CliRunner
-from nbclient import NotebookClient
 from test_cli import store
 
 import gandiag
-from benchmarks.readme_table import table
+from benchmarks.accuracy_table import table
 from gandiag import synthetic
 from gandiag.cli.main import main
 from gandiag.detectors import DETECTORS
@@ -51,19 +49,6 @@ def test_public_things_say_what_they_are(name):
             assert value.__doc__, f"{name}.{key}"
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_the_quickstart_notebook_runs_and_finds_the_collapse():
-    """From the first cell to the last, in its own kernel."""
-    notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells), "stored without outputs"
-    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
-    printed = "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
-    assert "failing - last healthy step" in printed
-    assert "failure mode-collapse from step" in printed
-    assert "failure sample-collapse from step" in printed
-
-
 def test_the_code_of_the_page_on_dynamics_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     """A loop that saves two checkpoints, and each instrument on them."""
     monkeypatch.chdir(tmp_path)
@@ -79,20 +64,23 @@ def test_the_code_of_the_page_on_dynamics_runs_from_top_to_bottom(tmp_path, monk
 
 
 def test_the_readme_names_every_failure_and_command():
-    """The table of codes is the catalogue; the commands exist."""
+    """It and the table of codes have the whole catalogue; the commands exist."""
     text = (ROOT / "README.md").read_text()
-    found = text.partition("## What is found")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", found, flags=re.MULTILINE)) == {d.code for d in DETECTORS}
-    named = set(re.findall(r"^gandiag ([a-z]+)", text, flags=re.MULTILINE)) | {"demo"}
+    found = text.partition("## What is found")[2].partition("Findings are linked")[0]
+    assert set(re.findall(r"`([a-z-]+)`", found)) == {d.code for d in DETECTORS}
+    rows = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "failures.md").read_text(), flags=re.MULTILINE)
+    assert rows == list(dict.fromkeys(rows))
+    assert set(rows) == {d.code for d in DETECTORS}
+    named = set(re.findall(r"(?:^|`)gandiag ([a-z]+)", text, flags=re.MULTILINE)) | {"demo"}
     assert named == set(main.commands)
 
 
-def test_the_readmes_bench_table_is_the_one_of_the_document():
-    """As `python -m benchmarks.readme_table` copies it; what the last bench had not seen says so."""
-    pages = [(ROOT / name).read_text() for name in ("README.md", "docs/bench.md")]
-    readme = pages[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
-    assert readme == table(pages[1]).strip()
-    assert {d.code for d in DETECTORS} <= set(re.findall(r"^\| `([a-z-]+)` \|", readme, flags=re.MULTILINE))
+def test_the_table_of_accuracy_is_the_one_of_the_bench():
+    """As `python -m benchmarks.accuracy_table` copies it; what the last bench had not seen says so."""
+    pages = [(ROOT / "docs" / name).read_text() for name in ("accuracy.md", "bench.md")]
+    shown = pages[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
+    assert shown == table(pages[1]).strip()
+    assert {d.code for d in DETECTORS} <= set(re.findall(r"^\| `([a-z-]+)` \|", shown, flags=re.MULTILINE))
 
 
 def test_a_detector_newer_than_the_bench_has_a_row_that_says_so():

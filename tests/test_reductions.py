@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import mannwhitneyu
 
 from gandiag.measure.pairwise import mean_of_pairs, nearest, pairwise
-from gandiag.measure.reductions import auc, output_signals, reduce_block
+from gandiag.measure.reductions import UNUSED, auc, gradient_signals, output_signals, reduce_block
 
 
 def test_auc_is_the_mann_whitney_statistic_with_ties_at_half():
@@ -98,3 +98,12 @@ def test_steps_without_a_telling_record_neither_begin_nor_end_an_overflow():
     scalars["bound/generator"][1] = np.nan
     np.testing.assert_array_equal(reduce_block(scalars, {})["nonfinite"], [np.nan, 1, np.nan])
     assert (reduce_block({"scalar/loss/generator": np.ones(3)}, {})["nonfinite"] == 0).all()
+
+
+def test_layers_that_took_no_part_have_no_norm_beside_others_that_did():
+    """Those of a later stage of a growing network; where no gradient came at all, none of them has any."""
+    norms = np.array([[3.0, UNUSED, 4.0], [UNUSED, UNUSED, UNUSED], [0.0, UNUSED, 0.0]])
+    found = gradient_signals("generator", norms, ["a", "b", "c"])
+    np.testing.assert_array_equal(found["grad/generator/norm"], [5.0, 0.0, 0.0])
+    np.testing.assert_array_equal(found["grad/generator/layer/b"], [np.nan, 0.0, 0.0])
+    np.testing.assert_array_equal(found["grad/generator/nonfinite"], [0, 0, 0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.corpus.configurations import Configuration
 from gandiag.zoo import losses
-from gandiag.zoo.dynamics import Alternating
+from gandiag.zoo.dynamics import Alternating, Simultaneous
 from gandiag.zoo.events import (
     Change,
     Clip,
@@ -23,6 +23,7 @@ from gandiag.zoo.events import (
     WeightsNotFinite,
     at,
 )
+from gandiag.zoo.networks.mlp import MlpDiscriminator
 from gandiag.zoo.optimizers import Adam
 from gandiag.zoo.recipes import analytic, digits, points
 
@@ -60,13 +61,18 @@ _VANISHING = (
 _COLLAPSING = (
     replace(digits.COLLAPSING, steps=1200),
     _hurt(replace(_DIGITS, loss=losses.LEAST_SQUARES), "digits-lsgan-runaway-g", _G_RUNS_AWAY),
-    points.SIMULTANEOUS,
+    replace(points.NON_SATURATING, name="ring8-simultaneous", dynamics=Simultaneous()),
     _hurt(_RING_LSGAN, "ring8-lsgan-runaway-g", _G_RUNS_AWAY),
     _hurt(_GRID, "grid25-runaway-g", _G_RUNS_AWAY),
     _hurt(_SWISS, "swiss-roll-runaway-g", _G_RUNS_AWAY),
     replace(_TABULAR, name="tabular-lsgan", loss=losses.LEAST_SQUARES, penalties=()),
     replace(_TABULAR, name="tabular-hinge", loss=losses.HINGE),
-    points.SPECTRAL_NORM,
+    replace(
+        points.NON_SATURATING,
+        name="ring8-spectral-norm",
+        loss=losses.HINGE,
+        discriminator=MlpDiscriminator(spectral_norm=True),
+    ),
     points.UNDERTRAINED,
     _hurt(_DIGITS, "digits-dropped-classes", DropClasses((5, 6, 7, 8, 9))),
     _hurt(_RING, "ring8-dropped-modes", DropClasses((0, 1, 2))),
@@ -78,15 +84,15 @@ _ALIKE = (
 
 
 _CIRCLING = (
-    *map(
-        analytic.started_anywhere,
-        (
+    *(
+        replace(analytic.started_anywhere(recipe), batch=1)
+        for recipe in (
             analytic.DIRAC,
             analytic.DIRAC_SIMULTANEOUS,
             analytic.DIRAC_FIVE,
             analytic.DIRAC_WGAN,
             analytic.DIRAC_WGAN_GP,
-        ),
+        )
     ),
     analytic.GAUSSIAN,
 )

@@ -46,7 +46,10 @@ _RECIPES = (
     replace(_DIGITS, name="digits-dragan", penalties=(Dragan(1.0),)),
     replace(_DIGITS, name="digits-minibatch-std", discriminator=MlpDiscriminator(minibatch_std=True)),
     replace(digits.DIGITS_WGAN_GP, steps=1000),
-    *(analytic.started_anywhere(r) for r in (analytic.DIRAC_R1, analytic.DIRAC_CRITICAL, analytic.DIRAC_CONSENSUS)),
+    *(
+        replace(analytic.started_anywhere(r), batch=1)
+        for r in (analytic.DIRAC_R1, analytic.DIRAC_CRITICAL, analytic.DIRAC_CONSENSUS)
+    ),
     analytic.GAUSSIAN_OPTIMISTIC,
     analytic.GAUSSIAN_R1,
 )

@@ -8,9 +8,13 @@ import click
 
 from gandiag import __version__
 from gandiag.cli.check import check
+from gandiag.cli.compare import compare
 from gandiag.cli.exits import JSON, Commands, print_json, refuse, say, shape
+from gandiag.cli.importing import export, import_
+from gandiag.cli.watch import watch
 from gandiag.cli.zoo import demo, zoo
 from gandiag.rundir.ending import ending
+from gandiag.wording import meant
 
 if TYPE_CHECKING:
     from gandiag.findings import Diagnosis
@@ -30,7 +34,11 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(compare)
 main.add_command(demo)
+main.add_command(import_)
+main.add_command(export)
+main.add_command(watch)
 main.add_command(zoo)
 
 
@@ -137,7 +145,8 @@ def explain(code: str) -> None:
 
     detector = next((d for d in DETECTORS if d.code == code), None)
     if detector is None:
-        refuse(f"no failure is called {code!r}; known are {', '.join(d.code for d in DETECTORS)}")
+        codes = [d.code for d in DETECTORS]
+        refuse(f"no failure is called {code!r}{meant(code, codes) or '; known are ' + ', '.join(codes)}")
     from gandiag.cli.terminal import print_explanation
 
     print_explanation(detector)

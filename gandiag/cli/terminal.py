@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gandiag.cli.console import console
+from gandiag.judge.sparse import ATTACH, is_imported, what_logs_lack
 from gandiag.rundir.ending import ending
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gandiag.detectors import Detector
-    from gandiag.findings import Diagnosis, Finding
+    from gandiag.findings import Diagnosis, Finding, NotAssessed
     from gandiag.remedy import Remedy
     from gandiag.rundir.run import Run
 
@@ -38,8 +39,8 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     """Verdict, findings in order of onset, what led to what, and what was not assessed."""
     out = console()
     out.print(Text.assemble(coloured(diagnosis.verdict), f"  {diagnosis.last_step:,} steps, {ending(run.meta)}"))
-    if diagnosis.caveat:
-        out.print(Padding(escape(diagnosis.caveat), (0, 0, 0, 4)))
+    for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
+        out.print(Padding(escape(sentence), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
         _print_finding(out, finding)
     if diagnosis.story.line:
@@ -50,15 +51,28 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
         out.print(f"\nChecked in the loop: {told}")
     if diagnosis.clean:
         out.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
-    for entry in diagnosis.not_assessed:
+    for sentence in what_logs_lack(run):
+        out.print(f"\nFrom logs: {escape(sentence)}")
+    for entry in _unseen(out, run, diagnosis):
         out.print(f"\nNot assessed: [bold]{escape(entry.title)}[/bold]: {escape(entry.reason)}")
         out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
     for excluded in diagnosis.not_applicable:
         out.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
     for error in diagnosis.errors:
         out.print(f"\n[red]Detector crashed[/red]: {error.code}: {escape(error.message)}")
-    for sentence in diagnosis.missing:
+    for sentence in (s for s in diagnosis.missing if s not in what_logs_lack(run)):
         out.print(f"\nMissing: {escape(sentence)}", style="yellow")
+
+
+def _unseen(out: Console, run: Run, diagnosis: Diagnosis) -> list[NotAssessed]:
+    """What is told of one by one; of imported runs what logs lack is told at once, as one line would show it all."""
+    if not is_imported(run):
+        return list(diagnosis.not_assessed)
+    lacking = [entry for entry in diagnosis.not_assessed if entry.missing]
+    if lacking:
+        names = ", ".join(entry.title for entry in lacking)
+        out.print(f"\nNot in these logs, and shown by a training with {escape(ATTACH)}: {escape(names)}")
+    return [entry for entry in diagnosis.not_assessed if not entry.missing]
 
 
 def _print_finding(out: Console, finding: Finding) -> None:
@@ -69,7 +83,7 @@ def _print_finding(out: Console, finding: Finding) -> None:
             coloured(finding.severity),
             " ",
             (finding.title, "bold"),
-            f"  from step {finding.onset_step:,}, {until}",
+            f"  {finding.since}, {until}",
         )
     )
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]

@@ -18,6 +18,7 @@ def described(recipe: Recipe) -> dict[str, Any]:
         "name": recipe.name,
         "says": recipe.says,
         "paper": recipe.paper,
+        "fails": list(recipe.fails),
         "data": recipe.data.__name__,
         "loss": recipe.loss.name,
         "steps": recipe.steps,
@@ -25,11 +26,12 @@ def described(recipe: Recipe) -> dict[str, Any]:
 
 
 def recipe_table(recipes: Sequence[Recipe]) -> Table:
-    """Name, what it shows, and where it comes from."""
-    table = Table("recipe", "what it shows", "paper", "steps", box=None, pad_edge=False, header_style="bold")
+    """Name, what it shows, how it fails where it is meant to, and where it comes from."""
+    headings = ("recipe", "what it shows", "fails by", "paper", "steps")
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = True
-    table.columns[2].max_width = 30
-    table.columns[3].justify = "right"
+    table.columns[3].max_width = 30
+    table.columns[4].justify = "right"
     for recipe in recipes:
-        table.add_row(recipe.name, recipe.says, recipe.paper, f"{recipe.steps:,}")
+        table.add_row(recipe.name, recipe.says, ", ".join(recipe.fails), recipe.paper, f"{recipe.steps:,}")
     return table

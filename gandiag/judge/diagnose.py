@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, replace
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from gandiag.findings import Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
@@ -13,9 +14,12 @@ from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
+from gandiag.judge.normal import is_normal
 from gandiag.judge.policy import read_policy
+from gandiag.judge.sparse import dated, fitted
 from gandiag.judge.story import tell
 from gandiag.remedy import offered, on_balance
+from gandiag.rundir.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +27,16 @@ if TYPE_CHECKING:
     from gandiag.detectors import Detector
     from gandiag.judge.policy import PolicyLike
     from gandiag.remedy import Remedy
-    from gandiag.rundir.run import Run
 
 
-def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> Diagnosis:
+def diagnose(
+    run: Run | str | PathLike[str], detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None
+) -> Diagnosis:
     """Judge what a run recorded.
 
     Parameters
     ----------
-    run : the run, whole or as far as it was recorded
+    run : the run, whole or as far as it was recorded; or its directory, local or any fsspec path
     detectors : instances with their thresholds, by default all of `gandiag.detectors.DETECTORS`
     policy : a TOML file that sets thresholds, over those of the nearest pyproject.toml; or a `gandiag.Policy`, with
         which no file is read. What was set in `detectors` stays, see `gandiag.judge.policy`
@@ -48,7 +53,11 @@ def diagnose(run: Run, detectors: Sequence[Detector] | None = None, *, policy: P
     ------
     PolicyError
         A ValueError, when a policy cannot be read or makes no sense.
+    RunError
+        When a directory holds no run that can be read.
     """
+    if isinstance(run, (str, PathLike)):
+        run = Run.open(run)
     judgement = Judgement(run, detectors, policy=policy)
     while judgement.waiting:
         judgement.ask()
@@ -63,7 +72,8 @@ class Judgement:
 
     def __init__(self, run: Run, detectors: Sequence[Detector] | None = None, *, policy: PolicyLike = None) -> None:
         self.run = run
-        self._selection = read_policy(policy).selection(detectors)
+        selection = read_policy(policy).selection(detectors)
+        self._selection = replace(selection, detectors=fitted(selection.detectors, run))
         self._not_applicable = _not_applicable(self._selection.detectors, run.loss_family)
         self._excluded = {n.code for n in self._not_applicable}
         self.waiting = deque(d for d in self._selection.detectors if d.code not in self._excluded)
@@ -96,7 +106,8 @@ class Judgement:
         self._not_assessed += merged_reasons(answers)
         found = merged_findings(answers)
         family = self.run.loss_family
-        self._findings += [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        found = [replace(f, remedies=offered(f.remedies, family) if f.counts else ()) for f in found]
+        self._findings += [dated(f, self.run) for f in found]
 
     def _on_balance(self, finding: Finding) -> tuple[Remedy, ...]:
         mistaken = any(f.code in MISTAKES and f.counts for f in self._findings)
@@ -116,9 +127,9 @@ class Judgement:
         sure = not errors and not run.damage and not pending and not blind(run)
         decided = sure and all(looked_at_essentials(found, self._excluded) for found in looked_for)
         clean = tuple(code for code in codes if code not in out)
-        checks = loop_checks(codes, findings, clean)
+        checks, verdict = loop_checks(codes, findings, clean), _verdict(findings, decided=decided)
         return Diagnosis(
-            verdict=_verdict(findings, decided=decided),
+            verdict=verdict,
             decided=decided,
             findings=tuple(findings),
             story=tell(findings, unseen, checks),
@@ -127,6 +138,7 @@ class Judgement:
             not_applicable=self._not_applicable,
             errors=errors,
             checks=checks,
+            normal=is_normal(run, verdict, clean),
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),

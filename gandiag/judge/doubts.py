@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.findings import NotAssessed
+from gandiag.findings import TRAIN_LONGER, NotAssessed
 from gandiag.judge.missing import END, intervals
+from gandiag.judge.sparse import unresolved
 
 if TYPE_CHECKING:
     from gandiag.detectors import Detector
@@ -62,23 +63,23 @@ def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
     if steps < detector.min_run_steps:
         reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
-        return NotAssessed(code=detector.code, reason=reason, how_to="train for longer")
+        return NotAssessed(code=detector.code, reason=reason, how_to=TRAIN_LONGER)
     if missing := lacking(run, detector):
         names = " and ".join(map(_or, missing))
         reason = f"{names} was not recorded"
         how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
         return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
-    return None
+    return unresolved(detector, run)
 
 
 def lacking(run: Run, detector: Detector) -> tuple[str, ...]:
     """Those of a detector's `needs` of which nothing was recorded."""
-    return tuple(n for n in detector.needs if all(run.series(name).empty for name in n.split("|")))
+    return tuple(n for n in detector.needs if not any(run.has(name) for name in n.split("|")))
 
 
 def _samples_alone(run: Run, detector: Detector) -> bool:
     """Whether samples are what is missing of a run that is attached, or whose D was observed."""
-    known = bool(run.meta.get("roles")) or not run.series("d/auc").empty
+    known = bool(run.meta.get("roles")) or run.has("d/auc")
     return known and any(set(WEAK) & {*names.split("|")} for names in detector.needs)
 
 
@@ -93,7 +94,7 @@ def doubt(run: Run, detector: Detector) -> NotAssessed | None:
 def _weak(run: Run, detector: Detector) -> NotAssessed | None:
     """Where all that is there of what a detector needs can show failures only."""
     for names in detector.needs:
-        there = [name for name in names.split("|") if not run.series(name).empty]
+        there = [name for name in names.split("|") if run.has(name)]
         if all(name in WEAK for name in there):
             return NotAssessed(code=detector.code, reason=WEAK[there[0]], how_to=SAMPLES)
     return None
@@ -115,9 +116,9 @@ def _end(run: Run, name: str, code: str) -> tuple[float, int]:
     It is good for twice the interval of its latest values (the second longest of the last eight: one may be a gap),
     and for a tenth of the run, or a hundredth where the failure is essential.
     """
-    steps = run.series(name).index.to_numpy()
-    if not len(steps):
+    if not run.has(name):
         return 0.0, 0
+    steps = run.series(name).index.to_numpy()
     latest = np.sort(np.diff(steps[-LATEST - 1 :]))
     interval = float(latest[max(len(latest) - 2, 0)]) if len(latest) else 0.0
     span = run.last_step - int(run.scalars.index[0])

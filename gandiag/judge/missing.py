@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gandiag.judge.sparse import what_logs_lack
 from gandiag.measure.detail import PLANS, in_words
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
     gaps = [e for e in run.events if e.get("kind") == "gap" and _placed(e)]
     thinned = [e for e in run.events if e.get("kind") == "thinned" and _placed(e)]
     faults = [_fault(fault) for fault in run.meta.get("faults", ())]
-    found = [*run.damage, *_gaps(gaps), *_thinnings(thinned), *_less_often(run.meta.get("plan")), *faults]
+    found = [
+        *what_logs_lack(run),
+        *run.damage,
+        *_gaps(gaps),
+        *_thinnings(thinned),
+        *_less_often(run.meta.get("plan")),
+        *faults,
+    ]
     unique = list(dict.fromkeys(" ".join(sentence.split()) for sentence in found))
     over = len(unique) - MOST_NAMED
     return (*unique[:MOST_NAMED], *([f"{over:,} more are in the run directory"] if over > 0 else []))
@@ -35,7 +43,7 @@ def what_is_missing(run: Run) -> tuple[str, ...]:
 def what_was_lost(run: Run) -> tuple[str, ...]:
     """Those of `what_is_missing` that nobody meant: gaps and faults."""
     meant = [*_thinnings([e for e in run.events if e.get("kind") == "thinned" and _placed(e)])]
-    meant += _less_often(run.meta.get("plan"))
+    meant += [*_less_often(run.meta.get("plan")), *what_logs_lack(run)]
     return tuple(sentence for sentence in what_is_missing(run) if sentence not in meant)
 
 

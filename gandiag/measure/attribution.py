@@ -71,12 +71,19 @@ class Attribution:
         groups : positions of rows, and their records, see `gandiag.measure.calls`
         """
         with np.errstate(all="ignore"):  # outputs and pulls may be infinite
-            looks = [_looks(raw, len(rows)) for rows, raw in groups]
+            looks = [self._looks(raw, len(rows)) for rows, raw in groups]
             for learn in (Game.learn, Game.remember):
                 for of in looks:
                     for own, look in of.items():
                         learn(self.games.setdefault(own, Game()), look)
             return [part for group, of in zip(groups, looks, strict=True) for part in self._told_apart(*group, of)]
+
+    def _looks(self, raw: Raw, k: int) -> dict[str, Look]:
+        """The calls in k rows by their D."""
+        calls = read(raw)
+        curved = {own for own, game in self.games.items() if game.is_curved}
+        every = dict.fromkeys(c.own for c in calls)
+        return {own: Look([c for c in calls if c.own == own], k, own in curved) for own in every}
 
     def _told_apart(self, rows: list[int], raw: Raw, looks: dict[str, Look]) -> list[tuple[list[int], Raw]]:
         """One group of rows in parts that have equally many samples of each kind."""
@@ -109,12 +116,6 @@ class Attribution:
             (here, known | {f"{SCALAR}{key}": v[here] for key, v in found.items()})
             for here, known in assembled(own, shown, kinds, told)
         ]
-
-
-def _looks(raw: Raw, k: int) -> dict[str, Look]:
-    """The calls in k rows by their D."""
-    calls = read(raw)
-    return {own: Look([c for c in calls if c.own == own], k) for own in dict.fromkeys(c.own for c in calls)}
 
 
 def _crossed(groups: Groups, others: Groups) -> Groups:

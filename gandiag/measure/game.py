@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from gandiag.measure.calls import ASKED, SEEN
 from gandiag.measure.directions import up_by_outputs
 from gandiag.measure.pulls import Evidence, consistency
 from gandiag.measure.sites import CLEAR, ROWS, SHARP, STRAYING, Site
-from gandiag.measure.targets import straightened
+from gandiag.measure.targets import MAX_TRIED, SETTLED, straightened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +31,17 @@ class Look:
 
     calls: Sequence[Calls]
     k: int
+    curved: InitVar[bool] = False  # whether D's losses have long been seen to pull along no line
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, curved: bool) -> None:
         self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
         answers = [[answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked)]
-        for of, pulls in zip(answers, straightened(*answers), strict=True):
+        self.straight = False  # whether some pulls lie on lines
+        for of, pulls in zip(answers, straightened(*answers, 1 if curved else MAX_TRIED), strict=True):
             for answer, pull in zip(of, pulls, strict=True):
+                self.straight |= not np.array_equal(pull, np.nan_to_num(answer.pull))
                 answer.pull = pull  # those of least squares say what they pull towards
 
     @property
@@ -58,6 +61,7 @@ class Game:
     apart: Evidence = field(default_factory=Evidence)  # share of D's updates that pull on some samples as on real ones
     sites: dict[tuple[Any, ...], Site] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    since_straight: int = 0  # rows since a pull lay on a line
 
     @property
     def sign(self) -> float:
@@ -77,6 +81,11 @@ class Game:
     def has_direction(self) -> bool:
         """Whether D's loss pulls on some samples the other way than on others."""
         return float(self.apart.rows) < ROWS or float(self.apart.mean) >= CLEAR
+
+    @property
+    def is_curved(self) -> bool:
+        """Whether D's losses have long been seen to pull along no line."""
+        return self.since_straight >= SETTLED
 
     @property
     def is_steady(self) -> bool:
@@ -100,6 +109,7 @@ class Game:
 
     def learn(self, look: Look) -> None:
         """Which way is up, and whether one call alone shows its kind."""
+        self.since_straight = 0 if look.straight else self.since_straight + look.k
         for call in look.asked:
             if call.generated:
                 for answer in call.answers.values():

@@ -103,10 +103,15 @@ def diversity_signals(within: Mapping[str, np.ndarray]) -> Signals:
     """Cross-sample spread of batches from their (k, B, B) distances, and the ratios where both were seen."""
     signals: Signals = {f"diversity/{kind}": mean_of_pairs(distances) for kind, distances in within.items()}
     if len(within) == 2:
-        signals["diversity/ratio"] = signals["diversity/fake"] / signals["diversity/real"]
+        signals["diversity/ratio"] = _share(signals["diversity/fake"], signals["diversity/real"])
         if within["fake"].shape == within["real"].shape:  # depends on the batch size
-            signals["diversity/nearest_ratio"] = nearest(within["fake"]) / nearest(within["real"])
+            signals["diversity/nearest_ratio"] = _share(nearest(within["fake"]), nearest(within["real"]))
     return signals
+
+
+def _share(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Spread of generated over that of real samples; 1 where both are alike throughout: nothing of it is lost."""
+    return np.where((fake == 0) & (real == 0), 1.0, fake / real)
 
 
 def mean_of_pairs(distances: np.ndarray) -> np.ndarray:

@@ -33,8 +33,8 @@ MAX_PLAIN = 64
 """Samples of at most this many values are kept as they are."""
 RANGE = ("min", "max", "constant")
 """What is kept of the values in a batch: the extremes, and the share of values that are equal in all samples."""
-MISSING = -1.0
-"""In a vector of gradient norms: this parameter has none to be measured."""
+MISSING, UNUSED = -1.0, -2.0
+"""In a vector of gradient norms: this parameter has none to be measured; it took no part in the loss."""
 
 
 def reduce_block(raw: Raw, layers: Mapping[str, Sequence[str]], decision: float = 0.0) -> Signals:
@@ -203,8 +203,11 @@ def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signa
     """Global norm, number of non-finite tensors, and the norm of each named layer; `norms` is (k, P) float64.
 
     The norm of a gradient that holds NaN is recorded as infinite: NaN stands for "not recorded", as in a row that
-    is NaN throughout. Parameters that are MISSING (frozen, say) do not count.
+    is NaN throughout. Parameters that are MISSING (frozen, say) do not count. Nor do UNUSED ones, such as those of a
+    stage that a growing network has not reached: their layers have no norm where others have, and 0 where none has.
     """
+    idle = ~((norms > 0) | np.isnan(norms)).any(axis=1, keepdims=True)
+    norms = np.where(norms == UNUSED, np.where(idle, 0.0, MISSING), norms)
     present = norms != MISSING
     unrecorded = np.isnan(norms).all(axis=1)
     wide = np.where(np.isnan(norms), np.inf, norms)

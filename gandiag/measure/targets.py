@@ -21,16 +21,20 @@ EXACT = 1e-6  # as STRAIGHT, of each of two parts of a batch: a curve in two sho
 NEAR = 1e-3  # relative difference of slopes that count as one
 LEAST = 4  # samples that make a line
 MAX_TRIED = 8  # rows that are looked at for two lines where none has had them
+SETTLED = 64  # rows without any line, after which one row in each block is enough: a loss seldom changes
 MAX_PAIRED = 48  # samples whose pairs are looked at
 APART = 0.05  # least distance of two targets, in spreads of the outputs
 
 
-def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def straightened(
+    seen: Sequence[Answer], asked: Sequence[Answer], tried: int = MAX_TRIED
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Pulls (k, b) of all answers, those of least squares as the middle of all targets less the answer's own.
 
-    They are as they came in rows in which some pull is no line in the outputs.
+    They are as they came in rows in which some pull is no line in the outputs. Of rows with no line at all so many are
+    `tried` for two.
     """
-    found = [targets(answer.outputs, answer.pull) for answer in seen]
+    found = [targets(answer.outputs, answer.pull, tried=tried) for answer in seen]
     own = [np.nan_to_num(a.pull) for a in seen], [np.nan_to_num(a.pull) for a in asked]
     if not found:
         return own
@@ -46,25 +50,26 @@ def straightened(seen: Sequence[Answer], asked: Sequence[Answer]) -> tuple[list[
     middle[usable, 0] = (low[usable] + high[usable]) / 2
     distance[usable, 0] = high[usable] - low[usable]  # 0 where D's targets are not known
     straight = [np.where(usable[:, None], np.nan_to_num(middle - t), p) for t, p in zip(found, own[0], strict=True)]
-    back = [_of_generator(answer, pull, middle, distance) for answer, pull in zip(asked, own[1], strict=True)]
+    back = [_of_generator(answer, pull, middle, distance, tried) for answer, pull in zip(asked, own[1], strict=True)]
     return straight, back
 
 
-def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _of_generator(answer: Answer, pull: np.ndarray, middle: np.ndarray, distance: np.ndarray, tried: int) -> np.ndarray:
     """Pulls (k, b) of G's loss: in least squares nothing where D's targets are not known, or G's is in their middle.
 
     `middle` and `distance` (k, 1) are those of D's targets.
     """
-    wanted = targets(answer.outputs, answer.pull, EXACT)  # other losses are nearly straight where D is flat
+    wanted = targets(answer.outputs, answer.pull, EXACT, tried)  # other losses are nearly straight where D is flat
     away = middle - wanted
     clear = (distance > 0) & (np.abs(away) > APART * distance)
     return np.where(np.isfinite(wanted), np.where(clear, away, 0.0), pull)
 
 
-def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT) -> np.ndarray:
+def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT, tried: int = MAX_TRIED) -> np.ndarray:
     """Where the pull on each output would be 0, (k, b); NaN in rows in which it is no rising line, nor two.
 
-    `bent` is the share of the pull's variance that a line may leave.
+    `bent` is the share of the pull's variance that a line may leave; two lines are looked for in the first `tried` rows
+    that are not on one, and in the others where those had some.
 
     >>> f = np.array([[0.0, 0.5, 2.0, 3.0]])
     >>> targets(f, 2 * (f - 1)), targets(f, 2 * (f - np.array([0, 0, 1, 1])))
@@ -84,7 +89,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT) -> np
     left_over = np.flatnonzero(finite & ~straight & (power > 0))
     if not len(left_over):
         return value
-    first, others = left_over[:MAX_TRIED], left_over[MAX_TRIED:]
+    first, others = left_over[:tried], left_over[tried:]
     value[first] = _of_two_lines(f[first], p[first])
     if len(others) and not np.isnan(value[first]).all():  # else another loss: looking takes time
         value[others] = _of_two_lines(f[others], p[others])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import nn
+
+OURS: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+"""Copies made here: whoever looks at all modules that are called leaves them out."""
 
 
 def frozen_copy(generator: nn.Module, *, training: bool = False) -> nn.Module:
@@ -42,6 +46,7 @@ def detached_copy(module: nn.Module) -> nn.Module:
     copied = copy.deepcopy(inner, {id(value): value.detach().clone() for value in kept if not value.is_leaf})
     for part in copied.modules():
         part._forward_hooks.clear()  # noqa: SLF001 - somebody's monitoring; normalised weights use pre-hooks
+    OURS.add(copied)
     return copied
 
 

@@ -35,8 +35,10 @@ def attach(
     """Watch a GAN's training loop, which stays as it is, and record it to `run_dir`.
 
     Forward hooks see what D is given and answers; hooks on every torch optimizer, matched by parameters, read
-    gradients as they are used. No forward pass is added, no random number drawn, no weight touched, and no step
-    waits for the device. Close with `callback.close()`, by leaving a `with` block, or by ending the program.
+    gradients as they are used. No random number of the training is drawn, no weight touched, and no step waits for
+    the device. No forward pass is added but those of a copy of G at snapshots, some sixty in 100,000 steps (see
+    `fixed_latents` of `gandiag.Callback`). Close with `callback.close()`, by leaving a `with` block, or by ending the
+    program.
 
     Parameters
     ----------

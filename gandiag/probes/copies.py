@@ -11,6 +11,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from gandiag.measure.reductions import SCALAR
+from gandiag.nets.frozen import OURS
 from gandiag.nets.tensors import first_tensor, tensors, unwrapped
 from gandiag.probes.hooks import Handle, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
@@ -177,6 +178,8 @@ class CopyProbe:
 
     def _look(self, module: nn.Module, arguments: Any, output: Any) -> None:
         """Hook on every module, during a search."""
+        if module in OURS:
+            return
         for watch in self._watches.values():
             if watch.searches and watch.wants(module) and not self._is_watched(module):
                 copy = Copy(weakref.ref(module), State(module), Handle(lambda: None))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gandiag.measure.reductions import MISSING
+from gandiag.measure.reductions import MISSING, UNUSED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ def gradient_norms(
 ) -> torch.Tensor:
     """L2 norm of each parameter's gradient, shape (P,).
 
-    It is 0 for a trainable parameter that got none, and -1 (missing) for None and for frozen parameters. Of a
+    It is -2 (unused) for a trainable parameter that got none, and -1 (missing) for None and for frozen parameters. Of a
     sharded parameter (FSDP) it is the norm of this rank's shard.
 
     Parameters
@@ -37,7 +37,7 @@ def gradient_norms(
         return stacked if scale is None else stacked / scale
     norms = _norms([_dense(g) for g in found])
     stacked = torch.stack(_with_gaps(parameters, norms) if len(norms) < len(parameters) else norms)
-    return stacked if scale is None else torch.where(stacked == MISSING, stacked, stacked / scale)
+    return stacked if scale is None else torch.where(stacked < 0, stacked, stacked / scale)
 
 
 def are_alike(parameters: Sequence[torch.Tensor | None]) -> bool:
@@ -48,7 +48,7 @@ def are_alike(parameters: Sequence[torch.Tensor | None]) -> bool:
 
 def _with_gaps(parameters: Sequence[torch.Tensor | None], norms: list[torch.Tensor]) -> list[torch.Tensor]:
     device = norms[0].device if norms else next(p.device for p in parameters if p is not None)
-    none, missing = torch.zeros((), device=device), torch.full((), MISSING, device=device)
+    none, missing = (torch.full((), value, device=device) for value in (UNUSED, MISSING))
     rest = iter(norms)
     return [
         missing if p is None or not (p.requires_grad or p.grad is not None) else none if p.grad is None else next(rest)

@@ -74,6 +74,8 @@ class PassProbe:
         self._compare_modes = guard.part("modes of networks", self._modes.record)
         self._compare_copies = guard.part("search for copies", self._copies.record)
         inputs = InputProbe(recording)
+        self._keep_inputs = guard.part("snapshots of the same latents", phases.snapshots.note)
+        self._kept = False  # the inputs of a call of G
         self._inputs = guard.part("inputs of the generator", inputs.note)
         self._labels = guard.part("labels of the generator", inputs.note_labels)
         self.repeats: Callable[[], bool] | None = None  # whether D's calls of this step may have to be repeated
@@ -102,6 +104,9 @@ class PassProbe:
             return
         self.work.passed(network, batch, given)
         self._phases.keep_generated(network, batch, given)
+        if batch.grad_fn is not None and batch.dim() and not self._kept:
+            self._keep_inputs(network, arguments, kwargs, len(batch))
+            self._kept = True
         if batch.grad_fn is not None and self._plan.calls:
             self._inputs(network, (arguments, kwargs))
             if labels is not None:

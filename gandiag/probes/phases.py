@@ -16,6 +16,7 @@ from gandiag.probes.batches import ends, pulls, sample_outputs
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.slots import Slots
+from gandiag.probes.snapshots import SnapshotProbe
 from gandiag.record.batches import TensorProjection, value_range
 from gandiag.record.notices import PATIENCE
 
@@ -40,6 +41,7 @@ class PhaseProbe:
 
     def __init__(self, recording: Recording, family: FamilyProbe) -> None:
         self._recording, self._family, self._plan = recording, family, recording.plan
+        self.snapshots = SnapshotProbe(recording)
         self.judged = Judged()
         self.generator_calls = 0
         self._projection = TensorProjection()
@@ -71,7 +73,7 @@ class PhaseProbe:
             row, key = self._recording.row, f"latent{network.suffix}"
             row[f"{key}/given"], row[f"{key}/made"] = self._projection(given), self._projection(batch)
         self._shown = self._shown or network.name
-        if self._shown == network.name and (self._recording.wants_modes or self._recording.wants_samples):
+        if self._shown == network.name and self._recording.wants_batch:
             self._generated = detached(batch)
 
     def is_aside(self, roles: AbstractSet[str], *, called: bool, penalty: bool) -> bool:
@@ -100,6 +102,8 @@ class PhaseProbe:
 
     def record(self, own: Used, others: Used, scale: torch.Tensor | None) -> None:
         """Keep what D answered: `own` are the calls of networks that are updated, `others` those that G's loss used."""
+        if self._recording.wants_real:
+            self.snapshots.keep_real(own, self.judged.batch)
         for network, used in own.items():
             calls, penalties = split_penalties(used)
             self.judged.learn(network, calls)
@@ -279,7 +283,7 @@ class PhaseProbe:
         if self._recording.wants_modes:
             self._recording.record_modes(batch.clone())
         if self._recording.wants_samples:
-            self._recording.sample(batch)
+            self.snapshots.show(batch)
 
     def finish(self, calls: CallLog) -> None:
         """Before a step ends: of a D that was not trained in it, what it was shown all the same."""

@@ -8,6 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gandiag.findings import TRAIN_LONGER
 from gandiag.record.terminal import say
 from gandiag.rundir.events import STOP
 from gandiag.wording import listed
@@ -60,8 +61,13 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
     due = due or [f"{f.code} until step {f.last_step:,}" for f in diagnosis.findings if f.severity == "failure"]
     if diagnosis.verdict == "undecided":
         unseen = len(diagnosis.not_assessed) + len(diagnosis.errors)
-        due = [f"{unseen} failures were not assessed"] if unseen else []
-        due += [f"{len(diagnosis.missing)} parts of the record are missing"] if diagnosis.missing else []
+        short = sum(n.how_to == TRAIN_LONGER for n in diagnosis.not_assessed)
+        due = [f"it takes more steps to assess {short} kind{'' if short == 1 else 's'} of failure"] if short else []
+        due = due or (
+            [f"{unseen} kind{' of failure was' if unseen == 1 else 's of failure were'} not assessed"]
+            if unseen
+            else ["the record lacks something"]
+        )
     because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
     how = f", {ended}" if ended else ""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gandiag.judge.stopping import StopPolicy
     from gandiag.modes.tracker import ModeTracker
 
+MAX_NOTE = 500  # letters of a note
 MAX_OVERHEAD = 0.02  # less than training times vary from run to run
 
 
@@ -63,6 +64,9 @@ class Callback:
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
     exist_ok : what to do where `run_dir` holds a run already: False to refuse, "number" to record to the first of
         run_dir-2, run_dir-3, ... that is free. One of which no step was recorded never counts
+    fixed_latents : of an attached G, whether all snapshots (at steps 1, 2, 4, ... 32, 64, 96, ..., then an eighth
+        apart) show the same latents: those that it was given first, drawn by a copy of it. False for the batches that
+        the loop makes anyway
     image_shape : shape of one generated image when G returns flat vectors
     flush_seconds : what is recorded reaches the disk after at most so long
     max_overhead : the share of what a step computes that recording may take, its background thread included; as much
@@ -97,6 +101,7 @@ class Callback:
         start_step: int | None = None,
         exist_ok: str | bool = False,
         image_shape: tuple[int, ...] | None = None,
+        fixed_latents: bool = True,
         flush_seconds: float = FLUSH_SECONDS,
         max_overhead: float | None = MAX_OVERHEAD,
         max_bytes: int | None = MAX_BYTES,
@@ -112,7 +117,9 @@ class Callback:
         rank, world_size = this_rank()
         tracker = _tracker(modes) if rank == 0 else None
         judge = Judge(detectors, judge_every, in_force)
-        settings = Settings(image_shape=image_shape, alerts=alerts, loss_family=loss_family)
+        settings = Settings(
+            image_shape=image_shape, alerts=alerts, loss_family=loss_family, fixed_latents=fixed_latents
+        )
         recorder = Recorder(
             chosen(str(run_dir), exist_ok, world_size),
             resume=resume,
@@ -199,6 +206,8 @@ class Callback:
         grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
             nested if need be, with the same names in every step
 
+        Examples
+        --------
         >>> callback.step(d_real=d_real, d_fake=d_fake, grad_norms={"generator": 0.3})  # doctest: +SKIP
         """
         if self._recording.steps_are_seen:
@@ -211,6 +220,13 @@ class Callback:
     def sample(self, samples: Any) -> None:
         """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
         self._recording.sample(samples)
+
+    def note(self, text: str) -> None:
+        """Put on record what was done by hand in this step: a flag on the report's timeline.
+
+        >>> callback.note("switched to 64x64")  # doctest: +SKIP
+        """
+        self._recording.note(" ".join(str(text).split())[:MAX_NOTE])
 
     def flush(self) -> None:
         """Wait until every completed step is on disk."""

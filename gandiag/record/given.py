@@ -54,8 +54,11 @@ class Given:
                 suffix = _suffix(discriminator)
                 if not samples:
                     self._recording.observe(f"{suffix}/{kind}", sample_outputs(values))
-                elif self._recording.plan.points or not self._recording.steps_are_seen:
+                    continue
+                if self._recording.plan.points or not self._recording.steps_are_seen:
                     self._recording.row[f"points{suffix}/{kind}"] = self._projection(values)
+                if kind == "real" and self._recording.wants_real:
+                    self._recording.sample_real(_brightness(_copied(values, MAX_SAMPLES)))
 
     def _outputs(self, kind: str, outputs: Any) -> None:
         self._recording.row[f"d/{kind}"] = sample_outputs(outputs)
@@ -65,6 +68,8 @@ class Given:
 
     def _real(self, batch: Any) -> None:
         self._points("real", batch)
+        if self._recording.wants_real:
+            self._recording.sample_real(_brightness(_copied(batch, MAX_SAMPLES)))
         if self._recording.wants_range:
             self._recording.row["range/real"] = value_range(_leading(batch, None))
             self._recording.wants_range = False

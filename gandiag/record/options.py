@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     start_step: int | None
     exist_ok: str | bool
     image_shape: tuple[int, ...] | None
+    fixed_latents: bool
     flush_seconds: float
     max_overhead: float | None
     max_bytes: int | None

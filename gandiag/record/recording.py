@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis, Finding
     from gandiag.judge.live import Judge
     from gandiag.judge.stopping import Stop
+    from gandiag.measure.blocks import Block
     from gandiag.modes.tracker import ModeTracker
     from gandiag.record.plan import Plan
     from gandiag.record.settings import Settings
@@ -60,6 +61,8 @@ class Recording:
     steps_are_seen : True once hooks end the steps, not the loop
     idle : whether nothing of the step in progress is wanted but that it came
     wants_batch : whether this step's generated batch is wanted, for modes or for a snapshot
+    wants_real : whether a batch of real samples is to be kept for comparison
+    first_snapshot : whether no snapshot was kept so far
     wants_range : whether the range of the next real batch is to be recorded: labels of modes wait for it
     """
 
@@ -84,6 +87,8 @@ class Recording:
         self._modes_samples = tracker.n if tracker is not None else 0
         self._modes_stride = 1 if tracker is not None else 0
         self._sample_step = following(completed)
+        self.wants_real = self.leads
+        self.first_snapshot = True
         self._begin(completed + 1)
         self.wants_range = tracker is not None and tracker.waits
         self._on_finding = on_finding
@@ -192,9 +197,18 @@ class Recording:
             return
         step = self.completed_steps + 1
         self._sample_step = following(step)
-        kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
-        row = Row(raw={"samples": kept})
-        self._worker.offer(self._worker.sample, step, stack([row]))
+        self.first_snapshot = False
+        self._worker.offer(self._worker.sample, step, _some(samples))
+
+    def sample_real(self, samples: Any) -> None:
+        """Keep a batch of real samples (B, ...), once, to be shown beside the snapshots."""
+        if self.wants_real:
+            self.wants_real = False
+            self._worker.offer(self._worker.sample, 0, _some(samples))
+
+    def note(self, text: str) -> None:
+        """Put what the user did in the step in progress on record, in the background."""
+        self._worker.offer(self._worker.note, self.completed_steps + 1, text)
 
     # what is told of the training as a whole
 
@@ -311,6 +325,12 @@ class Recording:
                 return
             with self.faults.caught("on_finding", self.completed_steps):
                 self._on_finding(finding)
+
+
+def _some(samples: Any) -> Block:
+    """The first of a batch (B, ...), copied, as a block of one row with the raw key `samples`."""
+    kept = samples[:MAX_SAMPLES].detach().clone() if is_tensor(samples) else np.array(samples[:MAX_SAMPLES])
+    return stack([Row(raw={"samples": kept})])
 
 
 def _left(rows: Rows, worker: Worker, process: int) -> None:

@@ -20,6 +20,7 @@ class Settings:
     family_found: bool = False
     image_shape: tuple[int, ...] | None = None
     alerts: bool = True
+    fixed_latents: bool = True  # snapshots show what G makes of the same input
     layer_every: int = PLANS[0]["layers"]  # rounds between two records of each layer's gradient norm
     round_steps: int = 1
     upright: bool = False  # D's outputs are the user's own score, higher for more real

@@ -12,7 +12,7 @@ from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Conditions, Modes, Reduction, Repeats
 from gandiag.record.tasks import Tasks
-from gandiag.rundir.events import EVALUATION
+from gandiag.rundir.events import EVALUATION, NOTE
 from gandiag.rundir.snapshots import encode
 
 if TYPE_CHECKING:
@@ -211,9 +211,13 @@ class Worker:
         self.judging.evaluated(fields)
 
     def sample(self, step: int, samples: Block) -> None:
-        """Store one snapshot; `samples` is a block of one row with the raw key `samples`."""
+        """Store one snapshot, of step 0 real samples; `samples` is a block of one row with the raw key `samples`."""
         ((_, raw),) = samples.arrays()
         self.recorder.sample(step, *encode(raw["samples"][0], self.settings.image_shape))
+
+    def note(self, step: int, text: str) -> None:
+        """Put down what the user did at a step."""
+        self.recorder.event(NOTE, step=step, text=text, segment=self.recorder.segment_index)
 
     def describe(self, fields: Mapping[str, Any]) -> None:
         """Set fields of run.json; dictionaries are merged into what is there."""

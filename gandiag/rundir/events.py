@@ -15,6 +15,8 @@ EVALUATION = "quality"
 """The kind of an event with quality values: it has `step`, and `measurements` as `Measurement.to_dict` gives them."""
 STOP = "stop"
 """The kind of the event that keeps a `gandiag.judge.stopping.Stop`."""
+NOTE = "note"
+"""The kind of the event that keeps what the user says to have done: it has `step` and `text`."""
 MAX_GAPS = 1000  # remembered while recording
 
 

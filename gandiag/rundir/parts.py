@@ -63,6 +63,14 @@ def parse(name: str) -> Part | None:
     return Part(int(rank), int(segment), int(first), int(last or first), suffix)
 
 
+def real_name(suffix: str) -> str:
+    """The file of real samples that stands beside the snapshots."""
+    return f"real{suffix}"
+
+
+REAL_NAMES = (real_name(".png"), real_name(".npz"))
+
+
 def sample_name(step: int, suffix: str) -> str:
     """The file of a snapshot.
 

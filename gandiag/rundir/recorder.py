@@ -199,7 +199,7 @@ class Recorder:
         self.event("gap", what=what, from_step=first, to_step=last, reason=reason, segment=self.segment_index)
 
     def sample(self, step: int, content: bytes, suffix: str) -> None:
-        """Store one snapshot of generated samples, encoded as .png or .npz."""
+        """Store one snapshot of generated samples, of step 0 real ones, encoded as .png or .npz."""
         self.storage.write_sample(step, content, suffix)
 
     def flush(self) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from gandiag.findings import shown_in_notebook
+from gandiag.rundir.ending import ending
 from gandiag.rundir.events import with_evaluations
 from gandiag.rundir.folder import SCHEMA, Folder, RunError
 from gandiag.rundir.lost import lost_steps
-from gandiag.rundir.parts import sample_step
+from gandiag.rundir.parts import REAL_NAMES, sample_step
 from gandiag.rundir.ranks import exact_after, merge_metas, merge_rows
 from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars, steadily
-from gandiag.signals import matching
+from gandiag.signals import SIGNALS, is_listed, matching
+from gandiag.wording import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
+
+    from gandiag.findings import Diagnosis
+    from gandiag.reports.figure import Chart
 
 
 __all__ = ["SCHEMA", "Folder", "Run", "RunError", "Sample"]
@@ -33,14 +39,15 @@ class Sample:
     path: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """Everything recorded of one training.
 
     `scalars` has one row per step (a generator update, from 1) and one float column per signal, NaN where a
     signal was not recorded. `time` holds the wall clock in seconds since the epoch by the same index.
     `arrays` maps a name to (steps, values) with values of shape (len(steps), ...). `meta` is run.json. `damage` has a
-    sentence, which begins with the file, for each thing that could not be read.
+    sentence, which begins with the file, for each thing that could not be read. `real_samples` is a batch of the data,
+    kept for comparison; its step is 0.
     """
 
     scalars: pd.DataFrame
@@ -51,6 +58,7 @@ class Run:
     samples: tuple[Sample, ...] = ()
     path: str = ""
     damage: tuple[str, ...] = ()
+    real_samples: Sample | None = None
     memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
@@ -81,7 +89,27 @@ class Run:
             samples=tuple(_samples(folder)),
             path=str(path),
             damage=(*damaged_rows, *damaged_events, *damaged_arrays),
+            real_samples=_real(folder),
         )
+
+    def __repr__(self) -> str:
+        where = f" {self.path}" if self.path else ""
+        told = f"{self.last_step:,} steps, {self.scalars.shape[1]:,} signals, {ending(self.meta).status}"
+        return f"<Run{where}: {told}>"
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook("run", self)
+
+    def plot(self, *names: str, diagnosis: Diagnosis | None = None) -> Chart:
+        """The charts of signals as a report has them, with the onsets of a diagnosis' findings.
+
+        A notebook shows what is returned; it has the matplotlib `figure`, and `save(path)`. Names may have the
+        placeholders of the table: `grad/<net>/norm`. Raises LookupError for signals that the run does not have.
+        """
+        import gandiag
+
+        chart: Chart = gandiag.reports.chart(self, names, diagnosis)
+        return chart
 
     @property
     def last_step(self) -> int:
@@ -97,7 +125,7 @@ class Run:
         """The recorded values of one signal, without the steps at which it was not recorded.
 
         A name of the table with placeholders, `grad/<net>/layer/<layer>`, stands for all signals that it describes:
-        the largest of their values at each step.
+        the largest of their values at each step. Raises LookupError for a name that neither the table nor the run has.
         """
         key = "series", name
         if key not in self.memo:
@@ -113,11 +141,18 @@ class Run:
             values: pd.Series = self.scalars[found].max(axis=1).rename(name).dropna()
             return values
         if name not in self.scalars:
+            if not is_listed(name):
+                known = [*map(str, self.scalars), *(signal.name for signal in SIGNALS)]
+                raise LookupError(f"no such signal: {name!r}{meant(name, known)}")
             return pd.Series(dtype="float64", name=name, index=self.scalars.index[:0])
         column = self.scalars[name]
         numbers = column.to_numpy()
         present = ~np.isnan(numbers)
         return column if present.all() else pd.Series(numbers[present], column.index[present], name=name)
+
+    def has(self, name: str) -> bool:
+        """Whether a signal, or one that a name with placeholders stands for, has any value."""
+        return (name in self.scalars or "<" in name or is_listed(name)) and not self.series(name).empty
 
     def names(self, pattern: str) -> list[str]:
         """The recorded signals that a name of the table with placeholders stands for, in the order of recording."""
@@ -138,3 +173,10 @@ def _samples(folder: Folder) -> Iterator[Sample]:
         if (step := sample_step(name)) is not None:
             kind = "image" if name.endswith(".png") else "points"
             yield Sample(step, kind, folder.join("samples", name))
+
+
+def _real(folder: Folder) -> Sample | None:
+    for name in folder.names("samples"):
+        if name in REAL_NAMES:
+            return Sample(0, "image" if name.endswith(".png") else "points", folder.join("samples", name))
+    return None

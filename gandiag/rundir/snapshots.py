@@ -9,6 +9,8 @@ import numpy as np
 
 MAX_SAMPLES = 64
 """Samples kept in one snapshot."""
+FIXED = "fixed latents"
+"""What run.json says of its snapshots where G made all of them from the same inputs."""
 
 
 def encode(samples: np.ndarray, image_shape: tuple[int, ...] | None = None) -> tuple[bytes, str]:

@@ -109,7 +109,10 @@ class Storage:
         self._stored.append(Stored(kind, part, len(encoded), Extent.of(content, part.suffix)))
 
     def write_sample(self, step: int, content: bytes, suffix: str) -> None:
-        """Write a snapshot, whole or not at all."""
+        """Write a snapshot, whole or not at all; of step 0 the real samples, which are never removed to make room."""
+        if not step:
+            self.folder.write(content, "samples", parts.real_name(suffix))
+            return
         name = parts.sample_name(step, suffix)
         self.folder.write(content, "samples", name)
         self._grown = True

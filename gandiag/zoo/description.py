@@ -9,7 +9,7 @@ from typing import Any
 
 from gandiag.zoo.losses import Loss
 
-WORDS = ("name", "says", "paper")  # of a recipe: what it is called, not what it is
+WORDS = ("name", "says", "paper", "fails")  # of a recipe: what is said of it, not what it is
 
 
 def describe(value: object) -> str:

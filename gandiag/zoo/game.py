@@ -60,6 +60,11 @@ class Game:
         samples: Tensor = self.generator(self.latents(len(labels)))
         return samples
 
+    def drawn(self, generator: nn.Module, n: int) -> Tensor:
+        """n samples of a copy of the generator, as a user of the trained one would draw them."""
+        samples: Tensor = generator(torch.randn(n, self.recipe.latent))
+        return samples
+
     def judge(self, samples: Tensor, labels: Tensor) -> Tensor:
         """D's outputs on samples (B, ...)."""
         outputs: Tensor = self.discriminator(self.seen(samples))

@@ -29,6 +29,7 @@ class Recipe:
     Attributes
     ----------
     name, says, paper : what it is called, what it shows in a sentence, and where it comes from
+    fails : codes of the failures that it is there to show; none for a recipe that works
     data : makes the data set
     generator, discriminator : build the networks
     latent, batch : length of a latent, samples in a batch
@@ -46,6 +47,7 @@ class Recipe:
     name: str
     says: str
     paper: str = ""
+    fails: tuple[str, ...] = ()
     data: Callable[[], Data]
     generator: GeneratorPlan
     discriminator: DiscriminatorPlan

@@ -1,6 +1,8 @@
 "use strict";
-const charts = JSON.parse(document.getElementById("charts-data").textContent);
-const plots = [...document.querySelectorAll(".plot")];
+let charts, slides, plots, axis;
+let whole = null, shown = null; // all steps, and those in sight
+const wired = new WeakSet();
+const fresh = (selector) => [...document.querySelectorAll(selector)].filter((e) => !wired.has(e) && wired.add(e));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -61,17 +63,16 @@ function verticalAxis(chart) {
 }
 
 function layout(chart) {
-  const [first, last] = chart.window;
+  const [first, last] = shown;
   const room = Math.max((last - first) * 0.01, 0.5);
   return {
     ...marks(chart), showlegend: false, autosize: true, separators: ".,",
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 32, t: 22, b: 38 },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 46, r: 14, t: 18, b: 34 },
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("quiet") },
-    hovermode: chart.kind === "heatmap" ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
+    hovermode: chart.kind === "heatmap" || chart.lines.length > 12 ? "closest" : "x unified", dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") }, namelength: -1 },
     xaxis: { title: { text: "step", standoff: 4 }, range: [first - room, last + room], tickformat: ",.12~r", gridcolor: colour("grid"), zeroline: false, ...(last - first < 8 ? { dtick: 1 } : { nticks: 8 }), hoverformat: ",d", spikecolor: colour("quiet"), spikethickness: 1 },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("rule"), activecolor: colour("quiet") },
-    yaxis: verticalAxis(chart),
+    yaxis: { ...verticalAxis(chart), fixedrange: true },
   };
 }
 
@@ -99,13 +100,31 @@ function legend(plot, chart) {
 }
 
 const chartOf = (plot) => charts[Number(plot.dataset.chart)];
-const buttons = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]; // none that sends data away
-const options = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtons: buttons };
+const options = { responsive: true, displaylogo: false, displayModeBar: false };
 
-async function draw() {
-  for (const plot of plots) {
-    legend(plot, chartOf(plot));
-    await Plotly.newPlot(plot, traces(chartOf(plot)), layout(chartOf(plot)), options);
+async function draw(plot) {
+  if (plot.dataset.drawn) {
+    return;
+  }
+  plot.dataset.drawn = "yes";
+  plot.of = JSON.stringify(chartOf(plot));
+  legend(plot, chartOf(plot));
+  await Plotly.newPlot(plot, traces(chartOf(plot)), layout(chartOf(plot)), options);
+  plot.on("plotly_relayout", (change) => {
+    const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    if (from !== undefined && to !== undefined) {
+      zoom(from, to);
+    } else if (change["xaxis.autorange"]) {
+      zoom(...whole);
+    }
+  });
+}
+
+const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded has an offsetParent
+
+async function drawSeen() {
+  for (const plot of plots.filter(seen)) {
+    await draw(plot);
     await new Promise((next) => setTimeout(next));
   }
   document.documentElement.dataset.charts = "drawn";
@@ -119,6 +138,233 @@ function repaint(size) {
   }
 }
 
+// one zoom for everything that has steps on an axis
+
+function zoom(from, to) {
+  const a = Math.max(whole[0], Math.round(Math.min(from, to)));
+  const b = Math.min(whole[1], Math.max(Math.round(Math.max(from, to)), a + 1));
+  if (!(a < b) || (a === shown[0] && b === shown[1])) {
+    return;
+  }
+  shown = [a, b];
+  look();
+  const room = Math.max((b - a) * 0.01, 0.5);
+  plots.filter((p) => p.data).forEach((plot) => Plotly.relayout(plot, { "xaxis.range": [a - room, b + room] }));
+}
+
+function look() { // the steps in sight on everything but charts
+  const [a, b] = shown;
+  if (!axis) {
+    return;
+  }
+  axis.style.setProperty("--x0", a);
+  axis.style.setProperty("--x1", b + 1);
+  axis.querySelector(".ticks .first").textContent = a.toLocaleString("en-US");
+  axis.querySelector(".ticks .last").textContent = b.toLocaleString("en-US");
+  document.querySelectorAll("svg.line").forEach((svg) => svg.setAttribute("viewBox", `${a} -4 ${b - a} 108`));
+  document.getElementById("zoom-from").value = a;
+  document.getElementById("zoom-to").value = b;
+  labels();
+}
+
+function labels() { // words of a bar or a flag that has no room to its right stand to its left
+  const [a, b] = shown;
+  for (const mark of axis?.querySelectorAll(".bar, .flag") ?? []) {
+    const style = mark.style;
+    const at = (Number(style.getPropertyValue("--a")) - a) / (b + 1 - a);
+    mark.classList.toggle("left", false);
+    const track = mark.parentElement.clientWidth;
+    const words = mark.classList.contains("bar") ? mark.firstElementChild.offsetWidth : mark.scrollWidth;
+    mark.classList.toggle("left", at * track + words > track && at > 0.5);
+  }
+}
+
+function brush(axis) {
+  const tracks = axis.querySelector(".track");
+  const box = document.createElement("div");
+  const line = document.createElement("div");
+  let start = null;
+  box.className = "brush";
+  line.className = "cursor";
+  const step = (x) => shown[0] + ((x - tracks.getBoundingClientRect().left) / tracks.clientWidth) * (shown[1] + 1 - shown[0]);
+  const left = (x) => x - axis.getBoundingClientRect().left;
+  axis.addEventListener("pointerdown", (event) => {
+    if (event.button === 0 && event.pointerType !== "touch" && event.target.closest(".track") && !event.target.closest("a")) {
+      start = event.clientX;
+      axis.setPointerCapture(event.pointerId);
+    }
+  });
+  axis.addEventListener("pointermove", (event) => {
+    const inside = event.clientX >= tracks.getBoundingClientRect().left;
+    line.style.left = `${left(event.clientX)}px`;
+    inside ? axis.append(line) : line.remove();
+    if (start !== null) {
+      axis.append(box);
+      box.style.left = `${left(Math.min(start, event.clientX))}px`;
+      box.style.width = `${Math.abs(event.clientX - start)}px`;
+    }
+  });
+  axis.addEventListener("pointerleave", () => line.remove());
+  axis.addEventListener("pointerup", (event) => {
+    if (start !== null && Math.abs(event.clientX - start) > 8) {
+      zoom(step(start), step(event.clientX));
+    }
+    start = null;
+    box.remove();
+  });
+  axis.addEventListener("dblclick", () => zoom(...whole));
+  const ends = ["zoom-from", "zoom-to"].map((id) => document.getElementById(id));
+  ends.forEach((end) => end.addEventListener("change", () => zoom(Number(ends[0].value), Number(ends[1].value))));
+  document.getElementById("zoom-all").addEventListener("click", () => zoom(...whole));
+  document.querySelector(".zoom").hidden = false;
+  document.querySelector(".zoom").addEventListener("submit", (event) => event.preventDefault());
+}
+
+// samples
+
+function picture(slide) {
+  const words = `samples at step ${slide.step.toLocaleString("en-US")}`;
+  let made;
+  if (slide.kind === "points") {
+    made = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    made.setAttribute("viewBox", "0 0 100 100");
+    made.setAttribute("class", "shot");
+    use.setAttribute("href", `#${slide.name}`);
+    made.append(use);
+  } else {
+    made = document.createElement("span");
+    made.className = slide.kind ? `shot ${slide.name}` : "shot missing";
+    made.textContent = slide.kind ? "" : "not shown";
+  }
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", words);
+  return made;
+}
+
+function slideTo(place) {
+  const slide = slides.slides[place];
+  const slider = document.getElementById("slider");
+  if (!slide || !document.getElementById("slide")) {
+    return;
+  }
+  document.getElementById("slide").replaceChildren(picture(slide));
+  document.getElementById("slide-step").textContent = `step ${slide.step.toLocaleString("en-US")}`;
+  document.getElementById("slide-note").textContent = slide.note;
+  if (slider) {
+    slider.value = place;
+    slider.setAttribute("aria-valuetext", `step ${slide.step}`);
+  }
+  histogram(slide.step);
+}
+
+function histogram(step) {
+  const box = document.getElementById("histogram");
+  if (!box) {
+    return;
+  }
+  const { steps, shares } = slides.modes;
+  const column = steps.reduce((best, s, i) => (Math.abs(s - step) < Math.abs(steps[best] - step) ? i : best), 0);
+  const values = shares.map((row) => row[column]);
+  const most = Math.max(...values, 2 / values.length);
+  const width = 240 / values.length;
+  const bars = values.map((v, i) => `<rect x="${i * width + width * 0.1}" y="${110 - (v / most) * 106}" width="${width * 0.8}" height="${(v / most) * 106}"/>`);
+  const named = values.length <= 16 ? values.map((_, i) => `<text x="${(i + 0.5) * width}" y="121" text-anchor="middle">${i}</text>`) : [];
+  box.innerHTML = `<svg viewBox="0 0 240 124" aria-hidden="true">${bars.join("")}${named.join("")}</svg>`;
+  box.setAttribute("aria-label", `Share of samples in each mode at step ${steps[column]}: ${values.map((v) => `${Math.round(v * 100)} %`).join(", ").slice(0, 400)}`);
+  document.getElementById("histogram-step").textContent = `at step ${steps[column].toLocaleString("en-US")}`;
+}
+
+let chosenStep = null; // of the snapshot that the reader picked, if it is not the last
+
+function samples() {
+  const chosen = (place) => {
+    chosenStep = place < slides.slides.length - 1 ? slides.slides[place].step : null;
+    slideTo(place);
+  };
+  fresh("#slider").forEach((slider) => slider.addEventListener("input", () => chosen(Number(slider.value))));
+  fresh("[data-slide]").forEach((link) => link.addEventListener("click", () => chosen(Number(link.dataset.slide))));
+  const large = document.getElementById("large");
+  fresh(".enlarge").forEach((button) => button.addEventListener("click", () => {
+    const copy = button.querySelector(".shot").cloneNode(true);
+    document.getElementById("large-shot").replaceChildren(copy);
+    document.getElementById("large-words").textContent = copy.getAttribute("aria-label") || "";
+    large.showModal();
+  }));
+  fresh("#large").forEach(dialog);
+  const steps = slides.slides.map((slide) => slide.step);
+  slideTo(chosenStep === null ? steps.length - 1 : Math.max(steps.findLastIndex((step) => step <= chosenStep), 0));
+}
+
+function dialog(large) {
+  large.addEventListener("click", (event) => event.target === large && large.close());
+  large.addEventListener("keydown", (event) => {
+    const slider = document.getElementById("slider");
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by && slider && document.getElementById("large-words").textContent.startsWith("samples at")) {
+      const place = Math.min(Math.max(Number(slider.value) + by, 0), slides.slides.length - 1);
+      slideTo(place);
+      document.getElementById("large-shot").replaceChildren(picture(slides.slides[place]));
+      document.getElementById("large-words").textContent = `samples at step ${slides.slides[place].step.toLocaleString("en-US")}`;
+    }
+  });
+  document.getElementById("large-close").addEventListener("click", () => large.close());
+}
+
+// code to copy, links into what is folded, search
+
+function copying() {
+  for (const button of fresh(".copy")) {
+    const words = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const code = button.dataset.code ?? button.parentElement.querySelector("code").textContent;
+      let done = true;
+      try {
+        await navigator.clipboard.writeText(code);
+      } catch {
+        const field = document.createElement("textarea");
+        field.value = code;
+        document.body.append(field);
+        field.select();
+        done = document.execCommand("copy");
+        field.remove();
+      }
+      button.textContent = done ? "Copied" : "Select it by hand";
+      setTimeout(() => { button.textContent = words; }, 1500);
+    });
+  }
+}
+
+function reveal() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target) {
+    for (let fold = target.parentElement?.closest("details"); fold; fold = fold.parentElement?.closest("details")) {
+      fold.open = true;
+    }
+    drawSeen().then(() => { target.scrollIntoView(); target.focus({ preventScroll: true }); });
+  }
+}
+
+function searching() {
+  const [field] = fresh("#search");
+  if (!field) {
+    return;
+  }
+  field.parentElement.hidden = false;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const cells = [...document.querySelectorAll(".cell")];
+    for (const cell of cells) {
+      const text = cell.firstElementChild.dataset.search.toLowerCase();
+      cell.hidden = !words.every((word) => text.includes(word));
+    }
+    const left = cells.filter((cell) => !cell.hidden).length;
+    document.getElementById("found").textContent = words.length ? `${left} of ${cells.length} charts` : "";
+    drawSeen();
+  });
+}
+
 dark.addEventListener("change", () => repaint({}));
 window.addEventListener("beforeprint", () => {
   document.documentElement.classList.add("light");
@@ -128,4 +374,50 @@ window.addEventListener("afterprint", () => {
   document.documentElement.classList.remove("light");
   repaint({ width: null, autosize: true });
 });
-draw();
+window.addEventListener("hashchange", reveal);
+window.addEventListener("resize", labels);
+
+// reads the page, and gives what is new in it its behaviour; a page that is kept up to date comes here again
+function start() {
+  const data = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+  charts = data("charts-data");
+  slides = data("slides-data") ?? { slides: [], modes: null };
+  plots = [...document.querySelectorAll(".plot")];
+  axis = document.querySelector(".axis");
+  const ends = axis ? [Number(axis.dataset.first), Number(axis.dataset.last)] : charts.flatMap((chart) => chart.window);
+  const zoomed = whole && (shown[0] !== whole[0] || shown[1] !== whole[1]);
+  whole = ends.length ? [Math.min(...ends), Math.max(...ends)] : [0, 0];
+  shown = zoomed ? shown : whole;
+  fresh("details").forEach((fold) => fold.addEventListener("toggle", drawSeen));
+  fresh(".axis").forEach(brush);
+  look();
+  samples();
+  copying();
+  searching();
+}
+
+async function refresh(plot) { // a chart that was drawn, with the values that it has now
+  const chart = chartOf(plot), text = JSON.stringify(chart);
+  if (!plot.dataset.drawn) {
+    await draw(plot);
+  } else if (plot.of !== text) {
+    plot.of = text;
+    const box = plot.parentElement.querySelector(".legend");
+    const hidden = [...box.children].filter((b) => b.getAttribute("aria-pressed") === "false").map((b) => b.textContent);
+    box.replaceChildren();
+    legend(plot, chart);
+    await Plotly.react(plot, traces(chart), layout(chart), options);
+    [...box.children].filter((button) => hidden.includes(button.textContent)).forEach((button) => button.click());
+  }
+}
+
+const near = new IntersectionObserver((entries) => entries.filter((e) => e.isIntersecting).forEach((e) => refresh(e.target)), { rootMargin: "50%" });
+window.gandiagReport = {
+  redraw() { // of charts only those in sight, and others when they come into sight
+    start();
+    near.disconnect();
+    plots.forEach((plot) => near.observe(plot));
+  },
+};
+start();
+drawSeen().then(reveal);

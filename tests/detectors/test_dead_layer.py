@@ -88,6 +88,25 @@ def test_a_layer_that_never_had_a_gradient_is_a_warning():
     assert found.summary == "Layer 4 of the discriminator never had a gradient: dead from the start, or unused"
 
 
+@pytest.mark.parametrize("before", [0.0, np.nan])
+@pytest.mark.parametrize("net", ["generator", "discriminator"])
+def test_the_layers_of_an_earlier_stage_are_not_dead(net, before):
+    """A growing network fades one path out while another, which had no gradient before, fades in."""
+    old, new = np.clip((1500 - STEPS) / 500, 0, 1), np.where(STEPS < 1000, before, 1.0)
+    found = DETECT(run_with(**layers(net, old, which=(2,)), **layers(net, new, which=(4,))))
+    assert all(f.severity == "info" for f in found)
+    assert any("newer layers have taken over" in f.summary for f in found)
+
+
+def test_a_layer_that_dies_long_after_the_network_has_grown_is_dead():
+    """With the newest layer before it, which starves."""
+    new = np.where((STEPS < 500) | LATE, 0.0, 1.0)
+    run = run_with(
+        **layers("generator", np.where(LATE, 0.0, 1.0), which=(0, 2)), **layers("generator", new, which=(4,))
+    )
+    assert [f.severity for f in DETECT(run) if f.ongoing] == ["failure"]
+
+
 def test_many_layers_are_counted():
     """Three by name."""
     late = np.where(STEPS % 10 == 0, np.where(LATE, 0.0, 0.3), np.nan)

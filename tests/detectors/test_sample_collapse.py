@@ -135,3 +135,12 @@ def test_a_generator_that_became_diverse_late_is_not_said_never_to_have_been():
     (found,) = DETECT(run_with(np.where(STEPS < 2000, 0.2, 0.95)))
     assert not found.ongoing
     assert "were not yet as diverse" in found.summary
+
+
+def test_real_samples_that_are_all_alike_are_remarked():
+    """Generated ones that are alike, too, have lost nothing; nobody calls that a collapse, nor passes over it."""
+    run = synthetic.healthy()
+    none = run.scalars["diversity/real"] * 0
+    (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"diversity/real": none, "diversity/fake": none})))
+    assert (found.severity, found.onset_step) == ("info", 1)
+    assert "no variety to lose" in found.summary

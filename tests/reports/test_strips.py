@@ -33,7 +33,8 @@ def test_eight_of_thirty_snapshots_include_the_ends_and_both_sides_of_an_onset(
 ) -> None:
     """A reader sees how it began, how it ended, and what changed at the onset."""
     strip = sample_strip(run_with(*write_images(30)), [replace(collapse, onset_step=1450)])
-    steps = [frame.step for frame in strip.frames]
+    assert len(strip.frames) == 30
+    steps = [frame.step for frame in strip.selection]
     assert len(steps) == MAX_FRAMES
     assert {100, 1400, 1500, 3000} <= set(steps)
     assert steps == sorted(steps)

@@ -133,12 +133,12 @@ def test_before_growing_g_shows_small_images_enlarged(grown):
 
 
 def test_fully_grown_only_the_new_layer_is_shown(grown):
-    """At alpha 1, exactly; the old layer gets no gradient any more."""
+    """At alpha 1, exactly; the old layer takes no part any more."""
     G, _, latents, _ = grown
     G.fade(1.0)
     assert torch.equal(G(latents), G.high_image(G.high(G.low(latents))))
     G(latents).sum().backward()
-    assert not any(weight.grad.any() for weight in G.low_image.parameters())
+    assert all(weight.grad is None for weight in G.low_image.parameters())
 
 
 def test_half_way_the_images_are_blended(grown):

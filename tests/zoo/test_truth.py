@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gandiag.zoo import data
+from gandiag.zoo.recipes.architectures import ACGAN, CONDITIONAL, MEMORY
 from gandiag.zoo.recipes.digits import HEALTHY
 from gandiag.zoo.recipes.points import R1_RING
 from gandiag.zoo.training import train
@@ -92,3 +93,14 @@ def test_evaluations_are_evenly_spaced_and_see_the_end():
     assert steps[:2] == [4, 8]
     assert steps[-1] == 110
     assert EVALUATIONS <= len(steps) <= EVALUATIONS + 3
+
+
+@pytest.mark.parametrize("recipe", [ACGAN, CONDITIONAL, MEMORY], ids=lambda recipe: recipe.name)
+def test_a_generator_that_is_told_more_than_noise_is_measured(recipe):
+    """Labels as often as in the data, keys of the memory; D's answers are left out where it is told more, too."""
+    game = recipe.game(recipe)
+    state = torch.get_rng_state()
+    seen = measure(game, 200)
+    assert 0 <= seen["lost"] <= 1
+    assert ("auc" in seen) == (recipe is MEMORY)
+    assert torch.equal(torch.get_rng_state(), state)

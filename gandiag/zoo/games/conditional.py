@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from gandiag.zoo.game import Game
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Conditional(Game):
@@ -15,6 +17,11 @@ class Conditional(Game):
 
     def fake(self, labels: Tensor) -> Tensor:
         samples: Tensor = self.generator(self.latents(len(labels)), labels)
+        return samples
+
+    def drawn(self, generator: nn.Module, n: int) -> Tensor:
+        _, labels = self.data.batch(n)
+        samples: Tensor = generator(torch.randn(n, self.recipe.latent), labels)
         return samples
 
     def judge(self, samples: Tensor, labels: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from gandiag.zoo.game import Game
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from gandiag.zoo.networks.memory import Memory
 
@@ -26,6 +26,10 @@ class MemoryGame(Game):
 
     def latents(self, n: int) -> Tensor:
         return torch.cat([super().latents(n), self.discriminator.recall(n)], dim=1)
+
+    def drawn(self, generator: nn.Module, n: int) -> Tensor:
+        samples: Tensor = generator(self.latents(n))
+        return samples
 
     @torch.no_grad()
     def moved_discriminator(self) -> None:

@@ -13,6 +13,8 @@ from gandiag.zoo.networks.convolutional import sides
 from gandiag.zoo.networks.mlp import MinibatchStd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gandiag.zoo.networks.plans import Shape
 
 
@@ -53,9 +55,12 @@ class Growing(nn.Module):
         """Set the share of the new path."""
         self.alpha.fill_(share)
 
-    def blend(self, old: Tensor, new: Tensor) -> Tensor:
-        """(1 - alpha) old + alpha new, exactly the one or the other at the ends."""
-        return torch.lerp(old, new, float(self.alpha))
+    def blend(self, old: Callable[[], Tensor], new: Callable[[], Tensor]) -> Tensor:
+        """(1 - alpha) old + alpha new; at the ends the one or the other alone, and its path is all that learns."""
+        share = float(self.alpha)
+        if share in (0.0, 1.0):
+            return new() if share else old()
+        return torch.lerp(old(), new(), share)
 
 
 class Grower(Growing):
@@ -72,8 +77,10 @@ class Grower(Growing):
 
     def forward(self, latents: Tensor) -> Tensor:
         features = self.low(latents)
-        old = interpolate(self.low_image(features), scale_factor=2)
-        return self.blend(old, self.high_image(self.high(features))) if self.alpha > 0 else old
+        return self.blend(
+            lambda: interpolate(self.low_image(features), scale_factor=2),
+            lambda: self.high_image(self.high(features)),
+        )
 
 
 class Shrinker(Growing):
@@ -90,9 +97,7 @@ class Shrinker(Growing):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        features = self.low_image(avg_pool2d(images, 2))
-        if self.alpha > 0:
-            features = self.blend(features, self.high(self.high_image(images)))
+        features = self.blend(lambda: self.low_image(avg_pool2d(images, 2)), lambda: self.high(self.high_image(images)))
         outputs: Tensor = self.low(features)
         return outputs
 

@@ -13,15 +13,18 @@ from gandiag.zoo.optimizers import Optimistic, Sgd
 from gandiag.zoo.penalties import R1, Dragan, GradientPenalty
 from gandiag.zoo.recipe import Recipe
 
+CIRCLES = ("oscillation",)
+
 DIRAC = Recipe(
     name="dirac-minimax",
     says="One parameter against one: the players circle the equilibrium for ever.",
     paper="Mescheder et al. 2018",
+    fails=CIRCLES,
     data=data.dirac,
     generator=PointGenerator(),
     discriminator=LinearDiscriminator(),
     latent=1,
-    batch=1,
+    batch=16,  # all alike: one would do for the game, but shows nobody that nothing varies
     loss=losses.MINIMAX,
     generator_optimizer=Sgd(0.2),
     discriminator_optimizer=Sgd(0.2),
@@ -40,6 +43,7 @@ DIRAC_FIVE = replace(
 DIRAC_NON_SATURATING = replace(
     DIRAC,
     name="dirac-non-saturating",
+    fails=(),
     says="The practical loss comes in, but slowly: 8 % closer with each turn.",
     loss=losses.NON_SATURATING,
 )
@@ -47,7 +51,7 @@ DIRAC_R1 = replace(
     DIRAC_NON_SATURATING, name="dirac-r1", says="A penalty on D's gradient stops the circling.", penalties=(R1(0.3),)
 )
 DIRAC_CRITICAL = replace(
-    DIRAC, name="dirac-r1-critical", says="At gamma = 1 the game is critically damped.", penalties=(R1(1.0),)
+    DIRAC, name="dirac-r1-critical", says="At gamma = 1 the game is critically damped.", fails=(), penalties=(R1(1.0),)
 )
 DIRAC_WGAN = replace(
     DIRAC,
@@ -68,13 +72,15 @@ DIRAC_WGAN_GP = replace(
 DIRAC_DRAGAN = replace(
     DIRAC,
     name="dirac-dragan",
-    says="The same demand around real samples.",
+    says="The same demand around real samples, both players moving at once.",
     paper="Kodali et al. 2017; Mescheder et al. 2018",
+    dynamics=Simultaneous(),
     penalties=(Dragan(0.35),),
 )
 DIRAC_NOISE = replace(
     DIRAC,
     name="dirac-instance-noise",
+    fails=(),
     says="Noise on D's inputs acts as a penalty on its gradient.",
     paper="Arjovsky and Bottou 2017; Mescheder et al. 2018",
     inputs=(InstanceNoise(0.7, until=None),),
@@ -83,6 +89,7 @@ DIRAC_NOISE = replace(
 DIRAC_CONSENSUS = replace(
     DIRAC,
     name="dirac-consensus",
+    fails=(),
     says="Shrinking both gradients stops the circling.",
     paper="Mescheder et al. 2017",
     dynamics=Consensus(1.0),
@@ -92,6 +99,7 @@ GAUSSIAN = Recipe(
     name="gaussian-wgan",
     says="A linear critic against a learned mean: gradient descent circles the answer.",
     paper="Daskalakis et al. 2018",
+    fails=CIRCLES,
     data=data.gaussian,
     generator=ShiftGenerator(),
     discriminator=LinearDiscriminator(start=0.0),
@@ -106,6 +114,7 @@ GAUSSIAN = Recipe(
 GAUSSIAN_OPTIMISTIC = replace(
     GAUSSIAN,
     name="gaussian-optimistic",
+    fails=(),
     says="The gradient plus where it is heading: the circles close in.",
     generator_optimizer=Optimistic(0.1),
     discriminator_optimizer=Optimistic(0.1),
@@ -114,6 +123,7 @@ GAUSSIAN_OPTIMISTIC = replace(
 GAUSSIAN_EXTRAGRADIENT = replace(
     GAUSSIAN,
     name="gaussian-extragradient",
+    fails=(),
     says="Looking one step ahead does the same, for twice the gradients.",
     paper="Gidel et al. 2019",
     dynamics=Extragradient(),
@@ -121,6 +131,7 @@ GAUSSIAN_EXTRAGRADIENT = replace(
 GAUSSIAN_R1 = replace(
     GAUSSIAN,
     name="gaussian-r1",
+    fails=(),
     says="So does a penalty on the critic's gradient.",
     paper="Mescheder et al. 2018",
     penalties=(R1(0.5),),

@@ -33,6 +33,7 @@ COLLAPSING = replace(
         "D can no longer answer, and G moves to the few digits it likes best."
     ),
     paper="",
+    fails=("mode-collapse", "sample-collapse"),
     events=at(0.4, LearningRates(generator=5e-3, discriminator=2e-5)),
 )
 DIGITS_R1 = replace(

@@ -29,7 +29,7 @@ NON_SATURATING = Recipe(
 MINIMAX = replace(
     NON_SATURATING,
     name="ring8-minimax",
-    says="The original game: G's gradient vanishes wherever D is sure.",
+    says="The original game, which works as long as D is trained no more than G.",
     loss=losses.MINIMAX,
 )
 WGAN = replace(
@@ -99,8 +99,9 @@ LABEL_SMOOTHING = replace(
 TTUR = replace(
     NON_SATURATING,
     name="ring8-ttur",
-    says="Two time scales: D learns four times faster than G.",
+    says="Two time scales: D learns four times faster than G, with a penalty, or it would win too early.",
     paper="Heusel et al. 2017",
+    penalties=(R1(0.1),),
     generator_optimizer=Adam(5e-4),
     discriminator_optimizer=Adam(2e-3),
 )
@@ -109,8 +110,8 @@ UNROLLED = replace(
     name="ring8-unrolled",
     says="G's loss looks five steps of D ahead, so that moving to one mode does not pay.",
     paper="Metz et al. 2017",
-    dynamics=Unrolled(k=5, lr=0.1),
-    steps=1000,
+    dynamics=Unrolled(k=5, lr=0.01),
+    steps=1200,
 )
 CONSENSUS = replace(
     NON_SATURATING,
@@ -123,9 +124,12 @@ CONSENSUS = replace(
 SIMULTANEOUS = replace(
     NON_SATURATING,
     name="ring8-simultaneous",
-    says="Both players move at once.",
+    says="Both players move at once; where one parameter meets another they spiral outwards, here it works.",
     paper="Goodfellow et al. 2014; Mescheder et al. 2018",
+    generator_optimizer=Adam(2e-3),
+    discriminator_optimizer=Adam(2e-3),
     dynamics=Simultaneous(),
+    steps=1000,
 )
 EXTRAGRADIENT = replace(
     NON_SATURATING,
@@ -145,10 +149,13 @@ AVERAGED = replace(
     average=0.995,
 )
 OVERTRAINED = replace(
-    NON_SATURATING,
+    MINIMAX,
     name="ring8-overtrained-d",
-    says="Ten updates of D for one of G.",
+    says="Ten updates of D for one of G: D is sure of every sample, and G's gradient vanishes.",
     paper="Arjovsky and Bottou 2017",
+    fails=("vanishing-gradients",),
+    generator_optimizer=Adam(1e-4),
+    discriminator_optimizer=Adam(2e-3),
     dynamics=Alternating(n_critic=10),
     steps=500,
 )
@@ -157,16 +164,19 @@ UNDERTRAINED = replace(
     name="ring8-undertrained-d",
     says="D learns fifty times more slowly than G, which moves on before D can answer.",
     paper="Metz et al. 2017",
+    fails=("mode-collapse", "mode-hopping"),
     discriminator_optimizer=Adam(2e-5),
 )
 
 SPECTRAL_NORM = replace(
     NON_SATURATING,
     name="ring8-spectral-norm",
-    says="Every layer of D has a largest singular value of 1.",
+    says="Every layer of D has a largest singular value of 1: so smooth a D has to learn faster than G.",
     paper="Miyato et al. 2018",
-    loss=losses.HINGE,
     discriminator=MlpDiscriminator(spectral_norm=True),
+    generator_optimizer=Adam(2e-4),
+    discriminator_optimizer=Adam(2e-3),
+    steps=2500,
 )
 R1_RING = replace(
     NON_SATURATING,

@@ -1,6 +1,6 @@
-"""Puts the table of docs/bench.md into the README; detectors that the bench has not seen yet follow its own rows.
+"""Puts the table of docs/bench.md into docs/accuracy.md; detectors that the bench has not seen yet follow its own rows.
 
-python -m benchmarks.readme_table
+python -m benchmarks.accuracy_table
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def _row_of(code: str, rows: list[str]) -> bool:
 
 
 def main() -> None:
-    """Rewrite the README."""
-    readme, bench = ROOT / "README.md", ROOT / "docs" / "bench.md"
-    text = readme.read_text("utf-8")
-    readme.write_text(BLOCK.sub(rf"\g<1>\n{table(bench.read_text('utf-8'))}\n\g<2>", text), "utf-8")
+    """Rewrite the page."""
+    page, bench = ROOT / "docs" / "accuracy.md", ROOT / "docs" / "bench.md"
+    text = page.read_text("utf-8")
+    page.write_text(BLOCK.sub(rf"\g<1>\n{table(bench.read_text('utf-8'))}\n\g<2>", text), "utf-8")
 
 
 if __name__ == "__main__":

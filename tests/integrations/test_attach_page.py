@@ -1,4 +1,4 @@
-"""The README's adapters, as printed."""
+"""The adapters of docs/attach.md, as printed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import pytest
 import gandiag
 from gandiag.rundir.run import Run
 
-SECTION = (Path(__file__).parents[2] / "README.md").read_text().split("## Use it on your loop")[1].split("\n## ")[0]
-BLOCKS = dict(
-    re.findall(r"^\*\*([\w ]+)\.\*\*(?:(?!^\*\*).)*?```python\n(.*?)```", SECTION, flags=re.DOTALL | re.MULTILINE)
+PAGE = (Path(__file__).parents[2] / "docs" / "attach.md").read_text()
+BLOCK = re.compile(
+    r"^(?:\*\*|## )([\w ]+)(?:\.\*\*|$)(?:(?!^\*\*|^## ).)*?```python\n(.*?)```", re.DOTALL | re.MULTILINE
 )
+BLOCKS = dict(BLOCK.findall(PAGE))
 
 
 def lightning(gan):
@@ -81,7 +82,7 @@ def test_the_code_runs_and_records(block, given, tiny, tmp_path, monkeypatch):
     names = {"gandiag": gandiag, "generator": gan.generator, "discriminator": gan.discriminator}
     names |= {"G": gan.generator, "D": gan.discriminator, "g_loss": 1.0, "d_loss": 1.0, "after": lambda: None}
     names |= given(gan)
-    exec(BLOCKS[block], names)  # noqa: S102 - the README's own code
+    exec(BLOCKS[block], names)  # noqa: S102 - the page's own code
     names["after"]()
     (folder,) = (tmp_path / "runs").iterdir()
     run = Run.open(folder)

@@ -1,0 +1,213 @@
+"""The commands import and export: logs of other programs to a run directory, and a run directory to their formats."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from gandiag.cli.console import wide_console
+from gandiag.cli.exits import JSON, print_json, refuse, say
+from gandiag.cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gandiag.logs.importing import Imported, Options
+    from gandiag.logs.recognise import Mapping_
+    from gandiag.logs.series import Log
+
+MOST_LISTED = 30
+
+
+@click.command("import", epilog="Example: gandiag import tb_logs/ runs/theirs --map aux=none")
+@click.argument("logs", metavar="LOGS")
+@click.argument("run_dir", metavar="[RUN_DIR]", required=False)
+@click.option("--map", "maps", multiple=True, metavar="THEIRS=OURS", help="What a name stands for; none for no signal.")
+@click.option("--yes", "accept", is_flag=True, help="Where a name has several meanings, take the likeliest.")
+@click.option("--run", help="Which of several runs that lie there.")
+@click.option("--show", is_flag=True, help="Only say what the names are taken for; write nothing.")
+@click.option(
+    "--low-is-real/--high-is-real", default=None, help="Which way up D's outputs are; by default as they look."
+)
+@click.option("--loss-family", help="hinge, wgan-gp, non-saturating, ...; by default as far as the log tells.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Turns images and kimg into steps.")
+@click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Turns epochs into steps.")
+@click.option("--grid", help="Rows and columns of the pictures of samples, 8x8; by default they are looked for.")
+@click.option("--images", help="A folder of pictures of generated samples, with the step in their names.")
+@click.option("--real", help="Real samples for comparison: a folder of pictures, or one grid of them.")
+@JSON
+def import_(logs: str, run_dir: str | None, as_json: bool, show: bool, **told: Any) -> None:
+    """Make a run directory of the logs of a training that gandiag did not watch.
+
+    LOGS is a file or a folder: TensorBoard's event files, CSV (Lightning, W&B, Keras, ...), JSON lines (StyleGAN's
+    stats.jsonl, W&B, mmgeneration, ...), MLflow's file store, an offline run of W&B, or a text log. RUN_DIR is
+    runs/NAME by default. What each name is taken for is shown; where a name has two meanings you are asked.
+    """
+    from gandiag.logs.importing import write
+    from gandiag.logs.recognise import recognise
+    from gandiag.logs.series import LogError
+    from gandiag.logs.sources import read
+    from gandiag.rundir.folder import RunError
+
+    try:
+        options = _options(told)
+        with _bar(logs, quiet=as_json) as progress:
+            log = read(logs, run=told["run"], progress=progress)
+        mapping = recognise(log, options.mapping, accept=options.accept)
+        if mapping.open and not as_json and not show and sys.stdin.isatty():
+            options.mapping = {**options.mapping, **_asked(mapping)}
+            mapping = recognise(log, options.mapping, accept=options.accept)
+        if not as_json:
+            _print_mapping(logs, log, mapping)
+        if show:
+            if as_json:
+                print_json(_told(log, mapping))
+            return
+        done = write(log, mapping, logs, run_dir or _free(logs), options)
+    except (LogError, RunError) as error:
+        refuse(str(error))
+    if as_json:
+        print_json({"run_dir": done.run_dir, "steps": done.steps, "signals": done.signals, **_told(log, mapping)})
+    else:
+        _print_done(done)
+
+
+@click.command(epilog="Example: gandiag export runs/dcgan --format tensorboard --out tb/dcgan")
+@click.argument("run_dir", metavar="RUN_DIR")
+@click.option("--format", "form", type=click.Choice(("csv", "parquet", "json", "tensorboard")), required=True)
+@click.option("--out", help="The file to write, for tensorboard the folder; by default in RUN_DIR.")
+def export(run_dir: str, form: Any, out: str | None) -> None:
+    """Write a run's signals for other tools: a table with a row for each step, or TensorBoard's event files.
+
+    json is one object a line. For TensorBoard snapshots of samples and the findings go along.
+    """
+    from gandiag.judge.diagnose import diagnose
+    from gandiag.logs.exporting import NAMES
+    from gandiag.logs.exporting import export as write
+    from gandiag.logs.series import LogError
+    from gandiag.rundir.run import Run, RunError
+
+    try:
+        run = Run.open(run_dir)
+        diagnosis = diagnose(run) if form == "tensorboard" else None
+        say(write(run, out or str(Path(run_dir) / NAMES[form]), form, diagnosis))
+    except (LogError, RunError) as error:
+        refuse(str(error))
+
+
+def _options(told: dict[str, Any]) -> Options:
+    from gandiag.logs.importing import Options
+    from gandiag.logs.pictures import parse_grid
+    from gandiag.logs.series import LogError
+
+    mapping = {}
+    for each in told["maps"]:
+        theirs, equals, ours = each.rpartition("=")
+        if not equals or not theirs.strip() or not ours.strip():
+            raise LogError(f"--map must be THEIRS=OURS, such as errD=loss/discriminator, got {each!r}")
+        mapping[theirs.strip()] = ours.strip()
+    plain = ("accept", "low_is_real", "loss_family", "batch_size", "steps_per_epoch", "images", "real")
+    return Options(mapping=mapping, grid=parse_grid(told["grid"]), **{name: told[name] for name in plain})
+
+
+def _free(logs: str) -> str:
+    from gandiag.rundir.earlier import free
+
+    place = Path(logs).resolve()
+    return free(str(Path("runs") / (place.stem if place.is_file() else place.name)))
+
+
+@contextmanager
+def _bar(logs: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar in bytes, for logs that take long."""
+    from gandiag.logs.sources import size
+
+    total = size(logs) if Path(logs).exists() else 0
+    if total < 20 * 2**20:
+        yield lambda _: None
+        return
+    with progress_bars(quiet=quiet, transient=True) as bars:
+        task = bars.add_task(f"reading {escape(logs)} (MB)", total=total / 2**20)
+        yield lambda read: bars.advance(task, read / 2**20)
+
+
+def _asked(mapping: Mapping_) -> dict[str, str]:
+    """What the user says of names with several meanings."""
+    answers = {}
+    for row in mapping.open:
+        say(f"{row.name}: {row.why}")
+        answers[row.name] = click.prompt("  it is", type=click.Choice(row.choices), default="none", show_choices=True)
+    return answers
+
+
+def _print_mapping(logs: str, log: Log, mapping: Mapping_) -> None:
+    out = wide_console()
+    series = f"{len(log.series):,} series" + (f", {len(log.pictures):,} pictures" if log.pictures else "")
+    out.print(f"{escape(logs)}: {escape(log.format)}, {series}; x counts {log.axis}\n")
+    if mapping.mapped:
+        table = Table("their name", "taken for", "because", "values", box=None, pad_edge=False, header_style="bold")
+        for row in mapping.mapped:
+            table.add_row(escape(row.name), row.signal, escape(row.why), _values(log, row.name))
+        out.print(table)
+    else:
+        out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
+    if mapping.inverted:
+        out.print(f"\nD's outputs are turned so that high is real: {escape(mapping.inverted_why)}.", style="yellow")
+    if mapping.doubt:
+        out.print(f"\n[yellow]{escape(mapping.doubt)}.[/yellow] If your D is trained to be low for real, add --low-is-real; "
+                  "if not, --high-is-real says so.")  # fmt: skip
+    if mapping.family:
+        out.print(
+            f"\nLoss family: {mapping.family}, as {escape(mapping.family_why)} say{'s' if 'base' in mapping.family_why else ''}."
+        )
+    for row in mapping.open:
+        choice = " or ".join(f"--map {shlex.quote(f'{row.name}={c}')}" for c in row.choices)
+        out.print(
+            f"\n[bold]{escape(row.name)}[/bold] has more than one meaning and is left out: {escape(row.why)}.",
+            style="yellow",
+        )
+        out.print(f"    {escape(choice)}")
+    _print_rest(out, "Understood, and of no signal (kept)", [f"{r.name} ({r.why})" for r in mapping.known])
+    _print_rest(out, "Not recognised (kept under their own names)", [r.name for r in mapping.unknown])
+    for note in log.notes:
+        out.print(f"\nNote: {escape(note)}", style="yellow")
+    out.print()
+
+
+def _print_rest(out: Any, heading: str, names: list[str]) -> None:
+    if names:
+        more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+        out.print(f"\n{heading}: {escape(', '.join(names[:MOST_LISTED]))}{more}")
+
+
+def _values(log: Log, name: str) -> str:
+    values = log.series[name].values
+    return f"{values[0]:.4g} ... {values[-1]:.4g}" if len(values) > 1 else f"{values[0]:.4g}" if len(values) else ""
+
+
+def _print_done(done: Imported) -> None:
+    unit = done.meta["imported"]["unit"]
+    quoted = shlex.quote(done.run_dir)
+    say(f"{done.run_dir}: up to step {done.steps:,}" + ("" if unit == "steps" else f" (a step is one of its {unit})"))
+    say(f"next: gandiag report {quoted}, or gandiag diagnose {quoted}")
+
+
+def _told(log: Log, mapping: Mapping_) -> dict[str, Any]:
+    return {
+        "format": log.format,
+        "axis": log.axis,
+        "mapped": {row.name: {"signal": row.signal, "because": row.why} for row in mapping.mapped},
+        "open": {row.name: {"choices": row.choices, "because": row.why} for row in mapping.open},
+        "understood": {row.name: row.why for row in mapping.known},
+        "not_recognised": [row.name for row in mapping.unknown],
+        "low_is_real": mapping.inverted,
+        "doubt": mapping.doubt,
+        "notes": [*log.notes, *mapping.notes],
+    }
