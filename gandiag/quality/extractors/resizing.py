@@ -70,4 +70,5 @@ def _bicubic(size: int, side: int) -> np.ndarray:
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
     weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
     weights = np.where((place >= first[:, None]) & (place < last[:, None]), weights, 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    normalised: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised

@@ -55,3 +55,11 @@ def root(statistics: Statistics) -> Tensor:
     large = kept(eigenvalues, statistics.largest_rank)
     directions: Tensor = vectors[:, len(eigenvalues) - len(large) :]
     return directions * statistics.covariance.diagonal().sqrt()[:, None] * large.sqrt()
+
+
+def root_of_rows(rows: Tensor, most: int) -> Tensor:
+    """The same of the covariance A^T A of few rows A (N, D), whose rank is `most` at most: N x N is decomposed."""
+    scaled = rows * inverse(rows.square().sum(dim=0).sqrt())
+    eigenvalues, vectors = torch.linalg.eigh(scaled @ scaled.T)
+    large: Tensor = vectors[:, len(eigenvalues) - len(kept(eigenvalues, most)) :]
+    return rows.T @ large

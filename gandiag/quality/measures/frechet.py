@@ -69,22 +69,18 @@ class ReferenceStatistics:
 
     @cached_property
     def factor(self) -> Tensor:
-        """(D, K) matrix F with F F^T the covariance: Cholesky's or, of a singular one, samples or eigenvectors."""
+        """(D, rank) matrix F with F F^T the covariance: Cholesky's or, of a singular one, from eigenvectors."""
         if self._features is not None:
-            return self._rows.T
+            return covariances.root_of_rows(self._rows, self.statistics.largest_rank)
         return covariances.root(self.statistics) if self.cholesky is None else self.cholesky
-
-    @property
-    def rank(self) -> int:
-        """The rank of the covariance, or more where the samples themselves are the factor."""
-        return min(self.factor.shape[1], self.statistics.largest_rank)
 
     @property
     def _rows(self) -> Tensor:
         """(N, D) float64, the centred samples / sqrt(N - 1)."""
         assert self._features is not None  # noqa: S101 - whoever asks has looked
         rows = self._features.to(self.statistics.mean.device, torch.float64)
-        return (rows - rows.mean(dim=0)) / (len(rows) - 1) ** 0.5
+        scaled: Tensor = (rows - rows.mean(dim=0)) / (len(rows) - 1) ** 0.5
+        return scaled
 
     @cached_property
     def eigenvalues(self) -> Tensor:
@@ -127,7 +123,9 @@ def frechet_distance(generated: Statistics, reference: Statistics | ReferenceSta
     placed = generated.to(known.statistics.mean.device)
     eigenvalues: Tensor = torch.linalg.eigvalsh(_congruent(placed, known))
     most = placed.largest_rank
-    parts = _parts(placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.rank)), known)
+    parts = _parts(
+        placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.factor.shape[1])), known
+    )
     *values, kept = torch.stack([*parts, covariances.is_kept(eigenvalues, most).sum().double()]).tolist()
     rank = most
     if kept != most and covariances.cholesky(placed) is None:
@@ -148,7 +146,7 @@ def frechet_values(generated: Sequence[Statistics], reference: ReferenceStatisti
             _check_dimensions(len(each.mean), reference)
         eigenvalues = torch.linalg.eigvalsh(torch.stack([_congruent(each, reference) for each in placed]))
         for each, values in zip(placed, eigenvalues, strict=True):
-            roots = _sum_of_roots(values, min(each.largest_rank, reference.rank))
+            roots = _sum_of_roots(values, min(each.largest_rank, reference.factor.shape[1]))
             found.append(torch.stack(_parts(each.mean, each.covariance.trace(), roots, reference)))
     return [_assembled(values, 0, 0).value for values in torch.stack(found).tolist()]
 
