@@ -89,6 +89,8 @@ GROUPS: tuple[Group, ...] = (
     Group("Fréchet distance", f"quality/frechet{BESIDE}", "Lower is better; comparable for one extractor and n."),
     Group("KID", f"quality/kid{BESIDE}", "Unbiased: about 0 for a perfect model, and often below."),
     Group("Kernel distance", f"quality/kernel_distance{BESIDE}", "Unbiased: about 0 for a perfect model."),
+    Group("MiFID", f"quality/mifid{BESIDE}", "FID, made worse where samples lie too near to training samples."),
+    Group("MIND, CMMD and their kin", f"quality/(mind|sliced_wasserstein|cmmd){BESIDE}", "Lower is better."),
     Group("Inception Score", f"quality/is{BESIDE}", "Higher is better, for images of ImageNet's classes."),
     Group("Classifier score", f"quality/classifier_score{BESIDE}", "At most the number of classes; higher is better."),
     Group(
