@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
 
+SHOWN = "d/fake/mean"
+"""Recorded where D is given generated samples, whether anything pulls at its outputs or not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SameDirection:
@@ -71,13 +74,13 @@ class SameDirection:
     def __call__(self, run: Run) -> list[Finding]:
         agreement, blind = self._smoothed(run)
         limit = 1 - 2 * self.apart
-        steps = all_steps([agreement, blind])
+        steps = all_steps([agreement, blind, run.series(SHOWN)])  # a hinge that is satisfied pulls no more
         flags = (held(agreement, steps) > self.agreement) | (held(blind, steps) > limit)
         found = []
         for spell in spells(
             flags, min_steps=self.min_steps, lead_steps=self.window_steps // 2, bridge_steps=self.min_steps
         ):
-            told = blind.loc[spell.onset : spell.last]  # of a D that is asked for one answer not always known
+            told = blind.loc[spell.onset : spell.last].dropna()  # of a D that is asked for one answer not always known
             if of_d := bool((told > limit).any()):
                 summary = "D's loss asks for the same answer on generated samples as on real ones"
                 fact = evidence((1 - blind) / 2, self.apart, "below", int(told.index[int(told.to_numpy().argmax())]))

@@ -248,4 +248,41 @@ LOOP = (
         verified=True,
         expect="rate/<net> goes on where it was, at the next resume",
     ),
+    Remedy(
+        name="count-updates",
+        change="count the updates of each network in a round, and look for the condition that leaves one out",
+        code="opt_D.zero_grad(); loss_of(D).backward(); opt_D.step()  # in every step, under no condition\n"
+        "opt_G.zero_grad(); F.softplus(-D(G(z))).mean().backward(); opt_G.step()",
+        why="A network that is updated once while the other one is updated twenty times has no time to answer.",
+        cost="none",
+        cost_level=0,
+        evidence="Goodfellow et al. 2014, algorithm 1: k updates of D for one of G, with k = 1 in all experiments.",
+        verified=False,
+        expect="pace/discriminator is 1 at once",
+    ),
+    Remedy(
+        name="critic-updates",
+        change="update the critic about five times for each update of G, as Wasserstein losses ask for",
+        code="update_G = step % 5 == 4  # D's update stands before the condition, G's alone under it\n"
+        "if update_G:\n    opt_G.zero_grad(); (-D(G(z)).mean()).backward(); opt_G.step()",
+        why="The loss is a distance only for a critic near its optimum; one that lags behind leads G astray.",
+        cost="five updates of D per step",
+        cost_level=2,
+        evidence="Arjovsky et al. 2017 and Gulrajani et al. 2017, algorithm 1: n_critic = 5.",
+        verified=False,
+        expect="pace/discriminator is 5 at once",
+        families=("wgan", "wgan-gp"),
+    ),
+    Remedy(
+        name="step-the-schedule",
+        change="step the schedulers as often as they were made for: once an epoch, or with numbers that count batches",
+        code="schedule = torch.optim.lr_scheduler.ExponentialLR(opt_G, 0.95)\n"
+        "# schedule.step()  # after the loop over batches, not in it; D's alike",
+        why="A rate that is multiplied by 0.95 in every batch is a thousandth of itself after 135 of them.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: 0.95 to the power of 135 is 0.001.",
+        verified=True,
+        expect="rate/<net> is what it is meant to be after the first epoch",
+    ),
 )

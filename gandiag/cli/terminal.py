@@ -41,7 +41,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     if diagnosis.caveat:
         out.print(Padding(escape(diagnosis.caveat), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
-        _print_finding(out, finding)
+        print_finding(out, finding)
     if diagnosis.story.line:
         out.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
         out.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
@@ -61,7 +61,8 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
         out.print(f"\nMissing: {escape(sentence)}", style="yellow")
 
 
-def _print_finding(out: Console, finding: Finding) -> None:
+def print_finding(out: Console, finding: Finding) -> None:
+    """One finding: since when, on what evidence, by what mechanism, and what to try."""
     until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
     out.print()
     out.print(

@@ -38,6 +38,7 @@ MISTAKES = {
     "label-mismatch": "Labels that do not belong to the samples give generated ones away, or mean nothing to G.",
     "penalty-error": "A penalty that is not what it is meant to be, or is missing, makes another critic, or none.",
     "learning-rates": "Where one network learns a hundred times as fast, or starts anew, the other cannot answer.",
+    "update-ratio": "Where one network is updated many times before the other one is, the other cannot answer.",
 }
 """Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 

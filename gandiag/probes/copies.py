@@ -32,6 +32,7 @@ LOOKS = 4  # updates that a search takes
 SEARCHES = 3  # each after four times the patience of the one before
 MOST = 4  # copies that are watched
 VALUES = 16  # of a weight matrix
+FOLLOWS = 0.5  # in place of 1 for a copy of G whose weights move
 
 
 class State:
@@ -165,7 +166,9 @@ class CopyProbe:
         watch.missed += 1
         known = [each for each in stale if each is not None]
         if any(copy.shown or copy.asked for copy in watch.copies) or (watch.network.role == GENERATOR and stale):
-            self._put(watch, torch.stack(known).all() if known and len(known) == len(stale) else 0.0)
+            all_stand = torch.stack(known).all() if known and len(known) == len(stale) else None
+            follows = FOLLOWS if watch.network.role == GENERATOR else 0.0  # of D it is a target network
+            self._put(watch, follows if all_stand is None else torch.where(all_stand, 1.0, follows))
         elif watch.missed >= watch.patience and watch.searches < SEARCHES and self._may_search and not self._search:
             watch.searches, watch.patience, watch.missed = watch.searches + 1, 4 * watch.patience, 0
             self._left = LOOKS

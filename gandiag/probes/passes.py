@@ -186,11 +186,17 @@ class PassProbe:
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
         if network not in self._ended and all(t.requires_grad for t in answers):
-            self._ended.add(network)
-            self._recording.describe(discriminator_ends={network.name: end_of(answers)})
+            self._describe_end(network, answers)
         self._watch(call, given, answers)
         self.work.passed(network, answers[-1], given[0])
         self.calls.add(call)
+
+    def _describe_end(self, network: Network, answers: list[torch.Tensor]) -> None:
+        """Put down what D's last operation is, and that it answers in half precision, where it does."""
+        self._ended.add(network)
+        self._recording.describe(discriminator_ends={network.name: end_of(answers)})
+        if any(t.dtype == torch.float16 for t in answers):
+            self._recording.describe(half_precision={network.name: "float16"})
 
     def compare(self, held: Holding, own: Used, others: Used) -> None:
         """An update used calls, see `gandiag.probes.phases`: are the networks in both updates the same ones?"""

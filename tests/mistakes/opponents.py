@@ -1,4 +1,4 @@
-"""Loops in which an opponent is not what it seems: in another mode, a copy, or at another pace."""
+"""Loops in which an opponent is not what it seems: in another mode, or a copy."""
 
 from __future__ import annotations
 
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
 def _with_batch_norm() -> Game:
     layers = [nn.Linear(4, 12), nn.BatchNorm1d(12), nn.LeakyReLU(0.2), nn.Linear(12, 2)]
     return Game(generator=nn.Sequential(*layers))
-
-
-@case("mode-switch", "G is in evaluation mode where it makes what D is trained on", "same-mode")
-def g_evaluates_for_d(attach: Attach) -> Iterator[None]:
-    game = _with_batch_norm()
-    attach(game.generator, game.discriminator)
-    while True:
-        game.generator.eval()
-        with torch.no_grad():
-            fake = game.generator(noise())
-        game.generator.train()
-        game.update_d(fake=fake)
-        game.update_g()
-        yield
 
 
 @case(
@@ -93,17 +79,6 @@ def modes_without_effect(attach: Attach) -> Iterator[None]:
 
 
 # stale-copy
-
-
-@case("stale-copy", "G is trained against a copy of D that was made before the loop", "one-instance")
-def copy_of_d(attach: Attach) -> Iterator[None]:
-    game = Game()
-    old = copy.deepcopy(game.discriminator)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.step_g(loss_of_g(old(game.generator(noise()))))
-        yield
 
 
 @case("stale-copy", "D is trained on the samples of a copy of G that was made before the loop", "one-instance")
@@ -170,43 +145,4 @@ def unrolled(attach: Attach) -> Iterator[None]:
         loss_of_d(ahead(reals()), ahead(game.generator(noise()).detach())).backward()
         adam(ahead).step()
         game.step_g(loss_of_g(ahead(game.generator(noise()))))
-        yield
-
-
-# learning-rates
-
-
-def _rates(attach: Attach, of_g: float, of_d: float) -> Iterator[None]:
-    game = Game()
-    game.adam_g, game.adam_d = adam(game.generator, lr=of_g), adam(game.discriminator, lr=of_d)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.update_g()
-        yield
-
-
-@case("learning-rates", "D has a rate of 5e-7 in place of 5e-4", "rates-of-one-scale")
-def slow_d(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-3, 5e-7)
-
-
-@case("learning-rates", "G has a rate of 1e-7 in place of 1e-3", "rates-of-one-scale")
-def slow_g(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-7, 1e-3)
-
-
-@case("learning-rates", "two time scales: rates ten times apart")
-def ten_times_apart(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-4, 1e-3)
-
-
-@case("learning-rates", "SGD for D, whose rates are other ones than Adam's for G")
-def other_kinds(attach: Attach) -> Iterator[None]:
-    game = Game()
-    game.adam_g, game.adam_d = adam(game.generator, lr=1e-4), torch.optim.SGD(game.discriminator.parameters(), lr=0.1)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.update_g()
         yield

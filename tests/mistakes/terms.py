@@ -55,11 +55,6 @@ def _conditional(
         yield
 
 
-@case("label-mismatch", "G is given one class always", "labels-of-the-data")
-def one_label(attach: Attach) -> Iterator[None]:
-    return _conditional(attach, torch.zeros_like)
-
-
 @case("label-mismatch", "the last class is left out of the labels that are drawn for G", "labels-of-the-data")
 def last_left_out(attach: Attach) -> Iterator[None]:
     return _conditional(attach, lambda labels: torch.randint(2, labels.shape))
@@ -111,11 +106,6 @@ def _penalised(
 
 def _two_sided(slope: torch.Tensor) -> torch.Tensor:
     return 10 * (slope - 1).square().mean()
-
-
-@case("penalty-error", "the norm of D's gradient is taken over the channels alone", "norm-per-sample")
-def norm_over_channels(attach: Attach) -> Iterator[None]:
-    return _penalised(attach, lambda slopes: _two_sided((slopes.square().sum(1) + 1e-12).sqrt()))
 
 
 @case("penalty-error", "a backward pass of the penalty alone", "whole-loss")
