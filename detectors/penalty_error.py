@@ -30,7 +30,7 @@ SAYS = {
     ALONG: "The penalty on D's gradient does not depend on the norm per sample: it is taken over another axis",
     ALONE: "D is updated by the gradient of a penalty alone, without that of its loss",
     UNDEFINED: "The penalty's gradient is not finite where D's own gradient is 0: a root without a small constant",
-    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty, and it gets ever steeper",
+    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty, and it is far too steep",
 }
 SUDDEN = "All is NaN from one record to the next, with a penalty in use: most likely its root at 0"
 

@@ -67,7 +67,7 @@ class SameDirection:
     def _smoothed(self, run: Run) -> tuple[pd.Series, pd.Series]:
         """How far the two losses agree, and the same for the two terms of D's loss: from -1 to 1."""
         agreement, apart = (
-            rolling_median(run.series(f"pull/{n}"), self.window_steps, 5) for n in ("agreement", "apart")
+            rolling_median(run.series(f"pull/{n}"), self.window_steps, 3) for n in ("agreement", "apart")
         )
         return agreement, 1 - 2 * apart.rename("pull/apart")
 

@@ -285,4 +285,17 @@ LOOP = (
         verified=True,
         expect="rate/<net> is what it is meant to be after the first epoch",
     ),
+    Remedy(
+        name="unfreeze",
+        change="set a network free again before its own update, if it is frozen for its opponent's",
+        code="D.requires_grad_(True)  # before D's update\n"
+        "opt_D.zero_grad(); loss_of(D).backward(); opt_D.step()\n"
+        "D.requires_grad_(False)  # before G's update, to save time; G needs D's gradient by its input only",
+        why="No gradient is kept for weights that do not require one, and the optimizer passes them over.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: a network without a gradient does not change.",
+        verified=True,
+        expect="update/<net>/ratio is above 1e-6 at once",
+    ),
 )

@@ -36,6 +36,18 @@ def one_target(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("same-direction", "the terms of D's hinge loss are swapped, and satisfied after some steps", "generator-target")
+def hinge_swapped(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_d = adam(game.discriminator, lr=5e-3)
+    attach(game.generator, game.discriminator)
+    while True:
+        on_real, on_fake = game.discriminator(reals() + 2), game.discriminator(game.generator(noise()).detach())
+        game.step_d(torch.relu(1 + on_real).mean() + torch.relu(1 - on_fake).mean())
+        game.step_g(-game.discriminator(game.generator(noise())).mean())
+        yield
+
+
 @case("same-direction", "real is low and generated is high, in both losses")
 def flipped(attach: Attach) -> Iterator[None]:
     game = Game()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,6 +39,20 @@ def g_left_in_evaluation(attach: Attach) -> Iterator[None]:
         game.generator.eval()
         game.update_g()
         game.generator.train()
+        yield
+
+
+@case(
+    "mode-switch", "G is left in evaluation mode after its first pictures, in step 40", "same-mode", severity="warning"
+)
+def g_left_for_good(attach: Attach) -> Iterator[None]:
+    game = _with_batch_norm()
+    attach(game.generator, game.discriminator)
+    for step in itertools.count():
+        game.update_d()
+        game.update_g()
+        if step == 40:
+            game.generator.eval()
         yield
 
 
@@ -81,6 +96,11 @@ def modes_without_effect(attach: Attach) -> Iterator[None]:
 # stale-copy
 
 
+def _averaged(average: nn.Module, network: nn.Module, keep: float) -> None:
+    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
+        mean.data.lerp_(now.data, 1 - keep)
+
+
 @case("stale-copy", "D is trained on the samples of a copy of G that was made before the loop", "one-instance")
 def copy_of_g(attach: Attach) -> Iterator[None]:
     game = Game()
@@ -104,9 +124,18 @@ def copy_trained(attach: Attach) -> Iterator[None]:
         yield
 
 
-def _averaged(average: nn.Module, network: nn.Module, keep: float) -> None:
-    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-        mean.data.lerp_(now.data, 1 - keep)
+@case("stale-copy", "D is trained on the samples of a running mean of G", "one-instance", severity="warning")
+def mean_of_g_for_d(attach: Attach) -> Iterator[None]:
+    game = Game()
+    mean = copy.deepcopy(game.generator)
+    attach(game.generator, game.discriminator)
+    while True:
+        with torch.no_grad():
+            fake = mean(noise())
+        game.update_d(fake=fake)
+        game.update_g()
+        _averaged(mean, game.generator, 0.99)
+        yield
 
 
 @case("stale-copy", "G is trained against a running mean of D's weights, on purpose")

@@ -71,6 +71,17 @@ def rate_zero_of_g(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("not-learning", "D is frozen (requires_grad) for G's update, and never again set free", "unfreeze")
+def d_frozen_for_good(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.step_d(loss_of_d(game.discriminator(reals()), game.discriminator(game.generator(noise()))))
+        game.discriminator.requires_grad_(False)
+        game.update_g()
+        yield
+
+
 @case("not-learning", "the ordinary loop")
 def ordinary(attach: Attach) -> Iterator[None]:
     game = Game()

@@ -65,6 +65,11 @@ def drawn_again(attach: Attach) -> Iterator[None]:
     return _conditional(attach, lambda _: _drawn(), lambda _: _drawn())
 
 
+@case("label-mismatch", "D is told the next class with each generated sample", "same-labels")
+def shifted(attach: Attach) -> Iterator[None]:
+    return _conditional(attach, lambda labels: labels, lambda given: (given + 1) % 3)
+
+
 @case("label-mismatch", "G is given labels of its own, D the same with G's samples")
 def labels_of_its_own(attach: Attach) -> Iterator[None]:
     return _conditional(attach, lambda _: _drawn())
@@ -121,6 +126,21 @@ def root_of_zero(attach: Attach) -> Iterator[None]:
     return _penalised(
         attach, lambda slopes: _two_sided((slopes * float(next(steps) != 120)).flatten(1).square().sum(1).sqrt())
     )
+
+
+@case("penalty-error", "a WGAN in which G's weights are clipped, and not the critic's", "bound-the-critic")
+def wrong_network_clipped(attach: Attach) -> Iterator[None]:
+    game = Game(discriminator=mlp(2, 1, hidden=48))
+    game.adam_d = adam(game.discriminator, lr=5e-2)
+    attach(game.generator, game.discriminator)
+    while True:
+        fake = game.generator(noise())
+        game.step_d(game.discriminator(fake.detach()).mean() - game.discriminator(reals()).mean())
+        with torch.no_grad():
+            for parameter in game.generator.parameters():
+                parameter.clamp_(-0.1, 0.1)
+        game.step_g(-game.discriminator(game.generator(noise())).mean())
+        yield
 
 
 @case("penalty-error", "the norm per sample, WGAN-GP")
