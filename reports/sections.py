@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.rundir.ending import ending
 from gandiag.rundir.events import last_evaluation
-from gandiag.wording import listed
+from gandiag.wording import listed, pace_in_words
 
 from .content import Advice, Card, Causes, Pair, Report, Row, Step, Table, cleaned
 from .panels import finding_panels, general_panels, mode_heatmap
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_ROWS = 100  # of a table of settings
 MAX_FAULTS = 20
+LATEST = 100  # rows of which the rhythm of the updates is told
 LATEST_TIME = 2.0**32  # seconds since the epoch: in the year 2106
 BROKE_OFF = {"crashed": "crashed", "killed": "was killed", "interrupted": "was interrupted"}
 
@@ -120,6 +121,9 @@ def _facts(run: Run) -> Iterator[Pair]:
         yield "Duration", duration(float(clock.iloc[-1] - clock.iloc[0]))
     source = run.meta.get("loss_family", {}).get("source")
     yield "Loss family", run.loss_family + (f" ({source})" if source else "")
+    pace = run.series("pace/discriminator").dropna()
+    if len(pace):
+        yield "Updates", pace_in_words(float(pace.iloc[-LATEST:].median()))
     segments = run.meta.get("segments", ())
     if len(segments) > 1:
         resumed = listed(f"{s['start_step']:,}" for s in segments[1:])

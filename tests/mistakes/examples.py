@@ -35,9 +35,13 @@ z = lambda: torch.randn(16, 4)
 real = lambda: torch.randn(16, 2) + 2"""
 LOOP = """\
 loss_D = F.softplus(-D(real())).mean() + F.softplus(D(G(z()).detach())).mean()
-opt_D.zero_grad(); loss_D.backward(); opt_D.step()
+opt_D.zero_grad()
+loss_D.backward()
+opt_D.step()
 loss_G = F.softplus(-D(G(z()))).mean()
-opt_G.zero_grad(); loss_G.backward(); opt_G.step()"""
+opt_G.zero_grad()
+loss_G.backward()
+opt_G.step()"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Code:
         for old, new in pairs:
             assert any(old in part for part in parts), old
             parts = [part.replace(old, new) for part in parts]
-        return Code(*("\n".join(line for line in part.splitlines() if line.strip()) for part in parts))
+        return Code(*parts)
 
     def train(self, attach: Attach) -> Iterator[None]:
         """Run it as one of the cases."""
@@ -190,17 +194,21 @@ LABELLED = Code(
     "class Labelled(nn.Module):\n"
     "    def __init__(self, inputs, outputs):\n"
     "        super().__init__()\n"
-    "        self.body = mlp(inputs + 3, outputs)\n"
+    "        self.body = mlp(inputs + 3, outputs)\n\n"
     "    def forward(self, x, labels):\n"
-    "        return self.body(torch.cat([x, F.one_hot(labels, 3)], 1))\n"
+    "        return self.body(torch.cat([x, F.one_hot(labels, 3)], 1))\n\n\n"
     "G, D = Labelled(4, 2), Labelled(2, 1)\n"
     "opt_G, opt_D = adam(G), adam(D)",
     "labels = torch.randint(3, (16,))\n"
     "given = labels\n"
     "loss_D = F.softplus(-D(real(), labels)).mean() + F.softplus(D(G(z(), given).detach(), given)).mean()\n"
-    "opt_D.zero_grad(); loss_D.backward(); opt_D.step()\n"
+    "opt_D.zero_grad()\n"
+    "loss_D.backward()\n"
+    "opt_D.step()\n"
     "loss_G = F.softplus(-D(G(z(), given), given)).mean()\n"
-    "opt_G.zero_grad(); loss_G.backward(); opt_G.step()",
+    "opt_G.zero_grad()\n"
+    "loss_G.backward()\n"
+    "opt_G.step()",
 )
 example(
     "one_label",
@@ -218,12 +226,16 @@ PENALISED = Code(
     "real = lambda: torch.randn(16, 1, 4, 4) + 1",
     "x, fake = real(), G(z()).detach()\n"
     "at = torch.lerp(x, fake, torch.rand(16, 1, 1, 1)).requires_grad_()\n"
-    "slopes, = torch.autograd.grad(D(at).sum(), at, create_graph=True)\n"
+    "(slopes,) = torch.autograd.grad(D(at).sum(), at, create_graph=True)\n"
     "norm = (slopes.flatten(1).square().sum(1) + 1e-12).sqrt()\n"
     "loss_D = D(fake).mean() - D(x).mean() + 10 * (norm - 1).square().mean()\n"
-    "opt_D.zero_grad(); loss_D.backward(); opt_D.step()\n"
+    "opt_D.zero_grad()\n"
+    "loss_D.backward()\n"
+    "opt_D.step()\n"
     "loss_G = -D(G(z())).mean()\n"
-    "opt_G.zero_grad(); loss_G.backward(); opt_G.step()",
+    "opt_G.zero_grad()\n"
+    "loss_G.backward()\n"
+    "opt_G.step()",
 )
 example(
     "norm_over_channels",
@@ -251,7 +263,10 @@ example(
     "count-updates",
     Example(
         "the condition stands before D's update in place of G's",
-        ORDINARY.changed(("loss_D =", "if step % 25 == 0:\n    loss_D ="), ("opt_D.zero", "    opt_D.zero")),
+        ORDINARY.changed(
+            ("loss_D =", "if step % 25 == 0:\n    loss_D ="),
+            *((line, f"    {line}") for line in ("opt_D.zero_grad()", "loss_D.backward()", "opt_D.step()")),
+        ),
     ),
     severity="warning",
 )
