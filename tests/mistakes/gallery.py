@@ -13,7 +13,7 @@ from gandiag.cli.terminal import print_finding
 from gandiag.detectors import DETECTORS
 
 from .cases import CASES, found
-from .examples import EXAMPLES, START
+from .snippets import EXAMPLES, START
 
 if TYPE_CHECKING:
     from gandiag.findings import Finding
