@@ -109,7 +109,10 @@ class NotLearning:
             meant = not early or not spell.ongoing or (why == NO_RATE and _scheduled(run, net))
             severity: Severity = "info" if meant else "failure"
             over = " any more" * (not early) + f" from step {spell.onset:,} " + _until(spell)
+            moves = value_at(run.series(f"update/{net}/ratio"), spell.certain) > self.ratio
             summary = f"The weights of the {net} do not move{over}: {BECAUSE[why]}"
+            if why == NO_GRADIENT and moves:
+                summary = f"Nothing that D answers reaches the generator{over}: only other terms of its loss move it"
             columns = (f"updates/{net}", f"update/{net}/ratio", f"rate/{net}", "feedback/norm")
             made = finding(self, spell, severity, summary, (fact,), columns)
             rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
@@ -127,9 +130,7 @@ class NotLearning:
             return NO_RATE, fact
         if net == "generator" and not feedback.empty and feedback.loc[:at].max() == 0:
             return NO_GRADIENT, evidence(feedback, 1e-30, "below", at)
-        if (
-            not run.scalars[f"updates/{net}"].loc[spell.onset : spell.last].notna().any()
-        ):  # counted are those that learn
+        if not updates.empty and updates.loc[spell.onset : spell.last].dropna().empty:  # counted are those that learn
             return FROZEN, fact
         return (NO_GRADIENT if value_at(norm, at) == 0 else TOO_SMALL), fact
 

@@ -66,6 +66,7 @@ class PassProbe:
         self._plan = recording.plan
         self.passed = Passed()
         self.detached = False  # whether the last update of G that was looked at used D's outputs on detached samples
+        self.unheard: Call | None = None  # of D on samples of G, without gradients, since G's last update
         self._phases, self._updates, self.first_step = phases, updates, FirstStep(recording)
         self._origins, self._output_origins = Origins(), Origins()
         self._modes = ModeProbe(recording, networks)
@@ -209,6 +210,8 @@ class PassProbe:
 
     def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
+        if not torch.is_grad_enabled() and any(t.requires_grad for t in given):
+            self.unheard = call
         for i, answer in enumerate(answers):
             if answer.requires_grad:
                 answer.register_hook(partial(self._on_answer, call, i))

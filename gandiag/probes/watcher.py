@@ -224,6 +224,11 @@ class Watcher:
             self._passes.detached = not any(c.connected or not c.judged for c in behind)
             if self._passes.detached:
                 self._updates.without_feedback(held, behind)
+        elif generator and (unheard := self._passes.unheard):  # whatever else G's loss has, D has no part in it
+            self._updates.feedback.clear()
+            self._updates.without_feedback(held, [unheard])
+        if generator:
+            self._passes.unheard = None
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         self._passes.compare(held, own, others)

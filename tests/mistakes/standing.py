@@ -82,6 +82,19 @@ def d_frozen_for_good(attach: Attach) -> Iterator[None]:
         yield
 
 
+@case("not-learning", "D is called under no_grad in G's update, whose loss has another term", "detach-for-d-only")
+def no_grad_for_g(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        fake = game.generator(noise())
+        with torch.no_grad():
+            score = loss_of_g(game.discriminator(fake))
+        game.step_g(score + 0.01 * fake.square().mean())
+        yield
+
+
 @case("not-learning", "the ordinary loop")
 def ordinary(attach: Attach) -> Iterator[None]:
     game = Game()
