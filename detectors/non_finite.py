@@ -45,8 +45,7 @@ ORDER = {
     for net in ("discriminator", "generator")
 }
 """The same in the order in which an update of each network comes upon them."""
-UPSTREAM = ("nonfinite/discriminator/samples", "nonfinite/discriminator/outputs", "nonfinite/generator/samples")
-UPSTREAM += ("nonfinite/generator/outputs",)
+UPSTREAM = tuple(p for p in PLACES if p.endswith(("samples", "outputs")))
 """Places that are not finite, too, once the weights are not."""
 
 

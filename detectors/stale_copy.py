@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from gandiag.findings import Finding
+    from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
+
+    from .windows import Spell
 
 SIGNALS = ("copied/discriminator", "copied/generator")
 SAYS = {
@@ -79,6 +81,7 @@ class StaleCopy:
         found = []
         for name in shares:
             stale = spells(shares[name] > self.share, min_steps=self.min_steps, lead_steps=self.window_steps)
+            says: list[tuple[Severity, str, float, Spell]]
             says = [("failure", SAYS[str(name)], self.share, spell) for spell in stale]
             if name == SIGNALS[1]:
                 between = shares[name].between(self.share * FOLLOWS, self.share)

@@ -71,7 +71,8 @@ class Copy:
         if module is None:
             return None
         own, theirs = (torch.cat(_some_weights(m)).float() for m in (module, network.module))
-        return torch.linalg.vector_norm(own - theirs) < NEAR * torch.linalg.vector_norm(theirs)
+        near: torch.Tensor = torch.linalg.vector_norm(own - theirs) < NEAR * torch.linalg.vector_norm(theirs)
+        return near
 
 
 @dataclass(eq=False)
