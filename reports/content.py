@@ -130,6 +130,7 @@ class Report:
     verdict: str
     headline: str
     sentence: str
+    normal: tuple[str, ...]
     facts: tuple[Pair, ...]
     actions: tuple[Action, ...]
     thumbnails: tuple[Thumbnail, ...]

@@ -127,14 +127,14 @@ class Recording:
         """
         return self._rows.for_late(key) if self.steps_are_seen else self.row
 
-    def end_step(self) -> None:
-        """End the step in progress."""
+    def end_step(self, number: int | None = None) -> None:
+        """End the step in progress, under a number that the loop counts, or the next one."""
         if not self._live:
             return
         with self.faults.caught("step", self.completed_steps + 1):
             if not self._announced:
                 self.announce("recording")
-            self._rows.end()
+            self._rows.end(number)
             self._observed = False
             self._begin(self.completed_steps + 1)
             if self._on_finding is not None:

@@ -120,7 +120,8 @@ async function draw(plot) {
   });
 }
 
-const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded has an offsetParent
+const live = document.getElementById("live") !== null; // there what is folded waits until it is opened
+const seen = (plot) => (live && plot.checkVisibility ? plot.checkVisibility() : plot.offsetParent !== null);
 
 async function drawSeen() {
   for (const plot of plots.filter(seen)) {
