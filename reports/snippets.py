@@ -92,8 +92,8 @@ def _paragraphs(finding: Finding) -> Iterator[str]:
 
 def _sentences(diagnosis: Diagnosis) -> Iterator[str]:
     """What stands around the findings."""
-    if diagnosis.caveat:
-        yield f"{diagnosis.caveat}."
+    for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
+        yield f"{sentence}."
     if diagnosis.story.line:
         yield f"What led to what: {one_line(diagnosis.story.line)}"
     if not diagnosis.findings:

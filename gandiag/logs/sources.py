@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.logs import events, tables
+from gandiag.logs.pictures import find_pictures
 from gandiag.logs.series import Log, LogError
 from gandiag.logs.text import read_text
 from gandiag.sinks.event_files import MARK
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+MOST_SHOWN = 60  # pictures of StyleGAN that are read: each has some 30 million pixels
 TEXT = (".log", ".txt", ".out", ".err", "")
 SAID = (
     "StyleGAN's stats.jsonl",
@@ -78,7 +81,7 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     if MARK in path.name:
         log.format = "TensorBoard's event files"
         events.read_events(path, log, run, progress)
-    elif suffix == ".csv" or suffix == ".tsv":
+    elif suffix in (".csv", ".tsv"):
         log.format = "CSV"
         tables.read_csv(path, log, run, progress)
     elif path.name == "stats.jsonl":
@@ -109,7 +112,15 @@ def _parquet(path: Path, log: Log, run: str | None) -> None:
 
 def _text(path: Path, log: Log, progress: Progress) -> None:
     with path.open("rb") as file:
-        if b"\0" in file.read(4096):
+        head = file.read(4096)
+        if re.match(rb"\s*(?:\{\s*\"|\[\s*\{)", head):  # as Chainer's file `log`
+            log.format = "JSON lines"
+            with suppress(LogError):
+                tables.read_json_lines(path, log, None, progress)
+            if log.series:
+                return
+            log.notes.clear()
+        if b"\0" in head:
             raise LogError(f"{path}: is no log that gandiag reads; it reads {listed(SAID)}")
     with path.open(errors="replace", newline="") as file:
         shape = read_text(tables._counted(file, progress), log)  # noqa: SLF001
@@ -123,6 +134,8 @@ def _stylegan(folder: Path, log: Log, progress: Progress) -> None:
     log.axis = "kimg"
     for path in sorted(folder.glob("metric-*.jsonl")):
         tables.read_metrics(path, log)
+    shown = [p for p in find_pictures(folder, deep=False) if p.tag in ("fakes", "reals")]
+    log.pictures += shown[:: -(-len(shown) // MOST_SHOWN)] if len(shown) > MOST_SHOWN else shown
     options = folder / "training_options.json"
     if options.exists():
         try:
@@ -210,7 +223,7 @@ def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None
             for path in found:
                 tables.read_csv(path, log, None, progress)
             return
-        read_ = [(p, l) for p in found if (l := _tried(p, progress)) is not None]
+        read_ = [(p, tried) for p in found if (tried := _tried(p, progress)) is not None]
         if len(read_) > 1:
             names = listed((str(p.relative_to(folder)) for p, _ in read_), 20)
             raise LogError(f"{folder}: holds several logs; give one of them, or choose with --run: {names}")

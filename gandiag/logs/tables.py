@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from gandiag.logs.series import LogError
@@ -33,6 +34,7 @@ ASIDE = frozenset(
 )  # fmt: skip
 LONGEST = 8 * 2**20  # letters of one line
 MOST_NAMED = 3
+PEEKED = 1000  # lines that tell which names there are
 
 
 def read_csv(path: Path, log: Log, run: str | None, progress: Progress) -> None:
@@ -55,7 +57,9 @@ def _counted(lines: Iterable[str], progress: Progress) -> Iterator[str]:
         yield line
 
 
-def read_rows(rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path) -> None:
+def read_rows(  # noqa: C901 - one kind of table after the other
+    rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path
+) -> None:
     """Take in rows whose columns these are."""
     names = list(header)
     plain = {name.strip().lower(): name for name in names}
@@ -148,28 +152,33 @@ def _put(log: Log, name: str, x: float, value: Any, time: float) -> None:
 
 def read_json_lines(path: Path, log: Log, run: str | None, progress: Progress) -> None:
     """Take in a file with one JSON object a line, or with a single list of them, or of lists by name."""
-    bad, number = 0, 0
-    rows: list[dict[str, Any]] = []
     with path.open(errors="replace") as file:
-        for number, line in enumerate(_counted(file, progress), start=1):
-            if not line.strip() or len(line) > LONGEST:
-                continue
-            try:
-                rows.append(_flat(json.loads(line)))
-            except (json.JSONDecodeError, TypeError, RecursionError):
-                bad += 1
-                if bad == 1 and number == 1:
-                    break
-                log.note(f"line {number:,} of {path.name} is no JSON and was left out") if bad <= MOST_NAMED else None
-    if bad and not rows:
-        rows = _whole(path)
-    if len(rows) == 1 and any(isinstance(v, list) for v in rows[0].values()):
-        rows = _of_lists(rows[0])
-    if any("Progress/kimg" in row for row in rows):
-        _stats(rows, log)
-        return
-    names = dict.fromkeys(name for row in rows for name in row)
-    read_rows(({k: v for k, v in row.items() if k != "mode"} for row in rows), names, log, run, path)
+        rows = _objects(_counted(file, progress), path, log)
+        first = list(islice(rows, PEEKED))
+        if not first or (len(first) == 1 and any(isinstance(v, list) for v in first[0].values())):
+            first = _of_lists(first[0]) if first else _whole(path)
+        every = chain(first, rows)
+        if any("Progress/kimg" in row for row in first):
+            _stats(every, log)
+            return
+        names = dict.fromkeys(name for row in first for name in row)
+        read_rows(({k: v for k, v in row.items() if k != "mode"} for row in every), names, log, run, path)
+
+
+def _objects(lines: Iterable[str], path: Path, log: Log) -> Iterator[dict[str, Any]]:
+    """The objects of lines, one each; none at all where the first line is none: then the file may be one text."""
+    bad = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or len(line) > LONGEST:
+            continue
+        try:
+            yield _flat(json.loads(line))
+        except (json.JSONDecodeError, TypeError, RecursionError):
+            bad += 1
+            if number == 1:
+                return
+            if bad <= MOST_NAMED:
+                log.note(f"line {number:,} of {path.name} is no JSON and was left out")
 
 
 def _whole(path: Path) -> list[dict[str, Any]]:

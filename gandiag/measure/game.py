@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL
+from gandiag.measure.broken import broken
 from gandiag.measure.calls import ASKED, SEEN
 from gandiag.measure.directions import up_by_outputs
 from gandiag.measure.pulls import Evidence, consistency
@@ -34,6 +35,7 @@ class Look:
     curved: InitVar[bool] = False  # whether D's losses have long been seen to pull along no line
 
     def __post_init__(self, curved: bool) -> None:
+        self.broken = broken(self.calls, self.k)
         self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]

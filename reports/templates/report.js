@@ -367,11 +367,15 @@ function searching() {
 }
 
 dark.addEventListener("change", () => repaint({}));
+let unfolded = [];
 window.addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open]):not(#all)")];
+  unfolded.forEach((fold) => { fold.open = true; });
   document.documentElement.classList.add("light");
   repaint({ width: 680, autosize: false });
 });
 window.addEventListener("afterprint", () => {
+  unfolded.forEach((fold) => { fold.open = false; });
   document.documentElement.classList.remove("light");
   repaint({ width: null, autosize: true });
 });

@@ -24,6 +24,10 @@ ELSEWHERE = {  # page, and heading where not all of it: the test that runs its b
     ("docs/dynamics.md", ""): "tests/test_documents.py",
     ("docs/gate.md", ""): "tests/gate/test_gate_documents.py",
     ("docs/policy.md", ""): "tests/test_documents.py",
+    ("README.md", "Runs that were trained without gandiag"): "tests/logs/test_export.py",
+    ("docs/import.md", ""): "tests/logs/test_export.py",
+    ("docs/querying.md", ""): "tests/logs/test_export.py",
+    ("docs/sinks.md", ""): "tests/logs/test_export.py",
 }
 EVERY = [block for page in PAGES for block in blocks(page)]
 
