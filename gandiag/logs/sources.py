@@ -12,6 +12,7 @@ from gandiag.logs import events, tables
 from gandiag.logs.pictures import find_pictures
 from gandiag.logs.series import Log, LogError
 from gandiag.logs.text import read_text
+from gandiag.logs.wandb_files import read_wandb
 from gandiag.sinks.event_files import MARK
 from gandiag.wording import listed
 
@@ -32,7 +33,7 @@ SAID = (
     "text",
 )
 WANDB = (
-    "{path}: the binary log of W&B cannot be read without its service; export the history instead: "
+    "{path}: its history holds nothing that can be read here; export it from the service instead: "
     "wandb.Api().run(PATH).scan_history(), written as one JSON object a line, or the CSV of a chart"
 )
 
@@ -92,7 +93,8 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     elif suffix == ".parquet":
         _parquet(path, log, run)
     elif suffix == ".wandb":
-        raise LogError(WANDB.format(path=path))
+        log.format = "W&B's binary log"
+        read_wandb(path, log, progress)
     else:
         _text(path, log, progress)
 
@@ -206,13 +208,8 @@ def _of_metrics(folder: Path) -> list[Path]:
 
 def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None:
     """The only file that can be a log; several of one training where their names say so."""
-    binary = sorted(folder.rglob("*.wandb"))
-    output = sorted(folder.rglob("output.log"))
-    if binary and output:
-        _text(output[0], log, progress)
-        log.format = f"W&B's offline run, its console output ({log.format})"
-        if not log.series:
-            raise LogError(WANDB.format(path=binary[0]))
+    if binary := _one(folder, "*.wandb", run):
+        _wandb(binary, log, progress)
         return
     every = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     for suffixes in ((".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",), TEXT):
@@ -230,9 +227,19 @@ def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None
         if read_:
             vars(log).update(vars(read_[0][1]))
             return
-    if binary:
-        raise LogError(WANDB.format(path=binary[0]))
     raise LogError(f"{folder}: no logs found below it; gandiag reads {listed(SAID)}")
+
+
+def _wandb(binary: Path, log: Log, progress: Progress) -> None:
+    """A run of W&B: its history, or where that holds nothing its console output."""
+    log.format = "W&B's binary log"
+    read_wandb(binary, log, progress)
+    output = binary.parent / "files" / "output.log"
+    if not log.series and output.exists():
+        _text(output, log, progress)
+        log.format = f"W&B's run, its console output ({log.format})"
+    if not log.series:
+        raise LogError(WANDB.format(path=binary))
 
 
 def _tried(path: Path, progress: Progress) -> Log | None:
