@@ -161,17 +161,22 @@ def _read_folder(folder: Path, log: Log, run: str | None, progress: Progress) ->
     elif events.event_files(folder):
         log.format = "TensorBoard's event files"
         events.read_events(folder, log, run, progress)
-        if _is_stylegan(log):
-            log.axis = "kimg" if not (folder / "submit_config.txt").exists() else "images"
+        _axis_of_stylegan(log)
     elif _of_metrics(folder):
         log.format = "BigGAN's files of metrics"
         tables.read_files_of_metrics(_of_metrics(folder), log)
     else:
         _others(folder, log, run, progress)
+    if not log.pictures and find_pictures(folder):
+        log.note(f"pictures lie there, too: --images {folder}, or a folder in it, reads samples from them")
 
 
-def _is_stylegan(log: Log) -> bool:
-    return "Progress/kimg" in log.series or "Progress/tick" in log.series
+def _axis_of_stylegan(log: Log) -> None:
+    """x of its event files is kimg, in the versions for TensorFlow images; its own count of kimg tells."""
+    if (kimg := log.series.get("Progress/kimg")) is not None and len(kimg):
+        log.axis = "images" if kimg.x[-1] > 100 * max(kimg.values[-1], 1.0) else "kimg"
+    elif "Progress/tick" in log.series:
+        log.axis = "kimg"
 
 
 def _one(folder: Path, name: str, run: str | None) -> Path | None:

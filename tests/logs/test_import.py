@@ -132,6 +132,13 @@ def test_stylegan(tmp_path):
     assert run.series("quality/fid").to_dict() == {6250: 31.42}
 
 
+@pytest.mark.parametrize(("scale", "axis"), [(1, "kimg"), (1000, "images")])
+def test_x_of_stylegans_event_files_is_kimg_or_images(scale, axis, tmp_path):
+    """As its own count of kimg says."""
+    write_events(tmp_path, [(4 * scale * i, {"Progress/kimg": 4.0 * i, "Loss/G/loss": 1.0}) for i in range(1, 10)])
+    assert read(tmp_path).axis == axis
+
+
 def test_lightning_repeats_what_was_logged_once(tmp_path):
     """A value that stands in later rows of its epoch counts once; batches come before means of epochs."""
     (tmp_path / "lightning_logs" / "version_0").mkdir(parents=True)
