@@ -12,4 +12,4 @@ from benchmarks.bench.markdown import summary_table, to_markdown
 from benchmarks.bench.results import HELD_OUT, Bench
 from benchmarks.bench.terminal import print_bench
 
-__all__ = ["HELD_OUT", "Bench", "print_bench", "summary_table", "run_bench", "to_markdown"]
+__all__ = ["HELD_OUT", "Bench", "print_bench", "run_bench", "summary_table", "to_markdown"]

@@ -9,7 +9,7 @@ import pytest
 from bench_corpora import row, write_corpus
 from rich.console import Console
 
-from benchmarks.bench import HELD_OUT, judged, print_bench, summary_table, run_bench, to_markdown
+from benchmarks.bench import HELD_OUT, judged, print_bench, run_bench, summary_table, to_markdown
 from benchmarks.bench.bench import judges, scored
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
