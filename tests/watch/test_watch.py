@@ -44,7 +44,7 @@ class Training:
 def followed(path):
     """A run that is looked at as often as a test asks for it."""
     run = Followed(str(path), Policy())
-    run.rest = lambda _: None
+    run.rest = lambda *_: None
     return run
 
 
@@ -180,7 +180,7 @@ def watching(tmp_path):
         process.kill()
 
 
-def until(page, expression, seconds=60):
+def until(page, expression, seconds=180):
     """Wait for an expression; the page's policy forbids the eval that playwright's own waiting uses."""
     for _ in range(10 * seconds):
         if page.evaluate(expression):
