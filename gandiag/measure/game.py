@@ -39,9 +39,10 @@ class Look:
         self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
-        answers = [[answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked)]
+        seen, asked = ([answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked))
         self.straight = False  # whether some pulls lie on lines
-        for of, pulls in zip(answers, straightened(*answers, 1 if curved else MAX_TRIED), strict=True):
+        found = straightened(seen, asked, 1 if curved else MAX_TRIED)
+        for of, pulls in zip((seen, asked), found, strict=True):
             for answer, pull in zip(of, pulls, strict=True):
                 self.straight |= not np.array_equal(pull, np.nan_to_num(answer.pull))
                 answer.pull = pull  # those of least squares say what they pull towards
