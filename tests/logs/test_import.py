@@ -234,6 +234,19 @@ def test_a_winning_discriminator_is_found_in_a_sparse_log_and_dated_between_two_
     assert diagnosis.verdict == "suspect"
 
 
+def test_every_detector_can_be_asked_at_any_cadence(tmp_path):
+    """Whatever a log holds, however far apart: no detector breaks on windows that were widened for it."""
+    random = np.random.default_rng(0)
+    names = ["loss/generator", "loss/discriminator", "d/auc", "d/real/mean", "d/fake/mean", "grad/generator/norm"]
+    names += ["grad/discriminator/norm", "feedback/norm", "diversity/ratio", "distance/energy", "diversity/real"]
+    names += ["centre/fake/1", "bins/lost", "penalty/norm", "rate/generator", "rate/discriminator", "quality/fid"]
+    for apart in (37, 777):
+        rows = [(apart * i, dict(zip(names, random.uniform(0.4, 0.6, len(names)), strict=True))) for i in range(120)]
+        write_events(tmp_path / f"tb{apart}", rows)
+        import_run(tmp_path / f"tb{apart}", tmp_path / f"run{apart}")
+        assert not gandiag.diagnose(Run.open(tmp_path / f"run{apart}")).errors
+
+
 def test_a_log_without_trouble_is_no_healthy_run(tmp_path):
     """Losses alone cannot show a collapse: undecided."""
     random = np.random.default_rng(0)
