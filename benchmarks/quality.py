@@ -3,8 +3,8 @@
 Everything runs in one process on the same inputs, in turns: a round times gandiag and each peer once, and what is
 printed is the median over rounds of gandiag's time over that of the peer the target names. Peers that take very long
 (the square root of scipy, distances of the prdc package) run in the first round alone. Features are random with a
-decaying spectrum, Inception's weights random with its real architecture: both cost what real ones cost. OpenBLAS chooses
-its kernels freely: where the environment ties it to some, the benchmark starts itself again without that.
+decaying spectrum, Inception's weights random with its real architecture: both cost what real ones cost. OpenBLAS
+chooses its kernels freely: where the environment ties it to some, the benchmark starts itself again without that.
 
     python -m benchmarks.quality [--rounds 5] [--device cuda] [--only frechet,kid] [--small]
 """

@@ -8,6 +8,7 @@ that report whether they succeeded. What it cannot show is the order in which st
 
 from __future__ import annotations
 
+import threading
 import traceback
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -43,9 +44,15 @@ INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_inde
 
 @dataclass
 class Waits:
-    """What the host waited for: the operation and the lines of gandiag that asked, one entry a time."""
+    """What the host waited for: the operation and the lines of gandiag that asked, one entry a time.
+
+    `training` has those of the main thread, `places` all. `rounded` has the products of float32 that the settings in
+    force would let a GPU round to TF32.
+    """
 
     places: list[str] = field(default_factory=list)
+    training: list[str] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
 
     def add(self, what: str) -> None:
         stack = traceback.extract_stack()
@@ -55,10 +62,14 @@ class Waits:
             if frame.filename.startswith(ROOT) and "/tests/" not in frame.filename
         ]
         self.places.append(f"{what} at {' < '.join(ours[:-5:-1]) or 'the test'}")
+        if threading.current_thread() is threading.main_thread():
+            self.training.append(self.places[-1])
 
-    def of_gandiag(self) -> list[str]:
-        """Those that no line of a test alone asked for."""
-        return [place for place in self.places if not place.endswith("at the test")]
+    def clear(self) -> None:
+        """Forget those so far."""
+        self.places.clear()
+        self.training.clear()
+        self.rounded.clear()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -79,7 +90,7 @@ class OnCuda(torch.Tensor):
     @staticmethod
     def of(real: torch.Tensor) -> OnCuda:
         """The same values, there."""
-        found = torch.Tensor._make_subclass(OnCuda, real)  # noqa: SLF001 - how a subclass is made
+        found = torch.Tensor._make_subclass(OnCuda, real)
         found.real_values = real.detach()  # the same storage
         return found
 
@@ -96,19 +107,25 @@ class OnCuda(torch.Tensor):
         return False
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG003
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in HANDLED:
             return HANDLED[func](*args, **kwargs)
-        with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - the way it is done
+        with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **_here(kwargs))
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG003
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         _check(name, args, kwargs)
-        with torch._C._DisableTorchDispatch():  # noqa: SLF001
+        if name == "cudnn_convolution":
+            images, weight, padding, stride, dilation, groups, *_ = args
+            func, args = (
+                aten.convolution.default,
+                (images, weight, None, stride, padding, dilation, False, [0, 0], groups),
+            )
+        with torch._C._DisableTorchDispatch():
             found = func(*tree_map(_real, args), **tree_map(_real, kwargs))
         if name.endswith("_") and not name.startswith("_") and args and isinstance(args[0], OnCuda):
             return args[0]
@@ -132,16 +149,31 @@ def _check(name: str, args: Any, kwargs: Any) -> None:
         others = [] if isinstance(args[0], OnCuda) else others
         indices = [each for each in args[1] if each is not None]
         masks = [each for each in indices if each.dtype in (torch.bool, torch.uint8)]
-        scalar = name != "index" and name != "_unsafe_index" and not args[2].ndim
+        scalar = name not in {"index", "_unsafe_index"} and not args[2].ndim
         if any(not isinstance(each, OnCuda) and each.ndim for each in indices) or (masks and not scalar):
             waits.add(name)
     if others and name not in MIXES:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {name} found cuda:0 and cpu")
-    if name == "copy_" and len({isinstance(each, OnCuda) for each in args[:2]}) == 2:
-        if not (len(args) > 2 and args[2]) and not kwargs.get("non_blocking") and args[1].ndim:
-            waits.add("copy_")
+    across = name == "copy_" and len({isinstance(each, OnCuda) for each in args[:2]}) == 2
+    beside = kwargs.get("non_blocking") or (len(args) > 2 and args[2])
+    if across and not beside and args[1].ndim:
+        waits.add("copy_")
     if name in WAITS:
         waits.add(name)
+    if any(each.dtype == torch.float32 for each in tensors):
+        _round(name, args)
+
+
+def _round(name: str, args: Any) -> None:
+    """Note a product that would be rounded."""
+    if name in ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "_scaled_dot_product_attention_math"):
+        rounded = torch.backends.cuda.matmul.allow_tf32
+    elif name in ("convolution", "_convolution", "conv2d"):
+        rounded = torch.backends.cudnn.allow_tf32
+    else:
+        rounded = name == "cudnn_convolution" and args[8]
+    if rounded:
+        waits.rounded.append(name)
 
 
 def _here(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -151,46 +183,34 @@ def _here(kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.device | None:
-    """Where `Tensor.to` is asked to move a tensor; None where it stays."""
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, torch.Tensor):
-            return value.device
-        if isinstance(value, torch.device):
-            return value
-        if isinstance(value, str):
-            return torch.device(value)
-    return None
-
-
 def _to(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """`Tensor.to` across the devices."""
-    target = _target(args, kwargs)
-    there, wanted = isinstance(tensor, OnCuda), None if target is None else target.type == "cuda"
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
-        if wanted is None or wanted == there:
-            kept = [a for a in args if not isinstance(a, (torch.device, str, torch.Tensor))]
-            dtype = [a.dtype for a in args if isinstance(a, torch.Tensor)]
-            kept = [*dtype, *kept] if dtype or any(isinstance(a, torch.dtype) for a in kept) else kept
-            rest = {k: v for k, v in kwargs.items() if k not in ("device", "other")}
-            if not any(isinstance(a, torch.dtype) for a in kept) and "dtype" not in rest:
-                kept = [tensor.dtype, *kept]
-            return torch.Tensor.to(tensor, *kept, **rest)
-        flags = [a for a in args if isinstance(a, bool)]
-        if not (kwargs.get("non_blocking") or (flags and flags[0])):
+    """`Tensor.to` within and across the devices."""
+    given = dict(kwargs)
+    flags = [value for value in args if isinstance(value, bool)]
+    given |= dict(zip(("non_blocking", "copy"), flags, strict=False))
+    for value in args:
+        if isinstance(value, torch.Tensor):
+            given |= {"device": value.device, "dtype": value.dtype}
+        elif isinstance(value, (torch.device, str)):
+            given["device"] = torch.device(value)
+        elif isinstance(value, torch.dtype):
+            given["dtype"] = value
+    device, there = given.pop("device", None), isinstance(tensor, OnCuda)
+    wanted = there if device is None else torch.device(device).type == "cuda"
+    dtype = given.pop("dtype", None) or tensor.dtype
+    with torch._C.DisableTorchFunctionSubclass():
+        if wanted == there:
+            return torch.Tensor.to(tensor, dtype, **given)
+        if not given.get("non_blocking"):
             waits.add("to cuda" if wanted else "to cpu")
-        dtypes = [
-            a.dtype if isinstance(a, torch.Tensor) else a for a in args if isinstance(a, (torch.dtype, torch.Tensor))
-        ]
-        dtype = kwargs.get("dtype") or (dtypes[0] if dtypes else tensor.dtype)
-        return _Moved.apply(tensor, bool(wanted), dtype)
+        return _Moved.apply(tensor, wanted, dtype)
 
 
 class _Moved(torch.autograd.Function):
     """A copy on the other device, through which gradients flow back."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: torch.Tensor, wanted: bool, dtype: torch.dtype) -> torch.Tensor:  # noqa: FBT001
+    def forward(ctx: Any, tensor: torch.Tensor, wanted: bool, dtype: torch.dtype) -> torch.Tensor:
         ctx.there, ctx.dtype = isinstance(tensor, OnCuda), tensor.dtype
         copied = _real(tensor.detach()).to(dtype, copy=True)
         return OnCuda.of(copied) if wanted else copied
@@ -204,7 +224,7 @@ class _Moved(torch.autograd.Function):
 def _refused(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     if isinstance(tensor, OnCuda):
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         return torch.Tensor.numpy(tensor, *args, **kwargs)
 
 
@@ -212,17 +232,27 @@ def _listed(tensor: torch.Tensor) -> Any:
     if isinstance(tensor, OnCuda):
         waits.add("tolist")
         tensor = _real(tensor.detach())
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         return tensor.tolist()
 
 
 def _new_tensor(tensor: torch.Tensor, data: Any, **kwargs: Any) -> torch.Tensor:
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+    with torch._C.DisableTorchFunctionSubclass():
         found = torch.Tensor.new_tensor(_real(tensor.detach()), data, **_here(kwargs))
     if isinstance(tensor, OnCuda) and kwargs.get("device") != "cpu":
         waits.add("new_tensor")
         return OnCuda.of(found)
     return found
+
+
+def _quantile(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Inside, torch makes tensors where a tensor really is."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return (
+            _claimed(torch.quantile(_real(tensor.detach()), *args, **kwargs))
+            if isinstance(tensor, OnCuda)
+            else (torch.quantile(tensor, *args, **kwargs))
+        )
 
 
 def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
@@ -239,15 +269,14 @@ def _copied(tensor: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
 HANDLED: dict[Any, Callable[..., Any]] = {
     torch.Tensor.to: _to,
     torch.Tensor.cpu: lambda tensor, *_, **__: _to(tensor, "cpu"),
-    torch.Tensor.cuda: lambda tensor, device=None, non_blocking=False, **__: _to(
-        tensor, CUDA, non_blocking=non_blocking
-    ),
+    torch.Tensor.cuda: lambda tensor, *_, non_blocking=False, **__: _to(tensor, CUDA, non_blocking=non_blocking),
     torch.Tensor.numpy: _refused,
-    torch.Tensor.__array__: lambda tensor, *a, **k: _refused(tensor),
+    torch.Tensor.__array__: lambda tensor, *_, **__: _refused(tensor),
     torch.Tensor.tolist: _listed,
     torch.Tensor.new_tensor: _new_tensor,
     torch.Tensor.pin_memory: lambda tensor, *_: tensor,
     torch.Tensor.__deepcopy__: _copied,
+    torch.Tensor.quantile: _quantile,
 }
 
 
@@ -266,7 +295,7 @@ class _Factories(TorchFunctionMode):
             return func(*args, **pinned)
         if func in (torch.tensor, torch.as_tensor, torch.asarray):
             waits.add(func.__name__)
-        with torch._C.DisableTorchFunction():  # noqa: SLF001
+        with torch._C.DisableTorchFunction():
             return _claimed(func(*args, **_here(kwargs)))
 
 
@@ -283,6 +312,10 @@ class _Stream:
 
     def synchronize(self) -> None:
         waits.add("stream")
+
+
+class _Device(nullcontext[None]):
+    """The context of a device, of which there is one."""
 
 
 class _Event:
@@ -307,14 +340,14 @@ def fake_cuda(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
     replaced = {
         "Stream": _Stream, "Event": _Event, "current_stream": _Stream, "stream": lambda _: _Factories(),
-        "device": lambda _: nullcontext(), "manual_seed": lambda _: None,
+        "device": _Device, "manual_seed": lambda _: None,
         "get_rng_state": lambda *_: torch.zeros(1, dtype=torch.uint8), "set_rng_state": lambda *_: None,
         "is_available": lambda: True, "device_count": lambda: 1, "synchronize": lambda *_: waits.add("synchronize"),
     }  # fmt: skip
     for name, value in replaced.items():
         patch.setattr(torch.cuda, name, value)
     torch.__future__.set_overwrite_module_params_on_conversion(True)
-    waits.places.clear()
+    waits.clear()
     try:
         with _Factories():
             yield waits

@@ -117,8 +117,8 @@ def evaluate(as_json: bool, **options: Any) -> None:
     .safetensors or IDX files, or a run directory. Under torchrun each process takes a share of the samples, and one
     prints.
 
-    Metrics: fid, is, kid, precision, recall, density, coverage; vendi, ndb, support, ms_ssim, copying (needs
-    --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
+    Metrics: fid, is, kid, precision, recall, density, coverage; mifid, mind, cmmd (with CLIP), vendi, ndb, support,
+    ms_ssim, copying (needs --held-out), sensitivity (needs --generator). docs/quality.md says what each one sees.
     """
     from gandiag.cli.evaluate import SavedGenerator, print_evaluation, run_evaluate
 

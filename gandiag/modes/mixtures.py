@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PRESETS = ("ring8_pacgan", "grid25_pacgan", "ring8_wgangp", "grid25_wgangp")
+PRESETS = (
+    "ring8_pacgan", "grid25_pacgan", "ring8_wgangp", "grid25_wgangp", "ring8_veegan", "grid25_veegan", "ring8_unrolled",
+)  # fmt: skip
 """Names that `preset` knows."""
 
 RADIUS = 3.0  # standard deviations: a sample is of high quality within it (Lin et al. 2018)
@@ -149,14 +151,19 @@ class Mixture:
 def preset(name: str) -> Mixture:
     """A published target distribution.
 
-    =============  =====  ===========================  ============  ================================
-    name           modes  centres                      sigma         source
-    =============  =====  ===========================  ============  ================================
-    ring8_pacgan   8      radius 1                     0.01          code of Lin et al. 2018
-    grid25_pacgan  25     {-4, -2, 0, 2, 4}^2          0.05          code of Lin et al. 2018
-    ring8_wgangp   8      radius 2 / 1.414             0.02 / 1.414  code of Gulrajani et al. 2017
-    grid25_wgangp  25     {-4, -2, 0, 2, 4}^2 / 2.828  0.05 / 2.828  code of Gulrajani et al. 2017
-    =============  =====  ===========================  ============  ================================
+    ==============  =====  ===========================  ============  ================================
+    name            modes  centres                      sigma         source
+    ==============  =====  ===========================  ============  ================================
+    ring8_pacgan    8      radius 1                     0.01          code of Lin et al. 2018
+    grid25_pacgan   25     {-4, -2, 0, 2, 4}^2          0.05          code of Lin et al. 2018
+    ring8_wgangp    8      radius 2 / 1.414             0.02 / 1.414  code of Gulrajani et al. 2017
+    grid25_wgangp   25     {-4, -2, 0, 2, 4}^2 / 2.828  0.05 / 2.828  code of Gulrajani et al. 2017
+    ring8_veegan    8      radius 1                     0.01          Srivastava et al. 2017 (VEEGAN)
+    grid25_veegan   25     {-4, -2, 0, 2, 4}^2          0.05          Srivastava et al. 2017 (VEEGAN)
+    ring8_unrolled  8      radius 2                     0.02          Metz et al. 2016 (unrolled GANs)
+    ==============  =====  ===========================  ============  ================================
+
+    VEEGAN's mixtures are those that Lin et al. 2018 repeat, under the name of the table that they are compared with.
 
     All modes have equal weights. The eight angles of a ring are 2 pi i / 8: an inclusive range of angles, as
     in a demo of unrolled GANs that was copied often, gives seven distinct modes.
@@ -166,14 +173,16 @@ def preset(name: str) -> Mixture:
     ValueError
         For another name; the message lists the known ones.
     """
-    if name == "ring8_pacgan":
+    if name in ("ring8_pacgan", "ring8_veegan"):
         return _equal(name, _ring(1.0), 0.01)
-    if name == "grid25_pacgan":
+    if name in ("grid25_pacgan", "grid25_veegan"):
         return _equal(name, _grid(2.0), 0.05)
     if name == "ring8_wgangp":
         return _equal(name, _ring(2.0) / 1.414, 0.02 / 1.414)
     if name == "grid25_wgangp":
         return _equal(name, _grid(2.0) / 2.828, 0.05 / 2.828)
+    if name == "ring8_unrolled":
+        return _equal(name, _ring(2.0), 0.02)
     raise ValueError(f"no mixture is named {name!r}, known are {', '.join(PRESETS)}")
 
 

@@ -71,7 +71,9 @@ class HeldOutProbe:
         total = len(self._held_out[0])
         rows = torch.arange(self._shown, self._shown + min(total, MAX_OUTPUTS)) % total
         self._shown = int(rows[-1]) + 1
-        return tuple(part[rows.to(part.device)].to(device) for part in self._held_out)
+        return tuple(
+            part[rows.to(part.device, non_blocking=True)].to(device, non_blocking=True) for part in self._held_out
+        )
 
     def _repeated(self, copy: torch.nn.Module, call: Call) -> torch.Tensor:
         arguments, kwargs = call.inputs or ((), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gandiag.probes.networks import Network
     from gandiag.quality.collect import Collected
     from gandiag.quality.schedule import Quality
+    from gandiag.quality.sources.inputs import Arguments
     from gandiag.record.recording import Recording
 
 POSTPONED = "the evaluation at step {step:,} was left out: the one before had not ended; raise every= or lower n="
@@ -70,9 +72,11 @@ class QualityProbe:
         self._refuse_another(extractor=made.name, extractor_hash=made.hash, resize=made.resize, n=quality.n)
         self._pool = None if quality.inputs else InputPool(quality.n)
         self._preprocessing = self._plan.preprocessing()
+        if self._preprocessing is not None:
+            self._preprocessing.waiting = sys.maxsize  # asked about in the background, never between two steps
         self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
-        self._beside = self._plan.extractor.passive
-        if not self._beside:
+        self._passive = self._plan.extractor.passive
+        if not self._passive:
             self._known()  # now: it must not wait for a moment between two steps
         self._thread: threading.Thread | None = None
         self._given_up = False
@@ -95,12 +99,14 @@ class QualityProbe:
             self._fault(POSTPONED.format(step=step), step)
             return
         with self._recording.faults.caught("quality", step):
-            with _stream(self._stream):
-                samples = self._samples()
-                generated = samples if self._beside else self._collected(samples)
-            self._thread = threading.Thread(
-                target=self._evaluate, args=(step, generated), name="gandiag quality", daemon=True
-            )
+            # copied in the training's stream: before the next update
+            quality = self._quality
+            frozen = frozen_copy(quality.average or self.network.module, training=quality.training_mode)
+            with _beside(self._stream):
+                samples, calls = self._samples(frozen)
+                generated = samples if self._passive else self._collected(samples)
+            arguments = (step, generated, (frozen, calls))
+            self._thread = threading.Thread(target=self._evaluate, args=arguments, name="gandiag quality", daemon=True)
             self._thread.start()
 
     def _has_inputs(self, step: int) -> bool:
@@ -131,21 +137,30 @@ class QualityProbe:
             if self._thread.is_alive():
                 self._fault(ABANDONED.format(seconds=seconds), self._recording.completed_steps)
 
-    def _samples(self) -> torch.Tensor:
-        """n samples of the generator as it is now; images as bytes, which is what extractors take."""
-        quality = self._quality
-        frozen = frozen_copy(quality.average or self.network.module, training=quality.training_mode)
-        batches, made = [], 0
+    def _samples(self, frozen: nn.Module) -> tuple[torch.Tensor, list[Arguments]]:
+        """n samples of a copy of the generator, and what it was given; on a GPU nothing here waits for it.
+
+        Images become bytes, which is what extractors take, once their range is known.
+        """
+        quality, prepare = self._quality, self._preprocessing
+        if prepare is not None and prepare.value_range is None and self._stream is not None:
+            prepare = None
+        batches, calls, made = [], [], 0
         with forked_rng(self._device, quality.seed):
             for arguments, kwargs in self._calls():
+                calls.append((arguments, kwargs))
                 batch = generate(frozen, arguments, kwargs)
-                batches.append(self._preprocessing(batch) if self._preprocessing else batch.flatten(1).clone())
+                batches.append(prepare(batch) if prepare else self._as_is(batch))
                 made += len(batch)
         if made < quality.n:
             raise ValueError(f"inputs= was asked for {quality.n:,} samples in all and gave inputs for {made:,}")
-        return torch.cat(batches)[-quality.n :]
+        return torch.cat(batches)[-quality.n :], calls
 
-    def _calls(self) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    def _as_is(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch of samples that nobody else changes, as rows for an extractor that takes vectors."""
+        return (batch.flatten(1) if self._preprocessing is None else batch).clone()
+
+    def _calls(self) -> Iterator[Arguments]:
         if self._pool is not None:
             yield from self._pool.calls()
             return
@@ -155,19 +170,24 @@ class QualityProbe:
             yield as_arguments(draw(min(size, n - start)), self._device)
 
     def _collected(self, samples: torch.Tensor) -> Collected:
+        if self._preprocessing is not None:
+            if samples.dtype != torch.uint8:  # those of the first evaluation, whose range this decides
+                samples = torch.cat([self._preprocessing(part) for part in samples.split(self._quality.batch_size)])
+            self._preprocessing.settle()
         return self._plan.collect(open_source(samples), n=self._quality.n)
 
     def _known(self) -> tuple[Collected, Collected | None]:
         """The reference and the held-out set, read when first asked for."""
         return self._reference.collected(), self._held_out.collected() if self._held_out else None
 
-    def _evaluate(self, step: int, generated: torch.Tensor | Collected) -> None:
-        """In the background thread: features where possible, metrics, and their way into the record."""
+    def _evaluate(self, step: int, generated: torch.Tensor | Collected, kept: Any) -> None:  # noqa: ARG002
+        """In the background thread: features where possible, metrics, and their way into the record.
+
+        `kept` is what made the samples: on a GPU that may still be going on, and memory must not be given to others.
+        """
         started = time.monotonic()
         with self._recording.faults.caught("quality", step):
-            with _stream(self._stream):
-                if self._preprocessing is not None:
-                    self._preprocessing.settle()
+            with _within(self._stream):
                 if isinstance(generated, torch.Tensor):
                     generated = self._collected(generated)
                 real, held_out = self._known()
@@ -196,12 +216,28 @@ def _chosen(quality: Quality, networks: Sequence[Network]) -> Network:
 
 
 @contextmanager
-def _stream(stream: torch.cuda.Stream | None) -> Iterator[None]:
-    """Work in a stream beside the one in use, from what that has done so far; nothing without one."""
+def _beside(stream: torch.cuda.Stream | None) -> Iterator[None]:
+    """Work in a stream beside the one in use, from what that has done so far, and go on without waiting for it."""
     if stream is None:
         yield
         return
     stream.wait_stream(torch.cuda.current_stream(stream.device))
-    with torch.cuda.stream(stream):
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    except BaseException:
+        stream.synchronize()  # before the memory of what failed is given to others
+        raise
+
+
+@contextmanager
+def _within(stream: torch.cuda.Stream | None) -> Iterator[None]:
+    """Go on in a stream, in another thread, and wait until all is done there; nothing without one."""
+    if stream is None:
         yield
-    stream.synchronize()
+        return
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        stream.synchronize()

@@ -73,7 +73,7 @@ class Collected:
     @cached_property
     def frechet(self) -> ReferenceStatistics:
         """These moments as what distances are measured from: factored once for all evaluations."""
-        return ReferenceStatistics(self.statistics)
+        return ReferenceStatistics(self.statistics, self.features)
 
 
 @dataclass(frozen=True, kw_only=True)

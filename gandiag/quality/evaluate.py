@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import torch
 
     from gandiag.quality.collect import Collected
-    from gandiag.quality.plan import Tell
+    from gandiag.quality.plan import Plan, Tell
     from gandiag.quality.protocol import Measurement
+    from gandiag.quality.values import Inputs
 
 
 FEW = 100  # samples below which no metric here tells one generator from another
@@ -155,14 +156,10 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     18.0
     """
     started = time.monotonic()
-    there = {REFERENCE: reference is not None, HELD_OUT: held_out is not None}
-    there[GENERATOR] = isinstance(generated, GeneratorSource)
-    given = frozenset(name for name, is_there in there.items() if is_there)
     plan = planned(
-        extractor=extractor, metrics=metrics, given=given, extractor_weights=extractor_weights, checksum=checksum,
-        device=device, batch_size=batch_size, n=n, seed=seed, value_range=value_range,
-        reference_range=reference_range, compiled=compiled, modes=modes,
-        together=together,
+        extractor=extractor, metrics=metrics, given=_given(generated, reference, held_out),
+        extractor_weights=extractor_weights, checksum=checksum, device=device, batch_size=batch_size, n=n, seed=seed,
+        value_range=value_range, reference_range=reference_range, compiled=compiled, modes=modes, together=together,
     )  # fmt: skip
     source = open_source(generated, key=key, skip_corrupt=skip_corrupt)
     known = None
@@ -174,13 +171,27 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     apart = plan.collect(unseen, real=True, tell=tell) if unseen else None
     if together and distributed.rank():
         return None
-    measurements, unmeasured = measure(plan, plan.inputs(fake, real, apart, source))
+    return _evaluated(plan, plan.inputs(fake, real, apart, source), started)
+
+
+def _given(generated: Any, reference: Any, held_out: Any) -> frozenset[str]:
+    """What there is for metrics that need more than samples."""
+    there = {REFERENCE: reference is not None, HELD_OUT: held_out is not None}
+    there[GENERATOR] = isinstance(generated, GeneratorSource)
+    return frozenset(name for name, is_there in there.items() if is_there)
+
+
+def _evaluated(plan: Plan, inputs: Inputs, started: float) -> Evaluation:
+    """The values of sets that were read, and the notes on them, of an evaluation that began at a time."""
+    fake, real = inputs.generated, inputs.reference
+    measurements, unmeasured = measure(plan, inputs)
+    of_sets = (note for each in (fake, real, inputs.held_out) if each is not None for note in each.notes)
     return Evaluation(
         generated=fake.name,
         reference=real.name if real else "",
         measurements=tuple(measurements),
         modes=modes_of(fake, real, plan.labeller) if plan.labeller else None,
-        notes=(*_few(fake), *unmeasured, *fake.notes, *(real.notes if real else ()), *(apart.notes if apart else ())),
+        notes=(*_few(fake), *unmeasured, *of_sets),
         seconds=time.monotonic() - started,
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gandiag.quality import diversity, values
+from gandiag.quality import diversity, further, values
 from gandiag.quality.collect import FEATURES, GROUPS, IMAGES, LOGITS
-from gandiag.quality.values import INCEPTION, Inputs
+from gandiag.quality.values import INCEPTIONS, Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +49,8 @@ class Metric:
         Which sets beside the generated samples: REFERENCE, HELD_OUT, or the GENERATOR itself.
     classifies, images
         Whether it needs an extractor that gives logits, or images.
+    embeddings
+        How the names of the extractors begin that it is defined for; empty for any.
     usual
         Whether it is measured unless told otherwise.
     """
@@ -62,11 +64,12 @@ class Metric:
     needs: frozenset[str] = frozenset({REFERENCE})
     classifies: bool = False
     images: bool = False
+    embeddings: str = ""
     usual: bool = True
 
     def values(self, extractor: FeatureExtractor) -> tuple[str, ...]:
         """The names of its values under an extractor."""
-        inception = extractor.name == INCEPTION
+        inception = extractor.name in INCEPTIONS
         return self.makes or ((self.name,) if inception or not self.own else (self.own,))
 
 
@@ -98,6 +101,18 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="coverage", says="share of real neighbourhoods that hold a generated sample",
         compute=values.neighbour_values, keep=frozenset({FEATURES}),
+    ),
+    Metric(
+        name="mifid", says="FID, made worse where samples lie too near to real ones",
+        compute=further.memorisation_values, keep=frozenset({FEATURES}), embeddings="inception-v3", usual=False,
+    ),
+    Metric(
+        name="mind", own="sliced_wasserstein", says="sliced Wasserstein distance of the features",
+        compute=further.sliced_values, keep=frozenset({FEATURES}), usual=False,
+    ),
+    Metric(
+        name="cmmd", says="distance of CLIP's embeddings by a Gaussian kernel",
+        compute=further.cmmd_values, keep=frozenset({FEATURES}), embeddings="clip-", usual=False,
     ),
     Metric(
         name="vendi", says="effective number of different generated samples",
@@ -168,6 +183,11 @@ def chosen(
     for metric in found:
         if lacking := sorted(metric.needs - given):
             raise ValueError(f"{metric.name} needs {WANTED[lacking[0]]}")
+        if not extractor.name.startswith(metric.embeddings):
+            raise ValueError(
+                f"{metric.name} is defined for features of {metric.embeddings}... alone, found the extractor "
+                f"{extractor.name}"
+            )
         if reason := _unserved(metric, extractor, sure=False):
             raise ValueError(
                 f"metrics: {metric.name} needs {reason}, which the extractor {extractor.name} does not give"
@@ -179,6 +199,8 @@ def _unserved(metric: Metric, extractor: FeatureExtractor, *, sure: bool = True)
     """What an extractor does not give that the metric needs, or "". With `sure=False` what is not yet known counts as
     given.
     """
+    if not extractor.name.startswith(metric.embeddings):
+        return "its embeddings"
     if metric.classifies and not (extractor.classifies or (sure is False and extractor.classifies is None)):
         return "logits"
     return "images" if metric.images and extractor.takes != "images" else ""

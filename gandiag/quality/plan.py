@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Tell = Callable[[str, int, int], None]
 
 
+FEW = 2048  # samples whose features are kept whatever the metrics need: those of Inception take 16 MiB
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is measured, and with what: shared by the generated and the reference set."""
@@ -55,11 +58,15 @@ class Plan:
     def _range(self, *, real: bool) -> tuple[float, float] | None:
         return self.reference_range if real else self.value_range
 
-    @property
-    def keep(self) -> frozenset[str]:
-        """What the metrics need beside the moments."""
+    def kept(self, n: int, *, real: bool = False) -> frozenset[str]:
+        """What of n samples is kept beside the moments: what the metrics need, and of few samples their features.
+
+        Features make groups, too, and distances of fewer samples than features take a fraction of the time.
+        """
         wanted: frozenset[str] = frozenset().union(*(m.keep for m in self.metrics))
-        return wanted - {GROUPS} if FEATURES in wanted else wanted  # features make groups, too
+        if GROUPS in wanted and n <= FEW:
+            wanted |= {FEATURES}
+        return wanted - {GROUPS} if FEATURES in wanted or real else wanted
 
     def values_by_source(self) -> dict[Compute, list[str]]:
         """The names of the values that each computation is to give: some give several metrics at once."""
@@ -104,7 +111,7 @@ class Plan:
             together=self.together,
             labeller=self.labeller,
             label_bytes=self._agreed(source, label_bytes, flat=True),
-            keep=self.keep - {GROUPS} if real else self.keep,
+            keep=self.kept(total, real=real),
             tell=(lambda read: tell(source.name, read, total)) if tell else lambda _: None,
         )
         with torch.inference_mode():
@@ -165,7 +172,7 @@ class ReferenceSet:
                 "content": self._source.content_hash(),
                 "extractor": [plan.extractor.name, plan.extractor.hash, plan.extractor.resize],
                 "range": plan.reference_range,
-                "keep": sorted(plan.keep - {GROUPS}),
+                "keep": sorted(plan.kept(len(self._source), real=True)),
                 "labels": plan.labeller.name if plan.labeller else "",
             }
             name = reference_files.key(facts)

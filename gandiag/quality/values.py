@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gandiag.quality.extractors.base import FeatureExtractor
     from gandiag.quality.sources.open import Source
 
-INCEPTION = "inception-v3-compat/2048"
-"""The features with which a Fréchet distance is an FID and a kernel distance a KID."""
+INCEPTIONS = ("inception-v3-compat/2048", "inception-v3-clean/2048")
+"""The features with which a Fréchet distance is an FID and a kernel distance a KID, by either resizing."""
 
 NEIGHBOURS = 10_000  # samples per set for neighbour metrics, as Naeem et al. 2020 use
 MANIFOLD_K, COVERAGE_K = 3, 5  # Kynkäänniemi et al. 2019; Naeem et al. 2020
@@ -43,7 +43,7 @@ class Inputs:
     @property
     def inception(self) -> bool:
         """Whether the values may carry the names that are reserved for Inception's features."""
-        return self.extractor.name == INCEPTION
+        return self.extractor.name in INCEPTIONS
 
     @property
     def real(self) -> Collected:

@@ -235,7 +235,8 @@ class Callback:
 
         >>> callback.note("switched to 64x64")  # doctest: +SKIP
         """
-        self._recording.note(" ".join(str(text).split())[:MAX_NOTE])
+        with self._recording.faults.caught("note", self.completed_steps):
+            self._recording.note(" ".join(str(text).split())[:MAX_NOTE])
 
     def flush(self) -> None:
         """Wait until every completed step is on disk."""

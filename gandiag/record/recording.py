@@ -208,7 +208,8 @@ class Recording:
 
     def note(self, text: str) -> None:
         """Put what the user did in the step in progress on record, in the background."""
-        self._worker.offer(self._worker.note, self.completed_steps + 1, text)
+        if not self._worker.offer(self._worker.note, self.completed_steps + 1, text):
+            self.faults.add("note", f"not kept, as the background thread is busy: {text}", self.completed_steps)
 
     # what is told of the training as a whole
 

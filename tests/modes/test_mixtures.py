@@ -7,7 +7,7 @@ import pytest
 
 from gandiag.modes import PRESETS, Mixture, preset
 
-RINGS = ("ring8_pacgan", "ring8_wgangp")
+RINGS = ("ring8_pacgan", "ring8_wgangp", "ring8_veegan", "ring8_unrolled")
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ RINGS = ("ring8_pacgan", "ring8_wgangp")
         ("grid25_pacgan", 25, 4.0, 0.05),
         ("ring8_wgangp", 8, 1.4144, 0.014144),
         ("grid25_wgangp", 25, 1.41443, 0.017680),
+        ("ring8_veegan", 8, 1.0, 0.01),
+        ("grid25_veegan", 25, 4.0, 0.05),
+        ("ring8_unrolled", 8, 2.0, 0.02),
     ],
 )
 def test_presets_are_those_of_the_papers(name: str, modes: int, extent: float, sigma: float) -> None:

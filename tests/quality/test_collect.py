@@ -43,8 +43,9 @@ def test_memory_of_a_frechet_distance_does_not_grow_with_n() -> None:
 
 
 def test_features_are_kept_only_for_metrics_that_need_them() -> None:
-    """Moments are always there; their parts only for an interval without features."""
-    points = open_source(torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)))
+    """Moments are always there; their parts only for an interval without features. Few samples' features are kept."""
+    points = open_source(torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)))
+    assert planned(extractor="identity", metrics="fid").collect(points, n=1000).features is not None
     alone = planned(extractor="identity", metrics="fid").collect(points)
     together = planned(extractor="identity", metrics="fid,recall").collect(points)
     assert alone.features is None

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from gandiag.cli.main import main
 from gandiag.quality import evaluate
+from gandiag.quality.extractors.own import IdentityExtractor
 from gandiag.quality.measures.kernel import kernel_distance
 from gandiag.quality.metrics import GENERATOR, HELD_OUT, METRICS, Metric
 from gandiag.quality.sources.generators import GeneratorSource
@@ -57,6 +58,13 @@ def values(result: Result) -> dict[str, float]:
     return {m["name"]: m["value"] for m in json.loads(result.stdout)["measurements"]}
 
 
+def named(beginning: str) -> IdentityExtractor:
+    """Points as they are, under a name that a metric may insist on."""
+    found = IdentityExtractor()
+    found.name = beginning + found.name
+    return found
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 @pytest.mark.parametrize("n", [160, 161, 37])
 def test_every_metric_serves_alone(metric: Metric, n: int) -> None:
@@ -68,11 +76,14 @@ def test_every_metric_serves_alone(metric: Metric, n: int) -> None:
         made if GENERATOR in metric.needs else fake[:n],
         real,
         held_out=unseen if HELD_OUT in metric.needs else None,
-        extractor="mnist" if len(shape) == 3 else "identity",
+        extractor="mnist" if len(shape) == 3 else named(metric.embeddings),
         metrics=metric.name,
         batch_size=16,
     )
     assert found is not None
+    if metric.embeddings:
+        with pytest.raises(ValueError, match=f"{metric.name} is defined for features of {metric.embeddings}... alone"):
+            evaluate(fake[:n], real, extractor="identity", metrics=metric.name)
     assert {m.name for m in found.measurements} == set(metric.makes or (metric.own or metric.name,))
     assert all(np.isfinite(m.value) for m in found.measurements)
 

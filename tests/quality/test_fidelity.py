@@ -20,8 +20,9 @@ from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as tf1_published
 
 from gandiag.quality.extractors import fidelity
-from gandiag.quality.extractors.fidelity import INCEPTION, tf1_bilinear
+from gandiag.quality.extractors.fidelity import INCEPTION
 from gandiag.quality.extractors.registry import extractor
+from gandiag.quality.extractors.resizing import tf1_bilinear
 
 if TYPE_CHECKING:
     from pathlib import Path

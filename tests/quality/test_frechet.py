@@ -137,6 +137,22 @@ def test_copies_among_few_samples_show_in_the_rank(rows: int, rank: int) -> None
     assert (found.rank, found.deficient) == (rank, True)
 
 
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_reference_of_few_samples_is_the_same_by_its_features(copies: int) -> None:
+    """Moments alone, or the samples that they are of: of any rank, with units that differ, and with copies."""
+    units = torch.logspace(-2, 2, 40, dtype=torch.float64)
+    real = (torch.randn(20, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * units).repeat(
+        copies, 1
+    )
+    fake = torch.randn(90, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * units
+    real[:, 3] = 7
+    known = [ReferenceStatistics(statistics(real)), ReferenceStatistics(statistics(real), real)]
+    found = [frechet_distance(statistics(fake), each) for each in known]
+    assert found[1].value == pytest.approx(found[0].value, rel=1e-9)
+    assert known[1].factor.shape == (40, 19)
+    torch.testing.assert_close(known[1].eigenvalues, known[0].eigenvalues, rtol=1e-9, atol=1e-9)
+
+
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, st.integers(2, 60), st.integers(1, 24))
 def test_a_set_has_no_distance_from_itself(seed: int, n: int, d: int) -> None:

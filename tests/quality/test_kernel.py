@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from torch_fidelity.defaults import DEFAULTS
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
-from gandiag.quality.measures import kernel
-from gandiag.quality.measures.kernel import _one_by_one, block_kernel_distance, cmmd, kernel_distance
+from gandiag.quality.measures import kernel, kernel_sums
+from gandiag.quality.measures.kernel import block_kernel_distance, cmmd, kernel_distance
 
 
 def features(n: int, d: int = 64, seed: int = 0) -> torch.Tensor:
@@ -72,8 +73,8 @@ def test_sizes_beyond_the_blocks_of_the_kernel_matrix_change_nothing(monkeypatch
     x, y = features(601, 5, seed=1), features(640, 5, seed=2)
     expected = naive(x[:601], y[:601])
     for rows, entries in ((256, 2**22), (7, 2**22), (256, 1000), (601, 10**9)):
-        monkeypatch.setattr(kernel, "ROWS", rows)
-        monkeypatch.setattr(kernel, "ENTRIES", entries)
+        monkeypatch.setattr(kernel_sums, "ROWS", rows)
+        monkeypatch.setattr(kernel_sums, "ENTRIES", entries)
         assert kernel_distance(x, y[:601], subsets=1, subset_size=601).value == pytest.approx(expected, rel=1e-9)
 
 
@@ -148,6 +149,38 @@ def test_coarse_float32_products_are_not_used() -> None:
     assert after == pytest.approx(kernel_distance(x.double(), y.double(), subsets=2, subset_size=150).value, rel=1e-6)
 
 
+def exactly(x: torch.Tensor, y: torch.Tensor) -> float:
+    """The unbiased distance in rational numbers, which round nothing."""
+    ours, theirs = ([[Fraction(value) for value in row] for row in z.tolist()] for z in (x, y))
+
+    def mean(a: list[list[Fraction]], b: list[list[Fraction]], *, within: bool) -> Fraction:
+        kernel = [
+            (sum(p * q for p, q in zip(u, v, strict=True)) / x.shape[1] + 1) ** 3
+            for i, u in enumerate(a)
+            for j, v in enumerate(b)
+            if not within or i != j
+        ]
+        return sum(kernel, Fraction(0)) / len(kernel)
+
+    return float(
+        mean(ours, ours, within=True) + mean(theirs, theirs, within=True) - 2 * mean(ours, theirs, within=False)
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e3, 1e6])
+def test_float32_features_of_any_offset_and_scale_keep_six_digits(offset: float, scale: float) -> None:
+    """Where direct products of float32, and at large offsets of float64, too, are left with none."""
+    random = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(24, 4, generator=random) * scale + shift * scale + offset for shift in (0.0, 1.0))
+    expected = exactly(x, y)
+    if len(x.unique(dim=0)) == 1:  # nothing is left of the scale in float32
+        assert kernel_distance(x, y, subsets=1, subset_size=24).value == pytest.approx(expected, abs=1e-9)
+        return
+    found = kernel_distance(x, y, subsets=1, subset_size=24)
+    assert found.value == pytest.approx(expected, rel=1e-6)
+
+
 def test_half_precision_features_are_widened() -> None:
     """float16 and bfloat16 features give what the same numbers give in float32."""
     for dtype in (torch.float16, torch.bfloat16):
@@ -196,7 +229,7 @@ def test_both_ways_to_the_subsets_give_the_same(dtype: torch.dtype, monkeypatch:
     random = torch.Generator().manual_seed(0)
     x, y = (torch.randn(n, 12, generator=random, dtype=dtype) for n in (150, 190))
     few = kernel_distance(x, y, subsets=9, subset_size=100)
-    monkeypatch.setattr("gandiag.quality.measures.kernel._from_all_pairs", _one_by_one)
+    monkeypatch.setattr("gandiag.quality.measures.kernel_sums.from_all_pairs", kernel_sums.one_by_one)
     same = kernel_distance(x, y, subsets=9, subset_size=100)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     assert few.value == pytest.approx(same.value, abs=tolerance)

@@ -28,15 +28,15 @@ N = 72  # more samples than the 64 features of the layer that is compared
 class Images(Dataset[torch.Tensor]):
     """uint8 images (3, 32, 32) whose smooth colours differ between the sets."""
 
-    def __init__(self, seed: int, contrast: float) -> None:
+    def __init__(self, seed: int, contrast: float, n: int = N) -> None:
         random = torch.Generator().manual_seed(seed)
-        coarse = torch.rand(N, 3, 4, 4, generator=random)
+        coarse = torch.rand(n, 3, 4, 4, generator=random)
         smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear")
-        noise = torch.rand(N, 3, 32, 32, generator=random)
+        noise = torch.rand(n, 3, 32, 32, generator=random)
         self.images = ((smooth * contrast + noise * (1 - contrast)) * 255).to(torch.uint8)
 
     def __len__(self) -> int:
-        return N
+        return len(self.images)
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self.images[index]
@@ -46,7 +46,7 @@ class Images(Dataset[torch.Tensor]):
 def moderate(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same weights, with logits that differ by a few units: probabilities that neither vanish nor agree."""
     state = torch.load(weights, weights_only=True)
-    found = extractor(INCEPTION, weights=weights)(Images(1, 0.9).images[:8]).logits
+    found = extractor(INCEPTION, weights=weights)(Images(1, 0.9, 8).images).logits
     assert found is not None
     state["fc.weight"] *= 2 / found.std(dim=0).mean()
     path = tmp_path_factory.mktemp("moderate") / "inception.pth"
@@ -110,7 +110,7 @@ def test_distances_equal_those_of_torch_fidelity(moderate: Path) -> None:
 @pytest.mark.slow
 def test_inception_scores_equal_those_of_torch_fidelity(moderate: Path) -> None:
     """Mean and spread over the splits: of the same logits to 1e-9, of the images to what float32 leaves."""
-    fake = Images(1, 0.9)
+    fake = Images(1, 0.9, BATCH)  # a part of them: each is seen three times
     _, logits = extracted(fake, INCEPTION, moderate)
     ours, same = inception_score(logits), isc_features_to_metric(logits)
     assert ours.value == pytest.approx(same["inception_score_mean"], rel=1e-9)
@@ -126,7 +126,7 @@ def test_inception_scores_equal_those_of_torch_fidelity(moderate: Path) -> None:
 
 def test_the_name_fid_is_reserved_for_inceptions_features(weights: Path) -> None:
     """Another layer's distance, or another extractor's, is a Fréchet distance by name."""
-    images, others = Images(1, 0.9).images[:4], Images(2, 0.4).images[:4]
+    images, others = Images(1, 0.9, 4).images, Images(2, 0.4, 4).images
     pool = evaluate(images, images, extractor=INCEPTION, extractor_weights=weights, metrics="fid")
     layer = evaluate(images, images, extractor=f"{INCEPTION}/64", extractor_weights=weights, metrics="fid")
     assert pool is not None

@@ -109,21 +109,33 @@ def weights_hash(name: str, state: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def exact(device: torch.device) -> Iterator[None]:
+def plain(device: torch.device) -> Iterator[None]:
+    """Compute without gradients and without autocast: enough where no product can be rounded to TF32."""
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        yield
+
+
+@contextmanager
+def exact(device: torch.device, *, unrounded: bool = False) -> Iterator[None]:
     """Compute without gradients, without autocast and in full float32, so that features do not depend on the caller.
 
-    The precision of products is a setting that all threads share, so it is changed only where it is not full already.
+    The precision of products is a setting that all threads share, so it is changed only where `is_precise` says no.
     """
-    with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        if is_precise(device):
+    with plain(device):
+        if is_precise(device, unrounded=unrounded):
             yield
             return
         with full_precision():
             yield
 
 
-def is_precise(device: torch.device) -> bool:
-    """Whether products of float32 are sure to be computed in full float32; on a GPU that is never taken for granted."""
+def is_precise(device: torch.device, *, unrounded: bool = False) -> bool:
+    """Whether products of float32 are sure to be computed in full float32.
+
+    On a GPU that is not taken for granted, unless each product is an `unrounded` one, which asks for it itself.
+    """
+    if device.type == "cuda" and unrounded:
+        return True
     try:
         return device.type != "cuda" and torch.get_float32_matmul_precision() == "highest"
     except RuntimeError:  # it was set per backend, which the one question cannot express

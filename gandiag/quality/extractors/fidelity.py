@@ -14,12 +14,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gandiag.quality.extractors import weight_files as files
 from gandiag.quality.extractors.base import Features, exact, is_precise, weights_hash
+from gandiag.quality.extractors.resizing import pillow_bicubic, tf1_bilinear
+from gandiag.quality.measures.products import product, unrounded_conv2d
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-INCEPTION = "inception-v3-compat"
+INCEPTION, CLEAN = "inception-v3-compat", "inception-v3-clean"
 TAPS = {"MaxPool_1": "64", "MaxPool_2": "192", "Mixed_6e": "768", "AvgPool": "2048"}
 """Stages of Inception-v3 behind which torch-fidelity takes features."""
 
@@ -44,13 +46,17 @@ class FidelityExtractor:
         self.hash = weights_hash(name, network.state_dict())
         side = getattr(network, "resolution", getattr(network, "INPUT_IMAGE_SIZE", None))
         self.resize = f"tf1-bilinear {side}x{side}" if side else "by the extractor"
+        if name == CLEAN:
+            self.resize = f"clean-fid {side}x{side}, Pillow's bicubic"
         inner = getattr(network, "model", None)
         width = getattr(inner, "embed_dim", getattr(getattr(inner, "visual", None), "output_dim", 0))
         self.dimensions = int(layer) if layer.isdigit() else WIDTHS.get(layer, int(width))
         self.device = device
         self.classifies: bool | None = self.name == f"{INCEPTION}/2048"
-        self.passive = is_precise(device)
-        self.network = (FastInception(network, layer) if name == INCEPTION else network).to(device)
+        ours = name in (INCEPTION, CLEAN)
+        self._unrounded = ours
+        self.passive = is_precise(device, unrounded=ours)
+        self.network = (FastInception(network, layer, clean=name == CLEAN) if ours else network).to(device)
 
     def compile(self) -> None:
         """Pass the network through `torch.compile`: the first batch of each shape takes a minute or more."""
@@ -67,7 +73,7 @@ class FidelityExtractor:
         if samples.dtype != torch.uint8 or samples.ndim != 4 or samples.shape[1] != 3:
             found = f"{tuple(samples.shape)} {samples.dtype}"
             raise ValueError(f"images for {self.name} must be (B, 3, H, W) uint8, found {found}")
-        with exact(self.device), torch.inference_mode():
+        with exact(self.device, unrounded=self._unrounded), torch.inference_mode():
             features, *logits = self.network(samples.to(self.device))
         # clones made here are ordinary tensors, which can be changed in place
         self.dimensions = features.shape[1]
@@ -76,6 +82,8 @@ class FidelityExtractor:
 
 class FastInception(nn.Module):
     """torch-fidelity's Inception-v3 with batch normalisation folded into the convolutions and channels last.
+
+    On a GPU each convolution and product is one that does not round to TF32, whatever is set for the process.
 
     The features differ from the original's as float32 sums in another order do, by some 1e-6. The resize is
     TensorFlow 1's, bit by bit, with each row of pixels interpolated once.
@@ -87,11 +95,13 @@ class FastInception(nn.Module):
     layer
         A layer of torch-fidelity's names: "64", "192", "768", "2048", "logits_unbiased" or "logits". Nothing behind it
         is computed.
+    clean
+        Resize as clean-fid does, which blurs before it shrinks.
     """
 
-    def __init__(self, network: nn.Module, layer: str) -> None:
+    def __init__(self, network: nn.Module, layer: str, *, clean: bool = False) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.clean = layer, clean
         stages = [name for name, _ in network.named_children()]
         taps = {tap: stage for stage, tap in TAPS.items()}
         last = stages.index(taps.get(layer, "AvgPool"))
@@ -106,38 +116,29 @@ class FastInception(nn.Module):
         return tuple(torch.cat(values) for values in zip(*(self._of(part) for part in parts), strict=True))
 
     def _of(self, images: Tensor) -> tuple[Tensor, ...]:
-        pixels = (tf1_bilinear(images.float(), self.side) - 128) / 128
+        resized = pillow_bicubic(images, self.side) if self.clean else tf1_bilinear(images.float(), self.side)
+        pixels = (resized - 128) / 128
         maps = self.trunk(pixels.contiguous(memory_format=torch.channels_last))
         features = nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1)
         if self.fc is None:
             return (features,)
-        unbiased = features @ self.fc.weight.T
+        unbiased = product(features, self.fc.weight)
         if self.layer == "2048":
             return features, unbiased
         return (unbiased if self.layer == "logits_unbiased" else unbiased + self.fc.bias), unbiased
 
 
-def tf1_bilinear(images: Tensor, side: int) -> Tensor:
-    """TensorFlow 1's bilinear resize with align_corners=False of (B, C, H, W) floats to (B, C, side, side).
+class UnroundedConv2d(nn.Module):
+    """A convolution without dilation or groups, in full float32."""
 
-    Equals torch-fidelity's `interpolate_bilinear_2d_like_tensorflow1x` bit by bit. It blurs nothing before it
-    shrinks, which is wrong and what published FIDs were measured with.
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self.stride, self.padding = convolution.stride, convolution.padding
 
-    >>> tf1_bilinear(torch.tensor([[[[0.0, 4.0]]]]), 4)[0, 0, 0]
-    tensor([0., 2., 4., 4.])
-    """
-    low, high, part = _neighbours(images.shape[3], side, images.device)
-    left = images.index_select(3, low)
-    rows = left + (images.index_select(3, high) - left) * part
-    low, high, part = _neighbours(images.shape[2], side, images.device)
-    top = rows.index_select(2, low)
-    return top + (rows.index_select(2, high) - top) * part[:, None]
-
-
-def _neighbours(size: int, side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    places = torch.arange(side, dtype=torch.float32, device=device) * torch.tensor(size / side, dtype=torch.float32)
-    low = places.long()
-    return low, (low + 1).clamp_max(size - 1), places - low.float()
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C', H', W') of images (B, C, H, W)."""
+        return unrounded_conv2d(images, self.weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
 def _folded(stage: nn.Module) -> nn.Module:
@@ -145,7 +146,7 @@ def _folded(stage: nn.Module) -> nn.Module:
     for module in stage.modules():
         convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            module.conv = fuse_conv_bn_eval(convolution.double(), norm.double()).float()
+            module.conv = UnroundedConv2d(fuse_conv_bn_eval(convolution.double(), norm.double()).float())
             module.bn = nn.Identity()
     return stage
 
@@ -168,18 +169,19 @@ def load(
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
     name, _, layer = spec.partition("/")
-    kind = FEATURE_EXTRACTORS_REGISTRY[name]
+    published = INCEPTION if name == CLEAN else name
+    kind = FEATURE_EXTRACTORS_REGISTRY[published]
     layers = kind.get_provided_features_list()
     layer = layer or kind.get_default_feature_layer_for_metric("fid")
     if layer not in layers:
         raise ValueError(f"{name} has no layer {layer!r}, expected one of {', '.join(layers)}")
-    path = files.located(name, weights)
+    path = files.located(published, weights)
     with torch.random.fork_rng([]):  # building a network draws its first weights
         if path is None:
-            network = kind(name, [layer])
+            network = kind(published, [layer])
         else:
-            with files.opened(path, name, checksum) as file:
-                network = _built(kind, name, layer, file)
+            with files.opened(path, published, checksum) as file:
+                network = _built(kind, published, layer, file)
     found = FidelityExtractor(name, layer, network.eval().requires_grad_(requires_grad=False), device)
     if compile_:
         found.compile()

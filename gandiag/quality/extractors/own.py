@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gandiag.quality.extractors.base import Features, exact, is_precise, usable_device, weights_hash
+from gandiag.quality.extractors.base import Features, exact, is_precise, plain, usable_device, weights_hash
+from gandiag.quality.measures.products import unrounded_conv2d
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,12 +56,12 @@ class DigitsExtractor:
     takes: Literal["images", "vectors"] = "images"
     channels: int | None = 1
     classifies: bool | None = True
+    passive = True
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         from gandiag.modes.digits import WEIGHTS
 
         self.device = usable_device(device)
-        self.passive = is_precise(self.device)
         state = _shipped(WEIGHTS)
         self.hash = weights_hash(self.name, state)
         self._layers = {key: value.to(self.device, torch.float64) for key, value in state.items()}
@@ -77,7 +78,7 @@ class DigitsExtractor:
         if samples.dtype != torch.uint8 or tuple(samples.shape[1:]) != (1, 8, 8):
             found = f"{tuple(samples.shape)} {samples.dtype}"
             raise ValueError(f"images for the digits classifier must be (B, 1, 8, 8) uint8, found {found}")
-        with exact(self.device):
+        with plain(self.device):
             pixels = samples.to(self.device, torch.float64).flatten(1) / 255
             units = (pixels @ self._layers["hidden_weights"] + self._layers["hidden_bias"]).relu()
             return Features(units, units @ self._layers["output_weights"] + self._layers["output_bias"])
@@ -96,10 +97,11 @@ class MnistExtractor:
         from gandiag.modes.mnist import WEIGHTS, mnist_classifier
 
         self.device = usable_device(device)
-        self.passive = is_precise(self.device)
+        self.passive = is_precise(self.device, unrounded=True)
         self.hash = weights_hash(self.name, _shipped(WEIGHTS))
         self.dimensions = 0
         self._classifier = mnist_classifier(device=self.device)
+        self._classifier.convolution = unrounded_conv2d
 
     def __call__(self, samples: Tensor) -> Features:
         """Features and logits of images (B, 1, 28, 28) uint8.
@@ -112,7 +114,7 @@ class MnistExtractor:
         if samples.dtype != torch.uint8 or tuple(samples.shape[1:]) != (1, 28, 28):
             found = f"{tuple(samples.shape)} {samples.dtype}"
             raise ValueError(f"images for the MNIST classifier must be (B, 1, 28, 28) uint8, found {found}")
-        with exact(self.device):
+        with exact(self.device, unrounded=True):
             images = samples.to(self.device)
             features, logits = self._classifier.features(images), self._classifier.logits(images)
         self.dimensions = features.shape[1]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gandiag.quality.extractors.base import Features, exact, usable_device, weights_hash
+from gandiag.quality.extractors.base import Features, plain, usable_device, weights_hash
 
 SIDE = 32  # pixels; larger images are averaged down to it
 
@@ -36,7 +36,7 @@ class PixelsExtractor:
         if samples.dtype != torch.uint8 or samples.ndim != 4:
             found = f"{tuple(samples.shape)} {samples.dtype}"
             raise ValueError(f"images for the extractor pixels must be (B, C, H, W) uint8, found {found}")
-        with exact(self.device):
+        with plain(self.device):
             values = samples.to(self.device, torch.float32) / 255
             sides = min(SIDE, values.shape[2]), min(SIDE, values.shape[3])
             rows = (values if sides == tuple(values.shape[2:]) else adaptive_avg_pool2d(values, sides)).flatten(1)

@@ -25,9 +25,9 @@ class Preprocessing:
     (low, high) becomes floor(255 (v - low) / (high - low) + 0.5), as `torchvision.utils.save_image` rounds. Values
     beyond the range by at most 2.5 % of its width are clipped and counted. Sizes are left as they are.
 
-    On a GPU nothing waits for the device: batches are checked there, and what was found is asked for after 50 batches, and
-    by `settle`, which then raises what a batch on the CPU raises at once. Only the first batch of floats is waited for,
-    where it decides the range.
+    On a GPU nothing waits for the device: batches are checked there, and what was found is asked for after 50 batches,
+    and by `settle`, which then raises what a batch on the CPU raises at once. Only the first batch of floats is waited
+    for, where it decides the range.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ class Preprocessing:
     channels
         1 or 3: grey images are repeated to 3 channels, RGB images that are grey are reduced to 1. None keeps those of
         the first batch. An alpha channel is dropped where it is opaque, otherwise refused.
+
+    Attributes
+    ----------
+    waiting
+        After how many batches on a GPU their facts are asked for without being told to.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class Preprocessing:
         self._found: dict[str, Any] = {"dtype": None, "layout": None, "channels": None}
         self._counts = {"images": 0, "clipped_values": 0, "opaque_alpha_dropped": 0, "grey_rgb_reduced": 0}
         self._batch = 0
+        self.waiting = WAITING
         self._open: list[tuple[torch.Tensor, Callable[..., None]]] = []
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -106,7 +112,7 @@ class Preprocessing:
             judge(*together.tolist())
             return
         self._open.append((together, judge))
-        if len(self._open) >= WAITING:
+        if len(self._open) >= self.waiting:
             self.settle()
 
     def describe(self) -> dict[str, Any]:

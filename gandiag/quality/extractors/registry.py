@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OURS = ("mnist", "digits", "identity", "pixels")
 """Names of extractors that ship with gandiag; the others are torch-fidelity's."""
 
+CLEAN = "inception-v3-clean"
+"""torch-fidelity's Inception-v3 behind clean-fid's resizing."""
+
 
 def extractor(
     spec: str | nn.Module | FeatureExtractor,
@@ -83,7 +86,7 @@ def names() -> tuple[str, ...]:
     """
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-    return (*OURS, *FEATURE_EXTRACTORS_REGISTRY)
+    return (*OURS, *FEATURE_EXTRACTORS_REGISTRY, CLEAN)
 
 
 def _ours(name: str, device: torch.device) -> FeatureExtractor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gandiag.quality.measures import covariances
 from gandiag.quality.measures.features import checked_features, mark
 from gandiag.quality.measures.moments import Moments, Statistics
 
@@ -53,30 +54,43 @@ class ReferenceStatistics:
     ----------
     statistics
         Of the real samples. Distances are computed on their device.
+    features
+        The samples (N, D) themselves, where they are at hand: of fewer than D no (D, D) matrix is decomposed.
     """
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, features: Tensor | None = None) -> None:
         self.statistics = statistics
+        self._features = None if features is None or len(features) > len(statistics.mean) else features
 
     @cached_property
     def cholesky(self) -> Tensor | None:
         """(D, D) lower factor L with L L^T the covariance; None when that is singular."""
-        return _cholesky(self.statistics)
+        return covariances.cholesky(self.statistics)
 
     @cached_property
     def factor(self) -> Tensor:
         """(D, rank) matrix F with F F^T the covariance: Cholesky's or, of a singular one, from eigenvectors."""
-        return _root(self.statistics) if self.cholesky is None else self.cholesky
+        if self._features is not None:
+            return covariances.root_of_rows(self._rows, self.statistics.largest_rank)
+        return covariances.root(self.statistics) if self.cholesky is None else self.cholesky
 
     @property
-    def rank(self) -> int:
-        """Columns of the factor."""
-        return self.factor.shape[1]
+    def _rows(self) -> Tensor:
+        """(N, D) float64, the centred samples / sqrt(N - 1)."""
+        assert self._features is not None  # noqa: S101 - whoever asks has looked
+        rows = self._features.to(self.statistics.mean.device, torch.float64)
+        scaled: Tensor = (rows - rows.mean(dim=0)) / (len(rows) - 1) ** 0.5
+        return scaled
 
     @cached_property
     def eigenvalues(self) -> Tensor:
         """(D,) float64 of the covariance, ascending, those that rounding put below 0 as 0."""
-        found: Tensor = torch.linalg.eigvalsh(self.statistics.covariance)
+        if self._features is None:
+            found: Tensor = torch.linalg.eigvalsh(self.statistics.covariance)
+        else:
+            rows = self._rows
+            few = torch.linalg.eigvalsh(rows @ rows.T)[1:]  # without the one that centring makes 0
+            found = torch.cat([few.new_zeros(rows.shape[1] - len(few)), few])
         return mark(found.clamp_(min=0), "finite")
 
 
@@ -109,11 +123,13 @@ def frechet_distance(generated: Statistics, reference: Statistics | ReferenceSta
     placed = generated.to(known.statistics.mean.device)
     eigenvalues: Tensor = torch.linalg.eigvalsh(_congruent(placed, known))
     most = placed.largest_rank
-    parts = _parts(placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.rank)), known)
-    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, most).sum().double()]).tolist()
+    parts = _parts(
+        placed.mean, placed.covariance.trace(), _sum_of_roots(eigenvalues, min(most, known.factor.shape[1])), known
+    )
+    *values, kept = torch.stack([*parts, covariances.is_kept(eigenvalues, most).sum().double()]).tolist()
     rank = most
-    if kept != most and _cholesky(placed) is None:
-        rank = len(_kept(torch.linalg.eigvalsh(_correlation(placed)), most))
+    if kept != most and covariances.cholesky(placed) is None:
+        rank = len(covariances.kept(torch.linalg.eigvalsh(covariances.correlation(placed)), most))
     return _assembled(values, rank, len(placed.mean))
 
 
@@ -130,7 +146,7 @@ def frechet_values(generated: Sequence[Statistics], reference: ReferenceStatisti
             _check_dimensions(len(each.mean), reference)
         eigenvalues = torch.linalg.eigvalsh(torch.stack([_congruent(each, reference) for each in placed]))
         for each, values in zip(placed, eigenvalues, strict=True):
-            roots = _sum_of_roots(values, min(each.largest_rank, reference.rank))
+            roots = _sum_of_roots(values, min(each.largest_rank, reference.factor.shape[1]))
             found.append(torch.stack(_parts(each.mean, each.covariance.trace(), roots, reference)))
     return [_assembled(values, 0, 0).value for values in torch.stack(found).tolist()]
 
@@ -174,10 +190,10 @@ def frechet_distance_from_features(features: Tensor, reference: Statistics | Ref
     variances = rows.square().sum(dim=0)
     rank = n - 1
     parts = _parts(mean, variances.sum(), roots, known)
-    *values, kept = torch.stack([*parts, _is_kept(eigenvalues, rank).sum().double()]).tolist()
+    *values, kept = torch.stack([*parts, covariances.is_kept(eigenvalues, rank).sum().double()]).tolist()
     if kept < rank:  # then either covariance may have lost it
-        scaled = rows.mul_(_inverse(variances.sqrt()))
-        rank = len(_kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
+        scaled = rows.mul_(covariances.inverse(variances.sqrt()))
+        rank = len(covariances.kept(torch.linalg.eigvalsh(scaled @ scaled.T), rank))
     return _assembled(values, rank, d)
 
 
@@ -221,47 +237,3 @@ def _triangular_congruence(covariance: Tensor, lower: Tensor) -> Tensor:
         for j in starts[k // BLOCK :]:
             out[j : j + BLOCK, k : k + BLOCK] = (rows[:, j - k :] @ lower[j:, j : j + BLOCK]).T
     return out
-
-
-def _tolerance(d: int) -> float:
-    """Share of a variance that rounding can leave of one that is none."""
-    return 4 * max(d, 8) * torch.finfo(torch.float64).eps
-
-
-def _cholesky(statistics: Statistics) -> Tensor | None:
-    """Lower factor of a covariance; None for a singular one, be it that a pivot is only rounding."""
-    covariance = statistics.covariance
-    if statistics.largest_rank < len(covariance):
-        return None
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    sound = (lower.diagonal().square() > _tolerance(len(covariance)) * covariance.diagonal()).all()
-    return lower if bool(sound & (failed == 0)) else None
-
-
-def _inverse(scale: Tensor) -> Tensor:
-    return torch.where(scale > 0, 1 / scale, 0)
-
-
-def _correlation(statistics: Statistics) -> Tensor:
-    """(D, D), rows and columns of constant features 0: its rank does not depend on the features' units."""
-    inverse = _inverse(statistics.covariance.diagonal().sqrt())
-    return inverse[:, None] * statistics.covariance * inverse
-
-
-def _is_kept(eigenvalues: Tensor, most: int) -> Tensor:
-    """Which of the `most` largest of ascending eigenvalues are not mere rounding."""
-    largest = eigenvalues[max(0, len(eigenvalues) - most) :]
-    return largest > _tolerance(len(eigenvalues)) * largest[-1:]
-
-
-def _kept(eigenvalues: Tensor, most: int) -> Tensor:
-    """Those of ascending eigenvalues that are not mere rounding, `most` at most."""
-    return eigenvalues[max(0, len(eigenvalues) - most) :][_is_kept(eigenvalues, most)]
-
-
-def _root(statistics: Statistics) -> Tensor:
-    """(D, rank) matrix whose product with its transpose is the covariance, of any rank."""
-    eigenvalues, vectors = torch.linalg.eigh(_correlation(statistics))
-    kept = _kept(eigenvalues, statistics.largest_rank)
-    directions: Tensor = vectors[:, len(eigenvalues) - len(kept) :]
-    return directions * statistics.covariance.diagonal().sqrt()[:, None] * kept.sqrt()

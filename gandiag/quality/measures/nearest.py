@@ -88,7 +88,7 @@ def memberships(
     return [(by_row[rows.inverse], by_col[cols.inverse]) for by_row, by_col in counts]
 
 
-def _on_distinct(balls: Balls, points: Distinct, scale: float) -> Balls:
+def _on_distinct(balls: Balls, points: Distinct, scale: Tensor) -> Balls:
     """The balls around distinct rows, in the units of a grid."""
     return Balls(balls.squared_radii[points.first] * scale, balls.closed)
 

@@ -1,4 +1,4 @@
-"""Matrix products of features in full precision, whatever the process's settings for TF32 are, and without touching them.
+"""Matrix products of features in full precision, whatever the process's settings for TF32 are, which stay as they are.
 
 float64 runs at 1/32 to 1/64 of float32's speed on most GPUs. So features are centred, which leaves float32 the digits
 that matter, and what is made of a product is summed in float64.
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 ROWS = 256  # centred at a time: small enough for the cache
@@ -34,13 +36,19 @@ def product(x: Tensor, y: Tensor) -> Tensor:
 
 
 def unrounded_conv2d(
-    images: Tensor, weight: Tensor, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0)
+    images: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
 ) -> Tensor:
-    """Convolution (B, C', H', W') of images (B, C, H, W) on a GPU in full float32, whatever is set for TF32."""
+    """Convolution (B, C', H', W') of images (B, C, H, W) in full float32, on a GPU whatever is set there for TF32."""
+    if images.device.type != "cuda" or torch.version.hip or not torch.backends.cudnn.is_available():
+        return torch.nn.functional.conv2d(images, weight, bias, list(stride), list(padding))
     found: Tensor = torch.ops.aten.cudnn_convolution(
         images, weight, list(padding), list(stride), [1, 1], 1, False, False, False
     )  # the last: allow_tf32
-    return found
+    return found if bias is None else found.add_(bias[:, None, None])
 
 
 def _is_rounded() -> bool:

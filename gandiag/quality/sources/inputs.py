@@ -62,7 +62,7 @@ class InputPool:
 def as_arguments(inputs: Any, device: torch.device | None = None) -> Arguments:
     """What to pass to G for inputs given as one tensor, a tuple of positional or a dictionary of named ones."""
     if device is not None:
-        inputs = tree_map(lambda v: v.to(device) if _is_tensor(v) else v, inputs)
+        inputs = tree_map(lambda v: v.to(device, non_blocking=True) if _is_tensor(v) else v, inputs)
     if isinstance(inputs, dict):
         return (), inputs
     return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
