@@ -109,6 +109,9 @@ class Log:
 
     def add(self, name: str, x: float, value: float, time: float = float("nan")) -> None:
         """Take in one value of a series."""
+        if not 0 <= x < float("inf"):
+            self.note("values at no step, or at a negative one, were left out")
+            return
         found = self.series.get(name)
         if found is None:
             found = self.series[name] = Series()

@@ -402,6 +402,18 @@ def test_an_offline_run_of_wandb(tmp_path):
     assert set(signals(read(offline))) == {"loss/generator", "loss/discriminator"}
 
 
+def test_lines_of_epochs_do_not_cut_lines_of_steps(tmp_path):
+    """A summary at the end of each epoch is no step that goes back."""
+    line = "[Epoch {e}/5] [Batch {b}/100] [D loss: 0.5] [G loss: 0.9]\n"
+    text = "".join(
+        "".join(line.format(e=e, b=b) for b in range(0, 100, 10)) + f"Epoch {e} done, d_loss: 7.0\n" for e in range(5)
+    )
+    (tmp_path / "out.log").write_text(text)
+    log = read(tmp_path / "out.log")
+    assert list(log.series["D loss"].x) == list(range(0, 500, 10))
+    assert any("lines of epochs" in note for note in log.notes)
+
+
 def test_many_values_on_one_step_keep_their_order(tmp_path):
     """TensorFlow's pix2pix tutorial divides its step by 1,000."""
     write_events(tmp_path, [(i // 1000, {"disc_loss": 1.0, "gen_total_loss": float(i)}) for i in range(3000)])
