@@ -72,9 +72,16 @@ def test_a_resumed_run_supersedes_what_it_did_again(tmp_path):
     first.rename(tmp_path / "events.out.tfevents.1000.a")
     later = write_events(tmp_path, [(step, {"d_loss": 2.0}) for step in range(50, 150, 10)])
     later.rename(tmp_path / "events.out.tfevents.2000.b")
-    series = read(tmp_path).series["d_loss"]
-    assert list(series.x) == list(range(0, 150, 10))
-    assert list(series.values) == [1.0] * 5 + [2.0] * 10
+    x, values, _, _ = read(tmp_path).series["d_loss"].settled()
+    assert list(x) == list(range(0, 150, 10))
+    assert list(values) == [1.0] * 5 + [2.0] * 10
+
+
+def test_a_table_in_another_order_is_sorted(tmp_path):
+    """As exports are that begin with the newest row."""
+    (tmp_path / "log.csv").write_text("step,d_loss,g_loss\n" + "".join(f"{i},{i},1\n" for i in range(50, 0, -1)))
+    x, values, _, _ = read(tmp_path / "log.csv").series["d_loss"].settled()
+    assert list(x) == list(values) == list(range(1, 51))
 
 
 def test_a_truncated_file_is_read_up_to_there_and_a_corrupt_one_up_to_the_damage(tmp_path):
