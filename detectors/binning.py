@@ -82,7 +82,13 @@ def intervals(steps: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Steps (m,) between two values at the end of each window, a power of two, rounded down."""
     rows = np.searchsorted(steps, ends, side="right")
     apart = np.diff(steps)
-    recent = [np.median(apart[max(row - 1 - LATEST, 0) : row - 1]) if row > 1 else 1 for row in rows.tolist()]
+    recent = np.ones(len(rows))
+    whole = rows > LATEST
+    if whole.any():
+        latest = np.lib.stride_tricks.sliding_window_view(apart, LATEST)
+        recent[whole] = np.median(latest[rows[whole] - 1 - LATEST], axis=1)
+    for place in np.flatnonzero((rows > 1) & ~whole).tolist():
+        recent[place] = np.median(apart[: rows[place] - 1])
     exact: np.ndarray = 2 ** np.floor(np.log2(np.maximum(recent, 1))).astype(np.int64)
     return exact
 

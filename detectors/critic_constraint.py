@@ -75,7 +75,7 @@ class CriticConstraint:
     how_to: ClassVar[str] = "attach with gandiag.attach; weights are looked at every 50 steps"
     not_for: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("minimax", "non-saturating", "lsgan", "hinge", "relativistic", "other"),
-        "only critics of Wasserstein type must keep to a slope; other losses saturate or have a target of their own",
+        "only Wasserstein critics need a Lipschitz constraint; other losses saturate or have fixed targets",
     )
 
     at_bound: float = threshold(0.5, "our choice, after figure 1 of Gulrajani et al. 2017: half of all weights")

@@ -156,7 +156,7 @@ class DeadLayer:
         born = (levels > 0).idxmax()[(levels > 0).any()]
         lost = born[dead].max()
         newer = born.index[(born > max(int(levels.index[0]) + self.window_steps, lost)) & (born <= spell.certain)]
-        return bool((left.loc[spell.certain, newer] >= self.stay).any())
+        return bool((left.loc[spell.certain].reindex(newer) >= self.stay).any())
 
     @staticmethod
     def _words(net: str, spell: Spell, *, had: bool, staged: bool) -> str:

@@ -143,7 +143,7 @@ class DiscriminatorDominance:
             yield said, Evidence(signal="range/real - range/fake, of range/real", value=gap, threshold=self.range_gap)
         real_constant, fake_constant = (seen[kind, "constant"] for kind in KINDS)
         if fake_constant - real_constant > self.constant_gap:
-            said = f"{fake_constant:.0%} of the values are equal in a whole generated batch, {real_constant:.0%} in a"
-            said += " real one"
+            said = f"{fake_constant:.0%} of the values are the same in all generated samples of a batch, against "
+            said += f"{real_constant:.0%} in real ones"
             signal = "range/fake/constant - range/real/constant"
             yield said, Evidence(signal=signal, value=fake_constant - real_constant, threshold=self.constant_gap)

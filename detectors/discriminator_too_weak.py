@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 APART, ALIKE, REVERSED, WORSE = "apart", "alike", "reversed", "worse"
 SAYS = {
-    APART: "while generated samples lie plainly apart from real ones",
-    ALIKE: "while generated samples are far more alike than real ones",
-    REVERSED: "and takes generated samples for more real than real ones",
-    WORSE: "while G moves on and away from where it was closest to the data: its feedback is noise",
+    APART: "although generated samples clearly differ from real ones",
+    ALIKE: "although generated samples are far less diverse than real ones",
+    REVERSED: "and rates generated samples as more real than real ones",
+    WORSE: "while G drifts away from where it was closest to the data: what D tells it is noise",
 }
 
 
@@ -134,7 +134,7 @@ class DiscriminatorTooWeak:
             inside = differences.loc[spell.onset : spell.last].drop(columns=WORSE)
             severe = bool(spells((inside > self.failure).any(axis=1), min_steps=self.min_steps))
             severity: Severity = "failure" if severe else "warning"
-            summary = f"D does not tell real from generated from step {spell.onset:,}, {said}"
+            summary = f"From step {spell.onset:,} on D cannot tell real from generated, {said}"
             facts = (
                 evidence(right, self.right, "below", spell.certain, "d/auc above 0.5, mean"),
                 *(self._fact(run, str(name), spell.certain) for name, score in seen.items() if score > 1),

@@ -193,8 +193,8 @@ def _named(run: Run, step: int) -> str:
     if not gone:
         return ""
     return (
-        f"; {len(gone)} of {len(names)} ({listed(gone)}) have less than a tenth of their share each, beyond doubt "
-        f"(99 %) at {n:,.0f} samples"
+        f"; {len(gone)} of {len(names)} ({listed(gone)}) have less than a tenth of their share each "
+        f"({n:,.0f} samples, 99 % confidence)"
     )
 
 

@@ -183,7 +183,7 @@ class ModeHopping:
             words, label = FORMS[form]
             fact = evidence(replaced, limit, "above", worst, f"{label}, mean of {self.checks}")
             summary = (
-                f"The generator shows few modes at a time and moves from one to the next from step {spell.onset:,}, "
+                f"From step {spell.onset:,} on the generator shows few modes at a time and keeps moving to others, "
                 f"{words.format(fact.value)} per check"
             )
             columns = ("modes/turnover", "modes/nearest/effective", "modes/recent_effective", "bins/turnover", *CENTRE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -121,7 +121,7 @@ class Oscillation:
             window *= 4
         looked = min((row["step"] for row in rows if row["window"]), default=run.last_step + 1)
         rows = [row for row in rows if row["step"] >= looked or row["size"] >= 1]  # spirals alone are not all of it
-        return pd.DataFrame(rows, columns=["step", "window", *asdict(Swing())], dtype="float64")
+        return pd.DataFrame(rows, columns=["step", "window", *vars(Swing())], dtype="float64")
 
     def _scale(self, run: Run, window: int) -> list[dict[str, float]]:
         """One row for each window of so many steps in which something was recorded throughout."""
@@ -140,7 +140,7 @@ class Oscillation:
         for end, found in seen.items():
             if found:
                 widest = max(found.values(), key=lambda swing: (swing.size, swing.extent))
-                rows.append({"step": end, "window": window, **asdict(widest)})
+                rows.append({"step": end, "window": window, **vars(widest)})
         return rows
 
     def _searches(self, run: Run, window: int, ends: np.ndarray, bins: int) -> dict[str, Swings]:
@@ -183,7 +183,7 @@ class Oscillation:
         for end, swings in found.items():
             if swings:
                 widest = max((Swing(), *swings), key=lambda swing: swing.size)
-                rows.append({"step": end * width, "window": 0, **asdict(replace(widest, begins=widest.begins * width))})
+                rows.append({"step": end * width, "window": 0, **vars(replace(widest, begins=widest.begins * width))})
         return rows
 
     def _means(self, run: Run, name: str, width: int, count: int, interval: int) -> np.ndarray:

@@ -149,9 +149,8 @@ class QualityRegression:
         unit, of = ("the real spread", " of the real spread") if name == ENERGY else ("the best value", "")
         best, last = (abs(value_at(track["value"], step)) for step in (best_step, worst))
         summary = (
-            f"{name} was best at step {best_step:,} ({best:.3g}{of}) and has worsened from step "
-            f"{onset:,} on, to {last:.3g}: the checkpoint of step {best_step:,} is the one to keep, "
-            f"and from step {spell.certain:,} on there was no doubt"
+            f"{name} was best at step {best_step:,} ({best:.3g}{of}) and has been getting worse since step "
+            f"{onset:,}, to {last:.3g}: keep the checkpoint of step {best_step:,}"
         )
         facts = (
             evidence(track["behind"], self.standard_errors, "above", spell.certain, f"{name}, standard errors lost"),

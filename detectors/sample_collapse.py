@@ -32,12 +32,14 @@ MEASURES = {  # for the evidence
     LATENT: "distance over that of latents, over its best",
 }
 SAYS = {
-    COVERAGE: "Generated samples cover {left:.0%} of the data that they covered from step {onset:,}",
-    LATENT: "Generated samples differ {less:,.2g} times less between two latents than at best from step {onset:,}",
+    COVERAGE: "From step {onset:,} on generated samples cover only {left:.0%} of what they covered at best",
+    LATENT: "From step {onset:,} on two latents give samples that differ {less:,.2g} times less than at their best",
 }
-ALIKE = "Generated samples became {less:,.2g} times more alike than real ones from step {onset:,}"
-NEVER = "Generated samples never were as diverse as real ones: {less:,.2g} times more alike by step {worst:,}"
-NOT_YET = "Generated samples were not yet as diverse as real ones: {less:,.2g} times more alike by step {worst:,}"
+ALIKE = "From step {onset:,} on generated samples differ {less:,.2g} times less from each other than real ones do"
+NEVER = "Generated samples never were as diverse as real ones: at step {worst:,} they differed {less:,.2g} times less"
+NOT_YET = (
+    "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less:,.2g} times less"
+)
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never was diverse: there is nothing to go back to."""
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 PICTURE = Path(__file__).absolute().with_name("pictures") / "report.png"
-WIDTH, HEIGHT = 1180, 1000  # the verdict and what led to what, on one screen
+WIDTH, HEIGHT = 1300, 820  # the first screen
 COLOURS = 128
 
 

@@ -120,7 +120,7 @@ def _lines(detector: Detector) -> Iterator[str]:
     if PICTURES:
         sentence, drawn = charts(detector)
         for number, (title, _) in enumerate(drawn):
-            yield f"**{title}**\n\n![{title}]({detector.code}-{number}.svg)\n"
+            yield f"**{title}**\n\n![{title}]({detector.code}-{number}.svg){{ width=100% }}\n"
         yield f"*As a report draws it, of a synthetic run.* {_one(sentence)}.\n"
     for heading in ("Sees", "Why it happens", "Misses"):
         yield f"## {heading}\n\n{_one(parts[heading])}\n"

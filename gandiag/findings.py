@@ -89,7 +89,7 @@ class Finding:
     def when(self) -> str:
         """Its spell in words: from step 1,014, ongoing."""
         until = "ongoing" if self.ongoing else f"until step {self.last_step:,}"
-        return f"from step {self.onset_step:,}, {until}"
+        return f"{self.since}, {until}"
 
     @property
     def title(self) -> str:
@@ -204,7 +204,7 @@ class Diagnosis:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        told = listed((f"{f.title} from step {f.onset_step:,}" for f in self.findings), most=2)
+        told = listed((f"{f.title} {f.since}" for f in self.findings), most=2)
         return f"<Diagnosis {self.verdict}, {self.last_step:,} steps{': ' if told else ''}{told}>"
 
     def _repr_html_(self) -> str:

@@ -9,13 +9,42 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NETS = ("generator", "discriminator")
 """The two roles."""
-COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback", "pull", "bins", "condition")
+COMBINED = (
+    "d",
+    "diversity",
+    "distance",
+    "centre",
+    "range",
+    "penalty",
+    "feedback",
+    "pull",
+    "bins",
+    "condition",
+    "nonfinite",
+)
 """Heads of signals that several networks may have: all of them have one more in common."""
 _RAW = ("points", "labels", "latent", "held_out", "total", "input", "seen", "asked", "penalties")
-_OF_A_ROLE = ("grad", "update", "updates", "rate", "leftover", "mode", "copied", "skipped", "weights", "bound", "gram")
+_OF_A_ROLE = (
+    "grad",
+    "update",
+    "updates",
+    "pace",
+    "rate",
+    "leftover",
+    "mode",
+    "copied",
+    "skipped",
+    "weights",
+    "bound",
+    "gram",
+)
 _ROLE = "|".join(NETS)
 _NAME = re.compile(
     rf"(?P<head>(?:{'|'.join(_OF_A_ROLE)})/(?:{_ROLE})|{'|'.join((*COMBINED, *_RAW))}|{_ROLE})"
@@ -120,3 +149,12 @@ def placeholder(pattern: str, name: str) -> str:
     if not (found := placeholders(pattern, name)):
         raise ValueError(f"{name} is no {pattern}")
     return list(found.values())[-1]
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """Those of `names`, in their order, that a pattern with placeholders stands for.
+
+    >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
+    ['grad/generator/layer/main.0']
+    """
+    return [name for name in names if placeholders(pattern, name) is not None]

@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from gandiag.signal_names import parse, placeholders
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Worse = Literal["high", "low", "both", "neither"]
 Merge = Literal["mean", "min", "max", "sum", "spread", "norm"]
@@ -54,6 +51,9 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("feedback/norm", "L2", "mean norm per sample of dL_G/dG(z): what D tells G", "low"),
     Signal("update/<net>/ratio", "", "norm of the update over the norm of the weights, per step", "both"),
     Signal("updates/<net>", "updates", "optimizer steps on <net> within the step, 0 where there was none", merge="max"),
+    Signal(
+        "pace/<net>", "updates", "updates of <net> per update of G, by its latest rhythm: 0.2 is in every fifth step"
+    ),
     Signal("rate/<net>", "", "learning rate with which <net> is updated, the highest of its parameter groups"),
     Signal(
         "leftover/<net>",
@@ -82,7 +82,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "copied/<net>",
         "",
-        "1 where the other network's update used a copy of <net> in its place, and that one of the two stands still",
+        "1 where the other network's update used a copy of <net>, and one of the two stands still; 0.5 if it follows G",
         "high",
         merge="max",
     ),
@@ -283,20 +283,9 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
+    Signal("nonfinite/<net>/<place>", "", "1 where the update of <net> meets NaN or infinity there", "high", "max"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high", merge="sum"),
 )
-
-ALIASES = {
-    "g_loss": "loss/generator",
-    "loss_g": "loss/generator",
-    "generator_loss": "loss/generator",
-    "loss_generator": "loss/generator",
-    "d_loss": "loss/discriminator",
-    "loss_d": "loss/discriminator",
-    "discriminator_loss": "loss/discriminator",
-    "loss_discriminator": "loss/discriminator",
-}
-"""Keyword spellings that `Callback.log` takes for the two losses."""
 
 BESIDE = {
     "low": "lower end of its 95 % interval",
@@ -307,15 +296,6 @@ BESIDE = {
 
 _BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
 _ENTRIES = {signal.name: signal for signal in SIGNALS}
-
-
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """Those of `names`, in their order, that a name of the table stands for.
-
-    >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
-    ['grad/generator/layer/main.0']
-    """
-    return [name for name in names if placeholders(pattern, name) is not None]
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
-ENERGY = "distance/energy"
+ENERGY, SPREAD = "distance/energy", "diversity/real"
 BLOCK_STEPS = 100  # of the energy distance, which scatters from batch to batch, for one value
 FEWEST = 3  # values of which one can be called the best
 WORDS = {ENERGY: "energy distance", "quality/fid": "FID", "quality/kid": "KID", "quality/frechet": "Fréchet distance"}
@@ -32,7 +32,8 @@ class Best(NamedTuple):
     value: float
 
     def __str__(self) -> str:
-        return f"{WORDS.get(self.signal, self.signal)} {number(self.value)}"
+        of = " of the spread of the data" if self.signal == ENERGY else ""
+        return f"{WORDS.get(self.signal, self.signal)} {number(self.value)}{of}"
 
 
 def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
@@ -43,17 +44,22 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
     for name in (*METRICS, ENERGY):
         values = _values(run, name).loc[:limit]
         if len(values) >= FEWEST:
-            step = int(values.idxmin() if describe(name).worse == "high" else values.idxmax())
-            return Best(step, name, float(values.loc[step]))
+            numbers = values.to_numpy()
+            place = int(numbers.argmin() if describe(name).worse == "high" else numbers.argmax())
+            return Best(int(values.index[place]), name, float(numbers[place]))
     return None
 
 
 def _values(run: Run, name: str) -> pd.Series:
-    """The finite values of a metric; of the energy distance the medians of whole blocks, under their last steps."""
-    series = run.series(name)
-    series = series[np.isfinite(series.to_numpy())]
+    """The finite values of a metric; of the energy distance medians of blocks, over the spread of the real samples."""
+    series = run.series(name).replace([np.inf, -np.inf], np.nan).dropna()
     if name != ENERGY or series.empty:
         return series
-    blocks = -(-series.index.to_numpy() // BLOCK_STEPS) * BLOCK_STEPS
-    medians: pd.Series = series.groupby(blocks).median()
-    return medians.loc[: run.last_step]
+    medians: pd.Series = (_medians(series) / _medians(run.series(SPREAD))).dropna().loc[: run.last_step]
+    return medians
+
+
+def _medians(series: pd.Series) -> pd.Series:
+    """Medians of whole blocks of steps, under the last step of each."""
+    medians: pd.Series = series.groupby(-(-series.index.to_numpy() // BLOCK_STEPS) * BLOCK_STEPS).median()
+    return medians

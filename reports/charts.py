@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE = (3.3, 1.55)  # inches, of a finding
-NARROW = (2.3, 1.25)
+WIDE = (3.3, 1.35)  # inches, of a finding
+NARROW = (2.3, 1.18)
 WHOLE = (7.0, 1.9)  # of a heat map
+ROOM = (0.45, 0.12), (0.33, 0.2)  # inches: to the left and to the right of a chart's axes, below and above
+MOST_UNIT = 24  # letters
 INK, QUIET, GRID = "#1c2127", "#5c6670", "#e8ebee"
 TONES = {"failure": "#b42318", "warning": "#96600a", "info": "#2a62ab"}
 STYLE: Any = {  # the type of its keys changes with the version of matplotlib
@@ -47,9 +49,12 @@ def draw(panel: Panel | Heatmap, *, wide: bool) -> bytes:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=WHOLE if isinstance(panel, Heatmap) else WIDE if wide else NARROW, layout="constrained")
+        size = WHOLE if isinstance(panel, Heatmap) else WIDE if wide else NARROW
+        figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
-        draw_into(figure, figure.add_subplot(), panel)
+        across, down = (tuple(room / side for room in rooms) for rooms, side in zip(ROOM, size, strict=True))
+        axes = figure.add_axes((across[0], down[0], 1 - sum(across), 1 - sum(down)))
+        draw_into(figure, axes, panel)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
     return out.getvalue()
@@ -83,7 +88,18 @@ def _lines(axes: Axes, panel: Panel) -> None:
         )
     if panel.spell:
         axes.axvspan(*panel.spell, color=TONES[panel.markers[0].severity], alpha=0.07, linewidth=0)
-    axes.set_ylabel(panel.unit, parse_math=False)
+    unit = panel.unit if len(panel.unit) <= MOST_UNIT else f"{panel.unit[:MOST_UNIT]}…"
+    axes.annotate(
+        unit,
+        (0, 1),
+        xytext=(-72 * ROOM[0][0], 72 * ROOM[1][1]),  # the corner of the picture, in points
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        color=QUIET,
+        fontsize=6,
+        parse_math=False,
+    )
 
 
 def _shares(figure: Figure, axes: Axes, panel: Heatmap) -> None:
@@ -97,7 +113,7 @@ def _shares(figure: Figure, axes: Axes, panel: Heatmap) -> None:
     rows = np.arange(len(shares) + 1) - 0.5
     colours = LinearSegmentedColormap.from_list("shares", ["#ffffff", TONES["info"]])
     mesh = axes.pcolormesh(columns, rows, shares, cmap=colours, vmin=0, rasterized=True)
-    figure.colorbar(mesh, ax=axes, label="share", pad=0.01)
+    figure.colorbar(mesh, ax=axes, label="share", pad=0.01, fraction=0.03)
     axes.grid(visible=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.set_ylabel("mode")
@@ -110,7 +126,7 @@ def _frame(axes: Axes, panel: Panel | Heatmap) -> None:
     first, last = panel.window
     room = max((last - first) * 0.01, 0.5)
     axes.set_xlim(first - room, last + room)
-    axes.set_xlabel("step")
+    axes.set_xlabel("step", labelpad=1)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     if isinstance(panel, Panel) and not panel.log and _plainly(panel):

@@ -53,13 +53,13 @@ class Advice:
 class Causes:
     """What led to what: chains from cause to effect, and each link's mechanism with its source.
 
-    `unclear` is the one line that stands in place of a picture where the first cause cannot be told.
+    `drawn` is False where there is nothing to draw: a finding alone, or several that nothing is known to link.
     """
 
     sentence: str
     chains: tuple[tuple[Step, ...], ...]
     links: tuple[Row, ...]
-    unclear: str = ""
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ class Report:
     verdict: str
     headline: str
     sentence: str
+    normal: tuple[str, ...]
     facts: tuple[Pair, ...]
     actions: tuple[Action, ...]
     thumbnails: tuple[Thumbnail, ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.wording import one_line, shown
 
-from .charts import STYLE, WIDE, draw_into
+from .charts import STYLE, draw_into
 from .palette import strokes
 from .panels import panels_of
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
     from .panels import Panel
+
+
+SIZE = (6.9, 2.5)  # inches, of one chart
 
 
 class Chart:
@@ -76,7 +79,7 @@ def _figure(panels: tuple[Panel, ...]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(WIDE[0], (WIDE[1] + 0.4) * len(panels)), layout="constrained")
+    figure = Figure(figsize=(SIZE[0], SIZE[1] * len(panels)), layout="constrained")
     FigureCanvasAgg(figure)
     for row, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(len(panels), 1, row)

@@ -15,7 +15,7 @@ from .palette import strokes
 from .pictures import Pictures, data_uri
 from .sections import build
 from .sparks import spark
-from .timeline import BRIEF
+from .timeline import BRIEF, STATE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -122,6 +122,7 @@ def environment(folder: Path = TEMPLATES) -> Environment:
     made.filters |= {
         "data_uri": data_uri,
         "spark": spark,
+        "state_words": STATE_WORDS.__getitem__,
         "spaced": spaced,
         "brief": lambda title: BRIEF.get(title, title),
         "line_names": lambda panel: " ".join(line.name for line in getattr(panel, "lines", ())),

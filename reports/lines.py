@@ -1,4 +1,4 @@
-"""From a recorded signal to a line of at most 2,000 points that still shows every spike."""
+"""From a recorded signal to a line of at most 1,000 points that still shows every spike."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_POINTS = 2000
+MAX_POINTS = 1000
 HUGE = 1e100  # far beyond float32; values outside it would overflow the axes' arithmetic
-BUCKETS = 800  # two points each leave room for the ends of up to 100 gaps
+BUCKETS = 400  # two points each leave room for the ends of up to 100 gaps
 FEW = 60  # so many points are drawn as dots too
 TREND_BUCKETS = 120
 TREND_FROM = 360  # recorded values from which on a running median is drawn over the raw line
@@ -111,4 +111,4 @@ def _buckets(y: np.ndarray, buckets: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rounded(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(f"{v:.7g}") for v in values)
+    return tuple(float(f"{v:.5g}") for v in values)

@@ -16,6 +16,7 @@ from .diagram import causes_svg
 from .palette import strokes
 from .panels import Heatmap, Panel
 from .paper import timeline_svg
+from .pictures import kind
 from .sections import build
 from .strips import Strip, enlarged
 from .timeline import BRIEF, Timeline
@@ -71,7 +72,7 @@ class _Folder:
         if isinstance(value, tuple):
             return [self.plain(item) for item in value]
         if isinstance(value, bytes):
-            return self._file(enlarged(value), "png") if value else ""
+            return self._picture(value) if value else ""
         return breakable(value) if isinstance(value, str) else value
 
     def _drawn(self, value: Panel | Heatmap | Timeline | Strip | Causes) -> Any:
@@ -83,12 +84,16 @@ class _Folder:
         if isinstance(value, Strip):
             shown = {"frames": value.selection, "notes": value.notes, "real": value.real}
             return {name: self.plain(item) for name, item in shown.items()}
-        picture = "" if value.unclear else causes_svg(value, alone=True, most_columns=COLUMNS)
+        picture = causes_svg(value, alone=True, most_columns=COLUMNS) if value.drawn else ""
         own = {f.name: self.plain(getattr(value, f.name)) for f in fields(value)}
         return own | {"picture": self._file(picture.encode(), "svg") if picture else ""}
 
     def _field(self, name: str, value: Any) -> Any:
         return self._file(_dots(value), "svg") if name == "points" and value else self.plain(value)
+
+    def _picture(self, image: bytes) -> str:
+        shown = enlarged(image)
+        return self._file(shown, kind(shown))
 
     def _file(self, content: bytes, suffix: str) -> str:
         self.files += 1

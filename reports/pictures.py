@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import struct
+import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .strips import Frame
-
-SIZE = slice(16, 24)  # of a PNG: width and height, in its first chunk
 
 
 class Pictures:
@@ -39,10 +37,17 @@ class Pictures:
 
 
 def data_uri(image: bytes) -> str:
-    """A PNG as an address that needs no file."""
-    return "data:image/png;base64," + base64.b64encode(image).decode("ascii")
+    """A PNG or JPEG as an address that needs no file."""
+    return f"data:image/{kind(image)};base64," + base64.b64encode(image).decode("ascii")
 
 
 def _ratio(image: bytes) -> str:
-    width, height = struct.unpack(">II", image[SIZE])
-    return f"{max(width, 1)}/{max(height, 1)}"
+    from PIL import Image
+
+    with Image.open(io.BytesIO(image)) as picture:
+        return f"{picture.width}/{picture.height}"
+
+
+def kind(image: bytes) -> str:
+    """Which of the two it is, as in names of files and types."""
+    return "png" if image.startswith(b"\x89PNG") else "jpeg"

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gandiag.findings import SEVERAL
 from gandiag.rundir.ending import ending
-from gandiag.wording import listed
+from gandiag.wording import listed, pace_in_words
 
 from . import verdict
 from .best import best_step
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_FAULTS = 20
+LATEST = 100  # rows of which the rhythm of the updates is told
 LATEST_TIME = 2.0**32  # seconds since the epoch: in the year 2106
 
 
@@ -45,6 +45,7 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         verdict=diagnosis.verdict,
         headline=verdict.headline(run, diagnosis),
         sentence=verdict.sentence(run, diagnosis, axis.flags),
+        normal=diagnosis.normal,
         facts=tuple(_facts(run)),
         actions=verdict.actions(run, diagnosis, axis.flags, best),
         thumbnails=thumbnails(samples),
@@ -81,6 +82,9 @@ def _facts(run: Run) -> Iterator[Pair]:
         yield "Duration", duration(float(clock.iloc[-1] - clock.iloc[0]))
     source = run.meta.get("loss_family", {}).get("source")
     yield "Loss family", run.loss_family + (f" ({source})" if source else "")
+    pace = run.series("pace/discriminator").dropna()
+    if len(pace):
+        yield "Updates", pace_in_words(float(pace.iloc[-LATEST:].median()))
     segments = run.meta.get("segments", ())
     if len(segments) > 1:
         resumed = listed(f"{s['start_step']:,}" for s in segments[1:])
@@ -94,13 +98,12 @@ def _facts(run: Run) -> Iterator[Pair]:
 
 def _card(run: Run, finding: Finding, number_: int) -> Card:
     panels, notes = finding_panels(run, finding, number_)
-    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
     whose = f"of {finding.network}, " if finding.network else ""
     return Card(
         number=number_,
         code=finding.code,
         severity=finding.severity,
-        when=f"{whose}{finding.since}, {until}",
+        when=f"{whose}{finding.when}",
         summary=finding.summary,
         evidence=tuple(_evidence(e) for e in finding.evidence),
         mechanism=finding.mechanism,
@@ -137,8 +140,6 @@ def _step(diagnosis: Diagnosis, place: int) -> Step:
 
 def _causes(diagnosis: Diagnosis) -> Causes:
     findings, story = diagnosis.findings, diagnosis.story
-    alone = all(len(chain) == 1 for chain in story.chains)
-    unclear = "The first cause is unclear." if story.root == SEVERAL and alone else ""
 
     return Causes(
         sentence=story.sentence,
@@ -147,7 +148,7 @@ def _causes(diagnosis: Diagnosis) -> Causes:
             (findings[link.cause].title, findings[link.effect].title, link.sentence, link.source)
             for link in story.links
         ),
-        unclear=unclear,
+        drawn=any(len(chain) > 1 for chain in story.chains),
     )
 
 

@@ -71,7 +71,7 @@ def show(diagnosis: Diagnosis) -> None:
     if shell is not None and hasattr(shell, "kernel"):
         from IPython.display import display
 
-        display(diagnosis)
+        display(diagnosis)  # type: ignore[no-untyped-call]
     else:
         print("\n".join(_lines(diagnosis)))  # noqa: T201 - what it is for
 
@@ -92,8 +92,8 @@ def _paragraphs(finding: Finding) -> Iterator[str]:
 
 def _sentences(diagnosis: Diagnosis) -> Iterator[str]:
     """What stands around the findings."""
-    if diagnosis.caveat:
-        yield f"{diagnosis.caveat}."
+    for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
+        yield f"{sentence}."
     if diagnosis.story.line:
         yield f"What led to what: {one_line(diagnosis.story.line)}"
     if not diagnosis.findings:

@@ -88,11 +88,12 @@ def level(value: float, low: float, high: float) -> float:
 
 
 def _path(x: np.ndarray, y: np.ndarray, low: float, high: float) -> str:
-    parts, pen = [], "M"
+    parts: list[str] = []
+    pen = "M"
     for step, value in zip(x.tolist(), y.tolist(), strict=True):
         if not math.isfinite(value):
             pen = "M"
             continue
         parts.append(f"{pen}{step:.9g} {level(value, low, high):.1f}")
         pen = "L"
-    return "".join(parts)
+    return "".join(parts) + ("h0" if pen == "L" and parts[-1].startswith("M") else "")  # a point alone is a dot

@@ -29,7 +29,8 @@ Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x
 
 MAX_FRAMES = 8  # on paper
 MAX_SLIDES = 40  # on the slider
-MAX_IMAGES = 1_000_000  # bytes of all pictures together
+MAX_IMAGES = 800_000  # bytes of all pictures together
+JPEG_QUALITY = 82  # of pictures that would take too much room
 SMALLEST = 192  # pixels of the longer side, below which no picture is made smaller
 MAX_POINTS = 800
 SIDE = 100  # of a scatter plot's square, in its own units
@@ -39,7 +40,7 @@ PIXELS = (384, 1024)  # of the longer side: on paper at least the first, and now
 
 @dataclass(frozen=True)
 class Frame:
-    """One snapshot: a PNG in `image`, or points as an SVG path in a 100 x 100 square, or neither.
+    """One snapshot: a PNG or JPEG in `image`, or points as an SVG path in a 100 x 100 square, or neither.
 
     `note` says what is special about its step, or why nothing is shown.
     """
@@ -222,7 +223,7 @@ def _fitted(raw: bytes) -> bytes:
 
 
 def enlarged(png: bytes) -> bytes:
-    """The PNG with its pixels repeated when it is tiny: paper would blur it."""
+    """The picture, as a PNG with its pixels repeated when it is tiny: paper would blur it."""
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as image:
@@ -233,15 +234,24 @@ def enlarged(png: bytes) -> bytes:
 
 
 def _lighter(png: bytes, room: int) -> bytes:
-    """The picture made smaller until it takes no more than so many bytes, or a few pixels."""
+    """The picture as it is where it takes no more than so many bytes; else as a JPEG, made smaller as far as needed."""
     from PIL import Image
 
-    while len(png) > room:
-        with Image.open(io.BytesIO(png)) as image:
-            if max(image.size) <= SMALLEST:
-                return png
-            png = _png(_resized(image, max(SMALLEST / max(image.size), 0.7), Image.Resampling.LANCZOS))
-    return png
+    if len(png) <= room:
+        return png
+    with Image.open(io.BytesIO(png)) as image:
+        kept = image.convert("RGB")
+    found = _jpeg(kept)
+    if len(found) > room and max(kept.size) > SMALLEST:
+        factor = max((room / len(found)) ** 0.5, SMALLEST / max(kept.size))
+        found = _jpeg(_resized(kept, factor, Image.Resampling.LANCZOS))
+    return found
+
+
+def _jpeg(image: Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format="JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
 
 
 def _resized(image: Image, factor: float, resample: Resampling) -> Image:
@@ -252,7 +262,7 @@ def _resized(image: Image, factor: float, resample: Resampling) -> Image:
 
 def _png(image: Image) -> bytes:
     out = io.BytesIO()
-    image.save(out, format="PNG", optimize=True)
+    image.save(out, format="PNG")
     return out.getvalue()
 
 

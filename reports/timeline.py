@@ -18,6 +18,7 @@ from .text import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeGuard
 
     from gandiag.findings import Diagnosis
     from gandiag.rundir.run import Run
@@ -51,6 +52,15 @@ BRIEF = {
 """What stands beside the charts of the timeline."""
 STATES = ("healthy", "unknown", "info", "warning", "failure", "gap")
 """Of the health band, from good to bad: a gap was not recorded, and of what is unknown not all could be checked."""
+
+STATE_WORDS = {
+    "healthy": "healthy",
+    "unknown": "nothing was found, but not everything could be checked",
+    "info": "a remark",
+    "warning": "a warning",
+    "failure": "a failure",
+    "gap": "not recorded",
+}
 
 
 @dataclass(frozen=True)
@@ -128,8 +138,10 @@ def _health(run: Run, diagnosis: Diagnosis, window: tuple[int, int]) -> Iterator
     first, last = window
     if not last:
         return
-    spans = [(f.onset_step, f.last_step, f.severity) for f in diagnosis.findings if f.severity != "info"]
-    spans += [(int(a), int(b), "gap") for a, b in _gaps(run)]
+    spans: list[tuple[int, int, str]] = [
+        (f.onset_step, f.last_step, f.severity) for f in diagnosis.findings if f.severity != "info"
+    ]
+    spans += [(a, b, "gap") for a, b in _gaps(run)]
     rest = "healthy" if diagnosis.decided or diagnosis.verdict == "healthy" else "unknown"
     edges = {first, last + 1}
     for start, end, _ in spans:
@@ -147,9 +159,10 @@ def _health(run: Run, diagnosis: Diagnosis, window: tuple[int, int]) -> Iterator
 
 def _gaps(run: Run) -> Iterator[tuple[int, int]]:
     for event in run.events:
-        span = event.get("from_step"), event.get("to_step")
-        if event.get("kind") == "gap" and event.get("what", "scalars") == "scalars" and all(map(_is_step, span)):
-            yield span  # type: ignore[misc]
+        start, end = event.get("from_step"), event.get("to_step")
+        whole = event.get("kind") == "gap" and event.get("what", "scalars") == "scalars"
+        if whole and _is_step(start) and _is_step(end):
+            yield start, end
 
 
 def _changes(run: Run) -> Iterator[Flag]:
@@ -189,7 +202,7 @@ def _changed(step: int, event: Mapping[str, Any]) -> Flag:
         step,
         f"{name} {old} → {new}",
         f"{whose} {_times(before, after)} to {new}",
-        undo=f"set {whose} back to {old}" if letter else "",
+        undo=f"{whose} back to {old}" if letter else "",
         code=f'for group in opt_{letter}.param_groups:\n    group["lr"] = {old}' if letter and not own else "",
     )
 
@@ -263,7 +276,7 @@ def _together(flags: Sequence[Flag], window: tuple[int, int]) -> Iterator[Flag]:
         yield Flag(cluster[0].step, few, detail, undo, code)
 
 
-def _is_step(value: Any) -> bool:
+def _is_step(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from gandiag.findings import SEVERITIES
 from gandiag.rundir.ending import ending
 
 from .content import Action, Unchecked
@@ -13,7 +14,7 @@ from .plain import clause
 from .text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gandiag.findings import Diagnosis, Finding
     from gandiag.rundir.run import Run
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 BROKE_OFF = {"crashed": "crashed", "killed": "was killed", "interrupted": "was interrupted"}
 ROLL_BACK = "roll-back"  # the remedy that the first action is
+SAID = ("early-stop",)  # remedies that say no more than it does
 CAUSE_STEPS, CAUSE_SHARE = 200, 0.1  # how long before an onset a change counts as what came before it; of the step
 MOST_ACTIONS = 3
+MOST_REASONS = 2  # of failures that one line would let be checked
 LONGEST = 140  # letters of a change that is named on the first screen
 
 
@@ -76,9 +79,9 @@ def sentence(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag]) -> str:
     steps = count(diagnosis.last_step, "step")
     told = [_happened(diagnosis, flags)] if _worst(diagnosis) else []
     if diagnosis.verdict == "undecided":
-        told.append(f"{steps} were recorded, but too little of what would be needed to call the run healthy.")
+        told.append(f"What was recorded of {steps} is too little to call the run healthy.")
     elif not told:
-        told.append(f"{count(len(diagnosis.clean), 'kind')} of failure were looked for in {steps}, and none was found.")
+        told.append(f"None of {count(len(diagnosis.clean), 'kind')} of failure was found in {steps}.")
     if diagnosis.errors:
         told.append(f"{count(len(diagnosis.errors), 'check')} crashed, which is a fault of gandiag.")
     if run.damage:
@@ -117,7 +120,7 @@ def actions(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag], best: Best | 
     elif diagnosis.verdict == "healthy":
         found = [*_keep(best, diagnosis)]
     else:
-        found = [Action(_cut(group.how_to)) for group in unchecked(diagnosis)]
+        found = [Action(f"{_cut(group.how_to)} ({_cut(group.reasons[0])})") for group in unchecked(diagnosis)]
     status = ending(run.meta)
     if status.status in BROKE_OFF and diagnosis.last_step and diagnosis.verdict not in ("failing", "suspect"):
         found.insert(0, Action(f"look at why the training broke off: {_cut(str(status))}"))
@@ -126,7 +129,7 @@ def actions(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag], best: Best | 
 
 def _keep(best: Best | None, diagnosis: Diagnosis) -> Iterator[Action]:
     if best is None:
-        yield Action("nothing: go on training")
+        yield Action("nothing needs to be changed: keep training")
         return
     behind = diagnosis.last_step - best.step
     ago = f", {count(behind, 'step')} before the end" if behind else ""
@@ -152,17 +155,17 @@ def _mend(diagnosis: Diagnosis, flags: Sequence[Flag]) -> Iterator[Action]:
     """The one or two changes that fit the root."""
     first, changed = root(diagnosis), cause(diagnosis, flags)
     if changed is not None and changed.undo:
-        yield Action(changed.undo, changed.code)
+        yield Action(f"set {changed.undo}", changed.code)
     answered = changed is not None and changed.undo and first is not None and first.code == "learning-rates"
     if first is not None and not answered:
-        for remedy in [r for r in first.remedies if r.name != ROLL_BACK][:2]:
-            yield Action(remedy.change, remedy.code)
+        for remedy in [r for r in first.remedies if r.name not in (ROLL_BACK, *SAID)][:2]:
+            yield Action(_cut(remedy.change), remedy.code)
 
 
 def checked(diagnosis: Diagnosis) -> tuple[Pair, ...]:
     """How many kinds of failure had which outcome."""
-    worst = {f.title: f.severity for f in diagnosis.findings if f.severity == "warning"}
-    worst |= {f.title: f.severity for f in diagnosis.findings if f.severity == "failure"}
+    ranked = sorted(diagnosis.findings, key=lambda f: SEVERITIES.index(f.severity))
+    worst = {f.title: f.severity for f in ranked if f.severity != "info"}
     outcomes = Counter(worst.values())
     open_ = len(diagnosis.not_assessed) + len(diagnosis.errors)
     found = [
@@ -180,10 +183,16 @@ def unchecked(diagnosis: Diagnosis) -> tuple[Unchecked, ...]:
     for entry in diagnosis.not_assessed:
         groups.setdefault(entry.how_to, []).append((entry.title, entry.reason))
     found = [
-        Unchecked(how_to, tuple(code for code, _ in entries), tuple(dict.fromkeys(reason for _, reason in entries)))
+        Unchecked(how_to, tuple(code for code, _ in entries), _few(dict.fromkeys(reason for _, reason in entries)))
         for how_to, entries in groups.items()
     ]
     return tuple(sorted(found, key=lambda group: -len(group.codes)))
+
+
+def _few(reasons: Iterable[str]) -> tuple[str, ...]:
+    every = list(reasons)
+    over = len(every) - MOST_REASONS
+    return (*every[:MOST_REASONS], *([f"{over} more like this"] if over > 0 else ()))
 
 
 def _cut(text: str) -> str:

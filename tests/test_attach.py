@@ -32,7 +32,7 @@ def test_recorded_values_equal_those_computed_by_hand_in_the_loop(tiny, tmp_path
 
 def test_a_callback_offers_what_a_loop_needs_and_nothing_else(tiny, tmp_path):
     """What completion shows a user; probes talk to something else."""
-    calls = {"close", "flush", "log", "observe", "sample", "step"}
+    calls = {"close", "flush", "log", "note", "observe", "sample", "step"}
     tells = {"completed_steps", "diagnosis", "last_healthy_step", "run_dir", "should_stop", "stop_reason"}
     gan = tiny()
     with gandiag.attach(gan.generator, gan.discriminator, run_dir=tmp_path / "run") as callback:

@@ -87,7 +87,7 @@ def test_check_exits_by_the_verdict(collapsed, healthy, tmp_path):
     assert "holds no images" in nothing.stderr
     short = gandiag("check", store(synthetic.healthy(steps=5), tmp_path / "short"))
     assert short.exit_code == 3
-    assert "not assessed vanishing-gradients: the run has 5 steps, this takes 200" in short.output
+    assert "not assessed vanishing-gradients: the run has 5 steps, and this check needs 200" in short.output
 
 
 def ended(folder, **meta):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import doctest
 import importlib
 import pkgutil
@@ -81,6 +82,17 @@ def test_the_table_of_accuracy_is_the_one_of_the_bench():
     shown = pages[0].partition("<!-- bench -->")[2].partition("<!-- /bench -->")[0].strip()
     assert shown == table(pages[1]).strip()
     assert {d.code for d in DETECTORS} <= set(re.findall(r"^\| `([a-z-]+)` \|", shown, flags=re.MULTILINE))
+
+
+def test_the_index_explains_every_extra():
+    """In its table, under Install."""
+    options = configparser.ConfigParser()
+    options.read(ROOT / "setup.cfg")
+    chapter = (ROOT / "docs" / "index.md").read_text().partition("## Install")[2].partition("\n## ")[0]
+    listed = {
+        name for row in re.findall(r"^\| (`.+?`) \|", chapter, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    assert listed == set(options["options.extras_require"])
 
 
 def test_a_detector_newer_than_the_bench_has_a_row_that_says_so():

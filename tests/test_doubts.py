@@ -35,7 +35,7 @@ def test_a_generator_that_was_never_diverse_is_not_healthy_while_it_may_be_warmi
     diagnosis = diagnose(collapsed_from_the_start().until(steps))
     assert (diagnosis.verdict, diagnosis.decided) == ("undecided", False)
     entry = not_assessed(diagnosis)["sample-collapse"]
-    assert entry.reason == "never diverse yet"
+    assert entry.reason == "the samples have not been diverse at any point so far"
     assert "from step 1,010 on" in entry.how_to
     assert "sample-collapse" not in diagnosis.clean
 
@@ -51,7 +51,9 @@ def test_modes_that_were_never_covered_are_left_open():
     """Although samples are diverse, so that another failure of the group was looked for."""
     lost = np.where(STEPS % 50 == 0, 5.0, np.nan)
     diagnosis = diagnose(with_signals(**{"modes/nearest/missing": lost, "modes/nearest/effective": lost}).until(600))
-    assert not_assessed(diagnosis)["mode-collapse"].reason == "most of the data never covered yet"
+    assert (
+        not_assessed(diagnosis)["mode-collapse"].reason == "most of the data has not been covered at any point so far"
+    )
     assert "sample-collapse" in diagnosis.clean
     assert diagnosis.verdict == "undecided"
 
@@ -88,7 +90,7 @@ def test_latents_alone_show_no_health():
     run = replace(RUN, scalars=RUN.scalars[seen].assign(**{"diversity/latent": 1.0}))
     diagnosis = diagnose(run)
     entry = not_assessed(diagnosis)["sample-collapse"]
-    assert "against its own best" in entry.reason
+    assert "compared with its own best" in entry.reason
     assert "real_samples=" in entry.how_to
     assert diagnosis.verdict == "undecided"
 

@@ -148,7 +148,7 @@ def test_missing_signals_are_named_with_the_way_to_get_them():
     diagnosis = diagnose(run, [detector])
     expected = NotAssessed(
         code="stub",
-        reason="modes/kl or modes/tv and quality/fid was not recorded",
+        reason="modes/kl or modes/tv and quality/fid were not recorded",
         how_to="pass modes=",
         missing=("modes/kl|modes/tv", "quality/fid"),
     )
@@ -384,13 +384,16 @@ def test_advice_on_the_game_waits_for_what_was_found_in_the_loop():
     diagnosis = diagnose(run)
     assert set(diagnosis.checks.values()) == {"PASS"}
     assert diagnosis.checks.keys() == MISTAKES.keys()
-    assert "The loop itself was looked at" in diagnosis.story.sentence
+    assert "The training loop was checked for" in diagnosis.story.sentence
     wrong = diagnose(replace(run, scalars=run.scalars.assign(**{"updates/generator": 0.0})))
     assert wrong.checks["not-learning"] == "FAIL"
-    assert "The loop itself was looked at" not in wrong.story.sentence
+    assert "The training loop was checked for" not in wrong.story.sentence
     assert {f.remedies[0].name for f in wrong.findings} == {"step-each-optimizer"}
     assert {f.code for f in wrong.findings} >= {f.code for f in diagnosis.findings}
     assert all(len(f.remedies) <= 3 for f in wrong.findings)
+    suspected = diagnose(replace(run, scalars=run.scalars.assign(**{"pace/discriminator": 40.0})))
+    assert suspected.checks["update-ratio"] == "WARN"
+    assert {f.remedies[0].name for f in suspected.findings} == {"count-updates"}
     blind = diagnose(replace(run, scalars=run.scalars.drop(columns=["pull/agreement", "pull/apart"])))
     assert blind.checks["same-direction"] == "SKIP"
     assert Diagnosis.from_dict(json.loads(json.dumps(wrong.to_dict()))) == wrong

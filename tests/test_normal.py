@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from markupsafe import escape
+from pypdf import PdfReader
 from test_cli import store
 
-from gandiag import synthetic
+from gandiag import reports, synthetic
 from gandiag.cli.main import main
 from gandiag.findings import Diagnosis
 from gandiag.judge.diagnose import diagnose
@@ -67,10 +70,14 @@ def test_nothing_is_normal_about_a_run_that_fails():
 
 
 def test_it_is_printed_and_kept(healthy, tmp_path):
-    """In the terminal, in a line of its own, and in the JSON."""
+    """In a line of its own in the terminal and in both reports; and in the JSON."""
     run = with_losses(healthy, np.linspace(0.9, 2.4, STEPS), 1.1)
     store(run, tmp_path / "run")
     shown = CliRunner().invoke(main, ["diagnose", str(tmp_path / "run")]).output
     assert any(line.strip().startswith("G's loss rose from") for line in shown.splitlines())
     found = diagnose(run)
+    html, pdf = reports.write(run, found, tmp_path)
+    assert f'<p class="lead">{escape(found.normal[0])}.</p>' in Path(html).read_text("utf-8")
+    text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
+    assert "this is normal" in " ".join(text.split())
     assert Diagnosis.from_dict(found.to_dict()) == found

@@ -82,7 +82,7 @@ def test_arrays_and_events_survive_the_round_trip(tmp_path):
 
 
 def test_rows_with_different_signals_share_a_part(tmp_path):
-    """A signal recorded at some steps is absent, not zero, at the others."""
+    """A signal recorded at some steps is absent, not zero, at the others; one that nobody knows is no signal."""
     with gandiag.Callback(tmp_path / "run") as callback:
         for step in range(1, 7):
             callback.log(always=1.0)
@@ -91,7 +91,9 @@ def test_rows_with_different_signals_share_a_part(tmp_path):
             callback.step()
     run = Run.open(tmp_path / "run")
     assert run.series("seldom").to_dict() == {3: 3.0, 6: 6.0}
-    assert run.series("unknown").empty
+    assert run.series("d/auc").empty
+    with pytest.raises(LookupError, match="no such signal: 'seldon'; did you mean seldom"):
+        run.series("seldon")
 
 
 def test_an_exception_in_the_loop_is_kept_as_the_reason(tmp_path):

@@ -15,7 +15,7 @@ from gandiag.judge.story import tell
 CODES = {
     *("not-learning", "same-direction", "shared-update", "input-mismatch", "repeated-latents", "double-sigmoid"),
     *("mode-switch", "label-mismatch", "stale-copy", "penalty-error"),
-    "learning-rates",
+    *("learning-rates", "update-ratio"),
     *("non-finite", "exploding-gradients", "vanishing-gradients", "dead-layer", "critic-constraint"),
     *("discriminator-dominance", "discriminator-too-weak", "discriminator-overfitting", "memorisation"),
     *("mode-collapse", "sample-collapse", "class-collapse", "mode-hopping", "spectral-collapse"),
@@ -97,9 +97,9 @@ def test_one_finding_stands_alone():
     """It is its own root, and its causes that nobody could look for are named."""
     story = tell([spell("vanishing-gradients", 400)], {"discriminator-dominance", "memorisation"})
     assert story.root == "vanishing-gradients"
-    assert "stands alone" in story.sentence
-    assert "could not be looked for and may have come before: discriminator-dominance." in story.sentence
-    assert "could not be looked for" not in tell([spell("vanishing-gradients", 400)], {"memorisation"}).sentence
+    assert "is the only problem found" in story.sentence
+    assert "Not checked, and possibly the real cause: discriminator-dominance." in story.sentence
+    assert "possibly the real cause" not in tell([spell("vanishing-gradients", 400)], {"memorisation"}).sentence
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_cause_comes_first_within_what_onsets_resolve(onset, cause_onset, hold
     story = tell(sorted([effect, cause], key=lambda f: f.onset_step))
     assert (story.root == "discriminator-dominance") is holds
     assert (story.root == SEVERAL) is not holds
-    assert ("cannot be ordered" in story.sentence) is (holds and cause_onset > onset)
+    assert ("too close together to tell" in story.sentence) is (holds and cause_onset > onset)
 
 
 @pytest.mark.parametrize(("last", "onset", "holds"), [(999, 1400, True), (999, 1501, False), (505, 604, True)])

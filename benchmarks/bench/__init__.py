@@ -8,8 +8,8 @@ come from data sets that were never tuned on ("unseen"). A run is "healthy", "fa
 from __future__ import annotations
 
 from benchmarks.bench.bench import run_bench
-from benchmarks.bench.markdown import readme_table, to_markdown
+from benchmarks.bench.markdown import summary_table, to_markdown
 from benchmarks.bench.results import HELD_OUT, Bench
 from benchmarks.bench.terminal import print_bench
 
-__all__ = ["HELD_OUT", "Bench", "print_bench", "readme_table", "run_bench", "to_markdown"]
+__all__ = ["HELD_OUT", "Bench", "print_bench", "run_bench", "summary_table", "to_markdown"]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from benchmarks.bench.judged import Judged
 
+OTHERS = "<!-- other commands -->"
+"""Below it a page holds what `benchmarks.bench.kinds` and `benchmarks.remedies` write."""
+
 
 def run_bench(
     corpus: str | PathLike[str], *, markdown: Path | None = None, as_json: bool = False, processes: int = 2
@@ -45,10 +48,16 @@ def run_bench(
     bench = scored(str(corpus), judged)
     if markdown is not None:
         try:
-            Path(markdown).write_text(to_markdown(bench), "utf-8")
+            _write(Path(markdown), to_markdown(bench))
         except OSError as error:
             raise RunError(f"{markdown}: cannot be written: {error.strerror or error}") from error
     return bench
+
+
+def _write(page: Path, tables: str) -> None:
+    """Put the tables on a page; what other commands wrote below their mark stays."""
+    rest = page.read_text("utf-8").partition(OTHERS) if page.exists() else ("", "", "")
+    page.write_text(f"{tables}\n{''.join(rest[1:])}" if rest[1] else tables, "utf-8")
 
 
 def judges() -> tuple[Judge, ...]:

@@ -41,7 +41,7 @@ between healthy and failing, count in no column but their own.
 """
 
 
-def readme_table(bench: Bench) -> str:
+def summary_table(bench: Bench) -> str:
     """One row per detector and baseline, on the evaluation and unseen runs."""
     part = bench.parts[HELD_OUT]
     rows: list[Sequence[str]] = []
@@ -51,7 +51,7 @@ def readme_table(bench: Bench) -> str:
     unseen = [code for code in bench.no_detector if part.labels[code]]
     ours = sum(s.judge.ours for s in part.scores)
     rows[ours:ours] = [(f"`{c}`", f"no detector ({runs(part.labels[c])})", NOTHING, NOTHING) for c in unseen]
-    return _table(README_HEADER, rows)
+    return markdown_table(README_HEADER, rows)
 
 
 def _found(score: Score) -> str:
@@ -70,7 +70,7 @@ def to_markdown(bench: Bench) -> str:
         _corpus(bench),
         READING,
         f"## {HELD_OUT}\n",
-        readme_table(bench),
+        summary_table(bench),
     ]
     for part in bench.parts.values():
         if sum(part.runs.values()):
@@ -83,7 +83,7 @@ def _corpus(bench: Bench) -> str:
         (name, *(f"{bench.parts[name].runs[s]:,}" for s in STATUSES), f"{bench.parts[name].healthy_steps:,}")
         for name in PARTS
     ]
-    return _table(("runs", *STATUSES, "healthy steps"), rows)
+    return markdown_table(("runs", *STATUSES, "healthy steps"), rows)
 
 
 def _scores(part: Part) -> str:
@@ -103,7 +103,7 @@ def _scores(part: Part) -> str:
         )
         for s in part.scores
     ]  # fmt: skip
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _verdicts(part: Part) -> str:
@@ -112,14 +112,14 @@ def _verdicts(part: Part) -> str:
         for status in STATUSES
         if part.runs[status]
     ]
-    return "Verdict of the whole diagnosis:\n\n" + _table(("labelled", *VERDICTS), rows)
+    return "Verdict of the whole diagnosis:\n\n" + markdown_table(("labelled", *VERDICTS), rows)
 
 
 def _cross_talk(part: Part) -> str:
     columns = [code for code, n in part.labels.items() if n] + ["healthy"]
     rows = [(full_name(s.judge), *(_percent_of(part, s.judge.name, column) for column in columns)) for s in part.scores]
     sizes = [f"{code} ({part.labels.get(code, part.runs['healthy'])})" for code in columns]
-    return "Percent of runs with an alarm at failure severity, by label:\n\n" + _table(("", *sizes), rows)
+    return "Percent of runs with an alarm at failure severity, by label:\n\n" + markdown_table(("", *sizes), rows)
 
 
 def _percent_of(part: Part, name: str, column: str) -> str:
@@ -137,7 +137,8 @@ def _names(part: Part) -> str:
     return "\n".join(["Runs by name:\n", *lines, ""] if lines else ["No run was missed, none had a false alarm.\n"])
 
 
-def _table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are ready to be read."""
     head = list(header)
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -28,12 +28,18 @@ class Configuration:
     more_tuning : so many more for fitting thresholds; data for evaluation only get none
     meant : codes of the failures that it is meant to have, none where it is meant to be healthy. What the runs are
         labelled with is decided afterwards, see `labels`.
+    cause : what went wrong, as in `benchmarks.bench.causes`; "" where nothing did, or where that is not asked
+    plain : recorded as one line of code does: at the default plan, without held-out samples
+    kind : of data, what is held out together; "" where that is not asked
     """
 
     recipe: Recipe
     seeds: int
     meant: tuple[str, ...] = ()
     more_tuning: int = 0
+    cause: str = ""
+    plain: bool = False
+    kind: str = ""
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ from gandiag.zoo.events import (
     WeightsNotFinite,
     at,
 )
+from gandiag.zoo.networks.analytic import ShiftGenerator
 from gandiag.zoo.networks.mlp import MlpDiscriminator
 from gandiag.zoo.optimizers import Adam
 from gandiag.zoo.recipes import analytic, digits, points
@@ -94,7 +95,7 @@ _CIRCLING = (
             analytic.DIRAC_WGAN_GP,
         )
     ),
-    analytic.GAUSSIAN,
+    replace(analytic.GAUSSIAN, generator=ShiftGenerator()),
 )
 _DIVERGING = (
     _hurt(_RING, "ring8-learning-rate-spike", LearningRates(generator=0.3, discriminator=0.3)),

@@ -29,8 +29,9 @@ def make_corpus(
     *,
     processes: int = 2,
     quiet: bool = False,
+    minutes: float | None = None,
 ) -> dict[str, Any]:
-    """Train and label all runs of some configurations that `out` does not hold yet, then write its manifest.
+    """Train and label the runs of some configurations that `out` does not hold yet, then write its manifest.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ def make_corpus(
     configurations : what to train
     processes : trainings at a time, each on one thread
     quiet : no progress bar
+    minutes : begin no further run after so many; the manifest then lists those that are complete
 
     Returns
     -------
@@ -56,8 +58,9 @@ def make_corpus(
     _same_version(folder)
     planned = [run for configuration in configurations for run in configuration.runs()]
     missing = [run for run in planned if not (folder / "runs" / run.name / LABEL).exists()]
-    _train_all(missing, folder, processes, quiet=quiet)
-    manifest = _manifest(configurations, planned, folder)
+    _train_all(missing, folder, processes, quiet=quiet, minutes=minutes)
+    complete = [run for run in planned if (folder / "runs" / run.name / LABEL).exists()]
+    manifest = _manifest(configurations, complete, folder)
     _write(folder / "manifest.json", manifest_text(manifest))
     return manifest
 
@@ -68,26 +71,28 @@ def make_run(run: PlannedRun, folder: Path) -> float:
 
     from benchmarks.corpus.gradient_log import GradientLog
     from benchmarks.corpus.labelling import label
+    from gandiag.record.callback import MAX_OVERHEAD
     from gandiag.zoo.game import Game
     from gandiag.zoo.training import train
-    from gandiag.zoo.truth import Referee
+    from gandiag.zoo.truth import FEW, SAMPLES, Referee
 
     torch.set_num_threads(1)
     started = time.perf_counter()
     target = folder / "runs" / run.name
     shutil.rmtree(target, ignore_errors=True)
-    referee = Referee(run.recipe.steps)
+    referee = Referee(run.recipe.steps, FEW if run.configuration.plain else SAMPLES)
     logs: list[GradientLog] = []
 
     def log_gradients(game: Game) -> None:
         logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
 
-    recipe = run.recipe
-    held_out = (
-        recipe.data().held_out if recipe.game is Game and not recipe.inputs else None
-    )  # D takes samples as they are
-    options = {"held_out": held_out, "detectors": ()}  # judged by nobody yet
-    train(recipe, run_dir=target, before=log_gradients, after_step=referee, **options)
+    recipe, plain = run.recipe, run.configuration.plain
+    options: dict[str, Any] = {"detectors": ()}  # judged by nobody yet
+    if plain:
+        options["max_overhead"] = MAX_OVERHEAD
+    elif recipe.game is Game and not recipe.inputs:  # D takes samples as they are
+        options["held_out"] = recipe.data().held_out
+    train(recipe, run_dir=target, before=None if plain else log_gradients, after_step=referee, **options)
     for log in logs:
         log.close()
         log.save(target / GRADIENTS)
@@ -96,7 +101,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     return time.perf_counter() - started
 
 
-def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quiet: bool) -> None:
+def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quiet: bool, minutes: float | None) -> None:
     from gandiag.cli.progress import progress_bars
 
     with (
@@ -105,9 +110,15 @@ def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quie
     ):
         task = progress.add_task("training", total=len(runs))
         jobs = {pool.submit(make_run, run, folder): run for run in runs}
+        ends = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
         try:
             for job in as_completed(jobs):
+                if job.cancelled():
+                    continue
                 job.result()
+                if time.monotonic() > ends:
+                    for other in jobs:
+                        other.cancel()
                 progress.update(task, advance=1, description=jobs[job].name)
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -140,6 +151,8 @@ def _manifest(configurations: Sequence[Configuration], runs: Sequence[PlannedRun
 def _described(run: PlannedRun) -> dict[str, Any]:
     recipe = run.recipe
     where = {"name": run.name, "configuration": run.configuration.name, "split": run.split}
+    if run.configuration.plain:
+        where |= {"kind": run.configuration.kind, "cause": run.configuration.cause}
     return {
         **where,
         "data": recipe.data().name,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from benchmarks.corpus.configurations import Configuration
 from gandiag.zoo import losses
+from gandiag.zoo.networks.analytic import ShiftGenerator
 from gandiag.zoo.networks.mlp import MlpDiscriminator
 from gandiag.zoo.penalties import R1, Dragan
 from gandiag.zoo.recipes import analytic, digits, points
@@ -50,8 +51,8 @@ _RECIPES = (
         replace(analytic.started_anywhere(r), batch=1)
         for r in (analytic.DIRAC_R1, analytic.DIRAC_CRITICAL, analytic.DIRAC_CONSENSUS)
     ),
-    analytic.GAUSSIAN_OPTIMISTIC,
-    analytic.GAUSSIAN_R1,
+    replace(analytic.GAUSSIAN_OPTIMISTIC, generator=ShiftGenerator()),
+    replace(analytic.GAUSSIAN_R1, generator=ShiftGenerator(), loss=losses.WASSERSTEIN, penalties=(R1(0.5),)),
 )
 
 HEALTHY = tuple(Configuration(recipe=recipe, seeds=SEEDS) for recipe in _RECIPES)

@@ -64,7 +64,7 @@ BALANCE = (
     ),
     Remedy(
         name="test-d-alone",
-        change="let a copy of D learn one batch alone, before anything is changed: it must tell the two kinds apart",
+        change="first train a copy of D on one fixed batch: it must learn to tell real from generated",
         code="alone = copy.deepcopy(D); look = torch.optim.Adam(alone.parameters(), lr=1e-3)\n"
         "for _ in range(200): look.zero_grad(); loss_of(alone).backward(); look.step()\n"
         "print(alone(real).mean().item(), alone(fake).mean().item())  # far apart, or the fault is in D or its loss",
@@ -111,10 +111,10 @@ BALANCE = (
     ),
     Remedy(
         name="roll-back",
-        change="go back to the last checkpoint before the onset",
+        change="go back to the last checkpoint from before this began",
         code='G.load_state_dict(checkpoint["G"]), D.load_state_dict(checkpoint["D"])\n'
         'opt_G.load_state_dict(checkpoint["opt_G"]), opt_D.load_state_dict(checkpoint["opt_D"])',
-        why="Neither collapsed nor diverged networks come back by themselves; Adam's averages must go back, too.",
+        why="Collapsed or diverged networks do not recover by themselves; Adam's state has to go back, too.",
         cost="the steps since then; without another change it may fail again",
         cost_level=0,
         evidence="BigGAN's published weights, of Inception Score 97.4, are those from just before its collapse "
@@ -126,7 +126,7 @@ BALANCE = (
         name="early-stop",
         change="stop here and use the checkpoint with the best FID",
         code="if fid < best:\n    best, kept = fid, copy.deepcopy(G.state_dict())",
-        why="Quality that falls while training goes on does not return by itself.",
+        why="Quality that drops while training goes on rarely comes back by itself.",
         cost="an evaluation now and then",
         cost_level=0,
         evidence="BigGAN's published weights are those from just before its collapse "

@@ -51,7 +51,7 @@ DISCRIMINATOR = (
     ),
     Remedy(
         name="spectral-norm",
-        change="give every layer of D a largest singular value of 1",
+        change="use spectral normalisation in every layer of D",
         code='for module in [m for m in D.modules() if getattr(m, "weight", None) is not None]:\n'
         "    if module.weight.dim() > 1:\n        torch.nn.utils.parametrizations.spectral_norm(module)",
         why="D can then be no steeper than its activations allow: neither its outputs nor its gradients explode.",
@@ -93,7 +93,7 @@ DISCRIMINATOR = (
     ),
     Remedy(
         name="penalty-weight",
-        change="weigh the gradient penalty 10 for images, 0.1 for points in the plane",
+        change="set the weight of the gradient penalty to 10 for images, to 0.1 for 2-D points",
         code="loss_D = d_fake.mean() - d_real.mean() + 10 * (slope - 1).square().mean()",
         why="Too small a weight leaves the critic unbounded, too large a one drowns what it should learn.",
         cost="none",
@@ -125,7 +125,7 @@ DISCRIMINATOR = (
         code="memory = [*memory[-50:], fake.detach()]  # [] at the start\n"
         "old = memory[torch.randint(len(memory), ()).item()]\n"
         "loss_D = loss_D + 0.5 * F.softplus(D(old)).mean()",
-        why="D cannot forget what it has rejected, so that going back there does not pay for G.",
+        why="D does not forget what it has already rejected, so going back there does not pay for G.",
         cost="half a step of D more, and the memory",
         cost_level=1,
         evidence="Rule 6 of ganhacks; no numbers.",

@@ -22,7 +22,7 @@ STABILITY = (
         code="with torch.no_grad():  # after each step of G; average = copy.deepcopy(G) at the start\n"
         "    for a, p in zip(average.parameters(), G.parameters()):\n"
         "        a.lerp_(p, 0.001)",
-        why="The average of a circle is its centre; the training itself stays as it is.",
+        why="If G circles around the optimum, the average is its centre; the training itself does not change.",
         cost="one copy of G; with batch normalisation its statistics must be copied, too",
         cost_level=0,
         evidence="Default of the published configurations: 0.999 in GAN_stability, 0.9999 in BigGAN.",
@@ -32,7 +32,7 @@ STABILITY = (
     ),
     Remedy(
         name="optimistic-gradients",
-        change="step along twice the gradient less the previous one (optimistic gradient descent), D alike",
+        change="step along twice the gradient minus the previous one (optimistic gradient descent), for D as well",
         code="now = [p.grad.clone() for p in G.parameters()]  # between loss_G.backward() and opt_G.step()\n"
         "for p, new, old in zip(G.parameters(), now, before or now): p.grad = 2 * new - old\n"
         "before = now  # None at the start",

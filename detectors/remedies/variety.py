@@ -10,7 +10,7 @@ VARIETY = (
         change="let D judge two to four samples at once (PacGAN)",
         code="pack = lambda x: x.reshape(len(x) // 2, 2 * x.shape[1], *x.shape[2:])\n"
         "d_real, d_fake = D(pack(real)), D(pack(fake))  # D's first layer takes twice the channels",
-        why="Two samples that are too alike give G away, so that covering one mode no longer pays.",
+        why="D sees when samples are too alike, so covering only one mode no longer pays.",
         cost="a first layer of D twice to four times as wide, fewer verdicts per batch, a training from the start",
         cost_level=2,
         evidence="Stacked MNIST: 79 of 1,000 modes to all 1,000, KL 4.50 to 0.06 (Lin et al. 2018, table 2).",
@@ -20,10 +20,10 @@ VARIETY = (
     ),
     Remedy(
         name="minibatch-stddev",
-        change="tell D how much its batch varies",
+        change="show D how much its batch varies (minibatch standard deviation)",
         code="spread = features.std(dim=0).mean().expand(len(features), 1)\n"
         "features = torch.cat([features, spread], dim=1)  # before D's last layer, one input wider",
-        why="A batch of equal samples is told from a real one at a glance.",
+        why="D then spots a batch of equal samples at a glance.",
         cost="hardly any; D's verdict depends on the whole batch; D's last layer starts anew",
         cost_level=1,
         evidence="Inception Score on CIFAR-10 8.09 with minibatch features, 3.87 without (Salimans et al. 2016).",
@@ -48,7 +48,7 @@ VARIETY = (
     ),
     Remedy(
         name="reconstruct-latents",
-        change="train an encoder E that finds the latent of each sample, and charge G for what E cannot find",
+        change="train an encoder E that recovers each sample's latent, and penalise G for what E cannot recover",
         code="loss_G = loss_G + (E(G(z)) - z).square().mean()",
         why="Latents that all give one sample cannot be told apart again, which G now pays for.",
         cost="one more network",
@@ -60,7 +60,7 @@ VARIETY = (
     ),
     Remedy(
         name="mode-seeking",
-        change="charge G for drawing the same sample from different latents",
+        change="penalise G for drawing the same sample from different latents",
         code="other = torch.randn_like(z)\n"
         "apart = (G(z) - G(other)).abs().mean() / (z - other).abs().mean()\n"
         "loss_G = loss_G + 1 / (apart + 1e-5)",

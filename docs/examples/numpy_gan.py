@@ -7,7 +7,7 @@ import numpy as np
 import gandiag  # watch
 
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-RATE, DECAY = 0.05, 0.01
+RATE, DECAY = 0.05, 0.3
 
 random = np.random.default_rng(0)
 centre, spread = np.array([1.0, -0.5]), np.array([0.6, 0.3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,11 +20,10 @@ MOST_PRINTED = 40  # runs in the terminal's table
 @click.option("--out", help=f"File of the page, by default {PAGE}; with --json or --csv none is written without it.")
 @click.option("--policy", metavar="FILE", help="TOML file that sets thresholds, over [tool.gandiag] of pyproject.toml.")
 @click.option("--processes", type=click.IntRange(min=1), help="Runs read at a time, by default one per processor.")
+@click.option("--quick", is_flag=True, help="Take the diagnosis that a training left behind, instead of judging again.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the table as CSV.")
 @JSON
-def compare(
-    runs: tuple[str, ...], out: str | None, policy: str | None, processes: int | None, *, as_csv: bool, as_json: bool
-) -> None:
+def compare(runs: tuple[str, ...], out: str | None, *, as_csv: bool, as_json: bool, **options: Any) -> None:
     """Compare many runs: verdicts, settings, curves, samples.
 
     RUN is a run directory, a folder of them, or a glob; each may be on any fsspec file system, s3://bucket/sweep/*.
@@ -34,7 +33,9 @@ def compare(
     from gandiag.rundir.folder import RunError
 
     try:
-        found = _compared(runs, policy, processes)
+        found = _compared(runs, **options)
+        if not found.rows:
+            refuse(f"there is no run at {' '.join(runs)}")
         if out or not (as_csv or as_json):
             written = found.write(out or PAGE)
     except (RunError, PolicyError) as error:
@@ -48,15 +49,13 @@ def compare(
         say(written)
 
 
-def _compared(runs: tuple[str, ...], policy: str | None, processes: int | None) -> Comparison:
+def _compared(runs: tuple[str, ...], **options: Any) -> Comparison:
     from gandiag.cli.progress import progress_bars
     from gandiag.compare import compare as compared
 
     with progress_bars(quiet=False, transient=True) as bars:
         task = bars.add_task("runs", total=None)
-        return compared(
-            runs, policy=policy, processes=processes, tell=lambda done, of: bars.update(task, completed=done, total=of)
-        )
+        return compared(runs, tell=lambda done, of: bars.update(task, completed=done, total=of), **options)
 
 
 def _print(found: Comparison) -> None:

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from gandiag.cli.console import wide_console
 from gandiag.cli.exits import JSON, print_json, refuse, say
-from gandiag.cli.progress import progress_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from gandiag.logs.importing import Imported, Options
-    from gandiag.logs.recognise import Mapping_
+    from gandiag.logs.columns import Options
+    from gandiag.logs.importing import Imported
+    from gandiag.logs.mapping import Recognised
     from gandiag.logs.series import Log
-
-MOST_LISTED = 30
 
 
 @click.command("import", epilog="Example: gandiag import tb_logs/ runs/theirs --map aux=none")
@@ -50,6 +42,7 @@ def import_(logs: str, run_dir: str | None, as_json: bool, show: bool, **told: A
     stats.jsonl, W&B, mmgeneration, ...), MLflow's file store, an offline run of W&B, or a text log. RUN_DIR is
     runs/NAME by default. What each name is taken for is shown; where a name has two meanings you are asked.
     """
+    from gandiag.cli.import_table import print_mapping, reading_bar
     from gandiag.logs.importing import write
     from gandiag.logs.recognise import recognise
     from gandiag.logs.series import LogError
@@ -58,14 +51,14 @@ def import_(logs: str, run_dir: str | None, as_json: bool, show: bool, **told: A
 
     try:
         options = _options(told)
-        with _bar(logs, quiet=as_json) as progress:
+        with reading_bar(logs, quiet=as_json) as progress:
             log = read(logs, run=told["run"], progress=progress)
         mapping = recognise(log, options.mapping, accept=options.accept)
         if mapping.open and not as_json and not show and sys.stdin.isatty():
             options.mapping = {**options.mapping, **_asked(mapping)}
             mapping = recognise(log, options.mapping, accept=options.accept)
         if not as_json:
-            _print_mapping(logs, log, mapping)
+            print_mapping(logs, log, mapping)
         if show:
             if as_json:
                 print_json(_told(log, mapping))
@@ -103,7 +96,7 @@ def export(run_dir: str, form: Any, out: str | None) -> None:
 
 
 def _options(told: dict[str, Any]) -> Options:
-    from gandiag.logs.importing import Options
+    from gandiag.logs.columns import Options
     from gandiag.logs.pictures import parse_grid
     from gandiag.logs.series import LogError
 
@@ -124,72 +117,13 @@ def _free(logs: str) -> str:
     return free(str(Path("runs") / (place.stem if place.is_file() else place.name)))
 
 
-@contextmanager
-def _bar(logs: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar in bytes, for logs that take long."""
-    from gandiag.logs.sources import size
-
-    total = size(logs) if Path(logs).exists() else 0
-    if total < 20 * 2**20:
-        yield lambda _: None
-        return
-    with progress_bars(quiet=quiet, transient=True) as bars:
-        task = bars.add_task(f"reading {escape(logs)} (MB)", total=total / 2**20)
-        yield lambda read: bars.advance(task, read / 2**20)
-
-
-def _asked(mapping: Mapping_) -> dict[str, str]:
+def _asked(mapping: Recognised) -> dict[str, str]:
     """What the user says of names with several meanings."""
     answers = {}
     for row in mapping.open:
         say(f"{row.name}: {row.why}")
         answers[row.name] = click.prompt("  it is", type=click.Choice(row.choices), default="none", show_choices=True)
     return answers
-
-
-def _print_mapping(logs: str, log: Log, mapping: Mapping_) -> None:
-    out = wide_console()
-    series = f"{len(log.series):,} series" + (f", {len(log.pictures):,} pictures" if log.pictures else "")
-    out.print(f"{escape(logs)}: {escape(log.format)}, {series}; x counts {log.axis}\n")
-    if mapping.mapped:
-        table = Table("their name", "taken for", "because", "values", box=None, pad_edge=False, header_style="bold")
-        for row in mapping.mapped:
-            table.add_row(escape(row.name), row.signal, escape(row.why), _values(log, row.name))
-        out.print(table)
-    else:
-        out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
-    if mapping.inverted:
-        out.print(f"\nD's outputs are turned so that high is real: {escape(mapping.inverted_why)}.", style="yellow")
-    if mapping.doubt:
-        out.print(f"\n[yellow]{escape(mapping.doubt)}.[/yellow] If your D is trained to be low for real, add --low-is-real; "
-                  "if not, --high-is-real says so.")  # fmt: skip
-    if mapping.family:
-        out.print(
-            f"\nLoss family: {mapping.family}, as {escape(mapping.family_why)} say{'s' if 'base' in mapping.family_why else ''}."
-        )
-    for row in mapping.open:
-        choice = " or ".join(f"--map {shlex.quote(f'{row.name}={c}')}" for c in row.choices)
-        out.print(
-            f"\n[bold]{escape(row.name)}[/bold] has more than one meaning and is left out: {escape(row.why)}.",
-            style="yellow",
-        )
-        out.print(f"    {escape(choice)}")
-    _print_rest(out, "Understood, and of no signal (kept)", [f"{r.name} ({r.why})" for r in mapping.known])
-    _print_rest(out, "Not recognised (kept under their own names)", [r.name for r in mapping.unknown])
-    for note in log.notes:
-        out.print(f"\nNote: {escape(note)}", style="yellow")
-    out.print()
-
-
-def _print_rest(out: Any, heading: str, names: list[str]) -> None:
-    if names:
-        more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
-        out.print(f"\n{heading}: {escape(', '.join(names[:MOST_LISTED]))}{more}")
-
-
-def _values(log: Log, name: str) -> str:
-    values = log.series[name].values
-    return f"{values[0]:.4g} ... {values[-1]:.4g}" if len(values) > 1 else f"{values[0]:.4g}" if len(values) else ""
 
 
 def _print_done(done: Imported) -> None:
@@ -199,7 +133,7 @@ def _print_done(done: Imported) -> None:
     say(f"next: gandiag report {quoted}, or gandiag diagnose {quoted}")
 
 
-def _told(log: Log, mapping: Mapping_) -> dict[str, Any]:
+def _told(log: Log, mapping: Recognised) -> dict[str, Any]:
     return {
         "format": log.format,
         "axis": log.axis,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gandiag.detectors import Detector
-    from gandiag.findings import Diagnosis, Finding, NotAssessed
+    from gandiag.findings import Diagnosis, Finding
     from gandiag.remedy import Remedy
     from gandiag.rundir.run import Run
 
@@ -42,7 +42,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
         out.print(Padding(escape(sentence), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
-        _print_finding(out, finding)
+        print_finding(out, finding)
     if diagnosis.story.line:
         out.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
         out.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
@@ -51,11 +51,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
         out.print(f"\nChecked in the loop: {told}")
     if diagnosis.clean:
         out.print(f"\nLooked for and not found: {', '.join(diagnosis.clean)}")
-    for sentence in what_logs_lack(run):
-        out.print(f"\nFrom logs: {escape(sentence)}")
-    for entry in _unseen(out, run, diagnosis):
-        out.print(f"\nNot assessed: [bold]{escape(entry.title)}[/bold]: {escape(entry.reason)}")
-        out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
+    _print_unseen(out, run, diagnosis)
     for excluded in diagnosis.not_applicable:
         out.print(f"\nNot applicable: [bold]{excluded.code}[/bold]: {escape(excluded.reason)}")
     for error in diagnosis.errors:
@@ -64,26 +60,28 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
         out.print(f"\nMissing: {escape(sentence)}", style="yellow")
 
 
-def _unseen(out: Console, run: Run, diagnosis: Diagnosis) -> list[NotAssessed]:
-    """What is told of one by one; of imported runs what logs lack is told at once, as one line would show it all."""
-    if not is_imported(run):
-        return list(diagnosis.not_assessed)
-    lacking = [entry for entry in diagnosis.not_assessed if entry.missing]
+def _print_unseen(out: Console, run: Run, diagnosis: Diagnosis) -> None:
+    """What could not be looked for; of imported runs what logs lack is told at once, as one line would show it all."""
+    for sentence in what_logs_lack(run):
+        out.print(f"\nFrom logs: {escape(sentence)}")
+    lacking = [entry for entry in diagnosis.not_assessed if entry.missing and is_imported(run)]
     if lacking:
         names = ", ".join(entry.title for entry in lacking)
         out.print(f"\nNot in these logs, and shown by a training with {escape(ATTACH)}: {escape(names)}")
-    return [entry for entry in diagnosis.not_assessed if not entry.missing]
+    for entry in (e for e in diagnosis.not_assessed if e not in lacking):
+        out.print(f"\nNot assessed: [bold]{escape(entry.title)}[/bold]: {escape(entry.reason)}")
+        out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
 
 
-def _print_finding(out: Console, finding: Finding) -> None:
-    until = "ongoing" if finding.ongoing else f"until step {finding.last_step:,}"
+def print_finding(out: Console, finding: Finding) -> None:
+    """One finding: since when, on what evidence, by what mechanism, and what to try."""
     out.print()
     out.print(
         Text.assemble(
             coloured(finding.severity),
             " ",
             (finding.title, "bold"),
-            f"  {finding.since}, {until}",
+            f"  {finding.when}",
         )
     )
     lines = [finding.summary, *(f"evidence: {e}" for e in finding.evidence), finding.mechanism]

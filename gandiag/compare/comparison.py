@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from gandiag.compare.overlay import names
@@ -17,7 +18,6 @@ from gandiag.rundir.folder import Folder, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from os import PathLike
 
     import pandas as pd
 
@@ -57,17 +57,20 @@ class Comparison:
 
     def settings(self) -> list[str]:
         """The settings that differ between runs, those that matter most first."""
-        readable = [row for row in self.rows if row.verdict != UNREADABLE]
-        names = dict.fromkeys(name for row in readable for name in row.settings)
-        differing = [name for name in names if len({row.settings.get(name) for row in readable}) > 1]
+        begun = self._begun()
+        names = dict.fromkeys(name for row in begun for name in row.settings)
+        differing = [name for name in names if len({row.settings.get(name) for row in begun}) > 1]
         rank = {influence.setting: place for place, influence in enumerate(self.separation.influences)}
         return sorted(differing, key=lambda name: rank.get(name, len(rank)))
 
     def shared(self) -> dict[str, float | str]:
         """The settings that are the same in all runs."""
-        readable = [row for row in self.rows if row.verdict != UNREADABLE]
-        differing = set(self.settings())
-        return {n: v for n, v in readable[0].settings.items() if n not in differing} if readable else {}
+        begun, differing = self._begun(), set(self.settings())
+        return {n: v for n, v in begun[0].settings.items() if n not in differing} if begun else {}
+
+    def _begun(self) -> list[Row]:
+        """The runs that can be read and have a step: of others not all settings are known."""
+        return [row for row in self.rows if row.verdict != UNREADABLE and row.steps]
 
     def table(self) -> pd.DataFrame:
         """One row per run, with a column for each setting that differs."""
@@ -132,6 +135,7 @@ def compare(
     *,
     policy: PolicyLike = None,
     processes: int | None = None,
+    quick: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Read and judge runs.
@@ -141,30 +145,31 @@ def compare(
     paths : run directories, folders of them, globs, each local or of any fsspec file system
     policy : as `gandiag.diagnose` takes it
     processes : that read and judge at a time, by default as many as the machine has processors
+    quick : take the diagnosis that a training left behind where it has one of every step, see `gandiag.compare.kept`
     tell : is told after each run how many are done, and of how many
 
     Raises RunError when a path cannot be opened, PolicyError when a policy cannot be read. What is wrong with single
     runs stands in their rows.
     """
-    given = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
+    given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
     runs, in_force = find_runs(given), read_policy(policy)
     rows = []
-    for row in _rows(runs, in_force, processes):
+    for row in _rows(runs, in_force, processes, quick):
         rows.append(row)
         if tell is not None:
             tell(len(rows), len(runs))
     return Comparison(tuple(rows))
 
 
-def _rows(runs: Sequence[str], policy: Policy, processes: int | None) -> Iterator[Row]:
+def _rows(runs: Sequence[str], policy: Policy, processes: int | None, quick: bool) -> Iterator[Row]:
     if len(runs) <= ALONE or processes == 1:
-        yield from (look(run, policy) for run in runs)
+        yield from (look(run, policy, quick=quick) for run in runs)
         return
     import joblib
 
     jobs = min(processes or joblib.cpu_count(), len(runs))
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size="auto")
-    yield from parallel(joblib.delayed(look)(run, policy) for run in runs)
+    yield from parallel(joblib.delayed(look)(run, policy, quick=quick) for run in runs)
 
 
 def _no_formula(value: Any) -> Any:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gandiag.compare.kept import kept
 from gandiag.findings import json_ready
 from gandiag.judge.diagnose import diagnose
-from gandiag.reports.best import best_step
+from gandiag.judge.policy import read_policy
+from gandiag.reports.best import METRICS, best_step
 from gandiag.reports.lines import line_of
 from gandiag.reports.strips import Frame, last_frame
 from gandiag.rundir.ending import ending
@@ -44,6 +46,9 @@ CURVES = {
     "grad/discriminator/norm": "Gradient norm of D",
 }
 """Signals of which curves are kept, and what their charts are called."""
+RATES = ("rate/generator", "rate/discriminator")
+SIGNALS = frozenset((*CURVES, *METRICS, *RATES, "samples/real", "samples/fake"))
+"""All that a row is made of, beside a diagnosis; how many samples stand behind a value weighs the values of ranks."""
 THUMBNAIL = 30_000  # bytes of a snapshot
 LONGEST = 200  # letters of a setting's value
 
@@ -94,15 +99,19 @@ class Row:
         return told
 
 
-def look(path: str | PathLike[str], policy: PolicyLike = None) -> Row:
+def look(path: str | PathLike[str], policy: PolicyLike = None, *, quick: bool = False) -> Row:
     """Read a run directory and judge it; what cannot be read, or judged, is a row that says so.
 
-    It can be pickled, and needs nothing of other runs: a task for a process, or for a node of a cluster.
+    It can be pickled, and needs nothing of other runs: a task for a process, or for a node of a cluster. `quick` takes
+    the diagnosis that the training itself left behind, see `gandiag.compare.kept.kept`.
     """
     where = shown(str(path))
     try:
+        in_force = read_policy(policy)
+        if quick and (found := kept(path, in_force, SIGNALS)):
+            return row_of(*found)
         run = Run.open(path)
-        return row_of(run, diagnose(run, policy=policy))
+        return row_of(run, diagnose(run, policy=in_force))
     except RunError as error:
         return Row(where, UNREADABLE, why=one_line(str(error)))
     except OSError as error:
@@ -158,13 +167,13 @@ def _settings(run: Run) -> Iterator[tuple[str, float | str]]:
     yield from _flat(run.meta.get("hyperparameters", {}))
     yield "loss family", one_line(run.loss_family, LONGEST)
     rates = {}
-    for role in ("generator", "discriminator"):
-        series = run.series(f"rate/{role}")
+    for name, net in zip(RATES, "GD", strict=True):
+        series = run.series(name)
         if len(series):
-            rates[role] = float(series.iloc[0])
-            yield f"first rate of {role[0].upper()}", rates[role]
-    if len(rates) == 2 and rates["generator"] > 0:
-        yield "first rate of D over G", rates["discriminator"] / rates["generator"]
+            rates[net] = float(series.iloc[0])
+            yield f"first rate of {net}", rates[net]
+    if len(rates) == 2 and rates["G"] > 0:
+        yield "first rate of D over G", rates["D"] / rates["G"]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float | str]]:

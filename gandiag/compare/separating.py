@@ -73,11 +73,12 @@ def separate(rows: Sequence[Row]) -> Separation:
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Settings that differ between runs: numbers with NaN, or texts; without those that are but another's copy."""
+    """Settings that differ between runs: numbers with NaN, or texts; of those varied together the first, named so."""
     import pandas as pd
 
     frame = pd.DataFrame([dict(row.settings) for row in rows], dtype=object)
     kept: dict[str, pd.Series] = {}
+    partners: dict[str, list[str]] = {}
     for name in list(frame)[: 10 * MOST_SETTINGS]:
         values = frame[name]
         if values.isna().mean() > RARE or values.nunique() + int(values.isna().any()) < 2:
@@ -88,21 +89,30 @@ def _table(rows: Sequence[Row]) -> pd.DataFrame:
             column = values.map(lambda v: "none" if v is None or v != v else str(v))  # noqa: PLR0124 - NaN
             if not 1 < column.nunique() <= MOST_LEVELS:
                 continue
-        if not any(_same(column, other) for other in kept.values()):
+        twin = next((other for other, values in kept.items() if _same(column, values)), None)
+        if twin is None:
             kept[str(name)] = column
-    return pd.DataFrame(kept).iloc[:, :MOST_SETTINGS]
+        else:
+            partners.setdefault(twin, []).append(str(name))
+    names = {
+        name: f"{name} (goes with {listed(partners[name], most=2)})" if name in partners else name for name in kept
+    }
+    return pd.DataFrame(kept).iloc[:, :MOST_SETTINGS].rename(columns=names)
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:
-    """Whether two settings divide the runs alike: one tells all that the other does."""
+    """Whether two settings were varied together, so that one tells all that the other does."""
     import pandas as pd
 
-    (first, _), (second, _) = pd.factorize(one), pd.factorize(other)
-    return bool((first == second).all()) and one.dtype == other.dtype
+    if one.dtype == other.dtype == "float64":
+        ranks, others = one.rank(method="dense"), other.rank(method="dense")
+        return bool(ranks.equals(others) or ranks.equals(others.max() + 1 - others))
+    first, second = (pd.factorize(values)[0] for values in (one, other))
+    return bool((first == second).all()) and int(first.max()) < len(first) // 2
 
 
 def _separated(table: pd.DataFrame, failing: np.ndarray) -> Separation:
-    from sklearn.model_selection import StratifiedKFold, permutation_test_score
+    from sklearn.model_selection import StratifiedKFold
     from sklearn.tree import DecisionTreeClassifier
 
     columns, names = _encoded(table)
@@ -110,29 +120,44 @@ def _separated(table: pd.DataFrame, failing: np.ndarray) -> Separation:
         max_depth=DEPTH, min_samples_leaf=max(2, len(table) // 25), class_weight="balanced", random_state=0
     )
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    _, _, p_value = permutation_test_score(
-        tree, columns, failing, cv=folds, scoring="balanced_accuracy", n_permutations=SHUFFLES, random_state=0
-    )
-    scores, falls = [], []
+    scores: list[float] = []
+    falls: list[list[np.ndarray]] = []
     for train, test in folds.split(columns, failing):
         tree.fit(columns[train], failing[train])
         scores.append(_balanced(tree.predict(columns[test]), failing[test]))
         falls.append([scores[-1] - _without(tree, columns[test], failing[test], names, name) for name in table])
+    p_value = _p_value(tree, folds, columns, failing, float(np.mean(scores)))
     score, spread = float(np.mean(scores)), float(np.std(scores))
     every = np.concatenate(falls, axis=1)  # settings by folds and repeats
     influences = [Influence(str(n), float(f.mean()), float(f.std())) for n, f in zip(table, every, strict=True)]
     told = tuple(sorted((i for i in influences if i.fall > SLIGHT), key=lambda influence: -influence.fall))
-    quality = f"on runs left out it is right in {score:.0%} (guessing: 50%; p = {p_value:.2g})"
+    right = f"gets {100 * score:.0f} % right, guessing gets 50 % (p = {p_value:.2g})"
     if p_value > CHANCE or not told:
-        tried = listed(map(str, table), most=5)
         sentence = (
-            f"No setting separates failing from healthy runs better than chance does. Looked at {tried}: {quality}."
+            "No setting separates failing from healthy runs better than chance does. "
+            f"Of runs that it has not seen, a rule made of {listed(map(str, table), most=5)} {right}."
         )
-        return Separation(sentence, score, spread, float(p_value))
+        return Separation(sentence, score, spread, p_value)
     rules = tuple(_rules(tree.fit(columns, failing), names, columns, failing))
     also = f", then {listed((i.setting for i in told[1:]), most=3)}" if len(told) > 1 else ""
-    sentence = f"{told[0].setting} separates failing from healthy runs best{also}: {quality}."
-    return Separation(sentence, score, spread, float(p_value), told, rules)
+    sentence = (
+        f"{told[0].setting} separates failing from healthy runs best{also}. "
+        f"Of runs that it has not seen, a rule made of settings alone {right}."
+    )
+    return Separation(sentence, score, spread, p_value, told, rules)
+
+
+def _p_value(tree: Any, folds: Any, columns: np.ndarray, failing: np.ndarray, score: float) -> float:
+    """How often a tree does as well on shuffled verdicts, the true ones counted in."""
+    rng, as_well = np.random.default_rng(0), 1
+    for _ in range(SHUFFLES):
+        shuffled = rng.permutation(failing)
+        scores = [
+            _balanced(tree.fit(columns[train], shuffled[train]).predict(columns[test]), shuffled[test])
+            for train, test in folds.split(columns, shuffled)
+        ]
+        as_well += float(np.mean(scores)) >= score
+    return as_well / (SHUFFLES + 1)
 
 
 def _without(

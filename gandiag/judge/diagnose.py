@@ -14,7 +14,7 @@ from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
 from gandiag.judge.networks import parts_of
-from gandiag.judge.normal import is_normal
+from gandiag.judge.normal import what_is_normal
 from gandiag.judge.policy import read_policy
 from gandiag.judge.sparse import dated, fitted
 from gandiag.judge.story import tell
@@ -138,7 +138,7 @@ class Judgement:
             not_applicable=self._not_applicable,
             errors=errors,
             checks=checks,
-            normal=is_normal(run, verdict, clean),
+            normal=what_is_normal(run, verdict, clean),
             missing=what_is_missing(run),
             last_step=run.last_step,
             last_healthy_step=_last_healthy_step(findings, run),

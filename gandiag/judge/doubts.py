@@ -13,6 +13,8 @@ from gandiag.judge.missing import END, intervals
 from gandiag.judge.sparse import unresolved
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gandiag.detectors import Detector
     from gandiag.rundir.run import Run
 
@@ -31,16 +33,16 @@ LATEST = 8
 ESSENTIAL_END, ESSENTIAL_STEPS = 0.01, (20, 100)
 """The share of a run, within bounds in steps, before whose end what is essential may stop: END is that of all else."""
 NEVER = {
-    "sample-collapse": "never diverse yet",
-    "mode-collapse": "most of the data never covered yet",
-    "mode-hopping": "never more than a few modes at a time yet",
-    "critic-constraint": "the gradient norm on interpolates was never near 1 yet",
+    "sample-collapse": "the samples have not been diverse at any point so far",
+    "mode-collapse": "most of the data has not been covered at any point so far",
+    "mode-hopping": "G has not shown more than a few modes at once so far",
+    "critic-constraint": "the gradient norm on interpolates has not come near 1 so far",
 }
 """What has never been seen of a run of which only its grace keeps a detector from a finding."""
 SAMPLES = "pass the samples as well: callback.observe(real=d_out_real, fake=d_out_fake, real_samples=x, fake_samples=y)"
 WEAK = {
     "diversity/latent": (
-        "no real sample was seen beside generated ones, and against its own best a generator may always have been poor"
+        "no real samples were seen, and compared with its own best a generator that was always poor looks fine"
     )
 }
 """Signals that show failures, and no health: what they leave open."""
@@ -62,11 +64,10 @@ def obstacle(run: Run, detector: Detector) -> NotAssessed | None:
     """Why a detector cannot judge this run: it is too short or lacks signals; None where it can."""
     steps = run.last_step - int(run.scalars.index[0]) + 1 if len(run.scalars) else 0
     if steps < detector.min_run_steps:
-        reason = f"the run has {steps:,} steps, this takes {detector.min_run_steps:,}"
+        reason = f"the run has {steps:,} steps, and this check needs {detector.min_run_steps:,}"
         return NotAssessed(code=detector.code, reason=reason, how_to=TRAIN_LONGER)
     if missing := lacking(run, detector):
-        names = " and ".join(map(_or, missing))
-        reason = f"{names} was not recorded"
+        reason = f"{_and(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
         how_to = SAMPLES if _samples_alone(run, detector) else _how_to(run, detector)
         return NotAssessed(code=detector.code, reason=reason, how_to=how_to, missing=missing)
     return unresolved(detector, run)
@@ -86,7 +87,7 @@ def _samples_alone(run: Run, detector: Detector) -> bool:
 def doubt(run: Run, detector: Detector) -> NotAssessed | None:
     """Why a detector that finds nothing at the end of a run does not clear it; None where it does."""
     if detector.score(run).empty:
-        reason = f"{' and '.join(map(_or, detector.needs))} was recorded too seldom, or never where it can be judged"
+        reason = f"{_and(detector.needs)} {'was' if len(detector.needs) == 1 else 'were'} recorded too rarely to tell"
         return NotAssessed(code=detector.code, reason=reason, how_to=_how_to(run, detector, seldom=True))
     return _weak(run, detector) or _ended(run, detector)
 
@@ -139,8 +140,8 @@ def in_grace(run: Run, detector: Detector) -> NotAssessed | None:
     impatient: Any = replace(detector, grace_steps=0)  # type: ignore[type-var]
     if not any(f.ongoing for f in impatient(run)):
         return None
-    reason = NEVER.get(detector.code, "never without it yet")
-    how_to = f"train for longer: it counts from step {until:,} on, unless it is still getting better then"
+    reason = NEVER.get(detector.code, "this has held at every point so far")
+    how_to = f"train for longer: from step {until:,} on this counts as a failure, unless it is still improving then"
     return NotAssessed(code=detector.code, reason=reason, how_to=how_to)
 
 
@@ -152,6 +153,12 @@ def _how_to(run: Run, detector: Detector, *, seldom: bool = False) -> str:
     if seldom and intervals(run.meta.get("plan")):
         found = "pass max_overhead=None, for a record of every round of the game"
     return found or "look at run.json for what was attributed"
+
+
+def _and(needs: Sequence[str]) -> str:
+    """Signals that are all needed, in one line."""
+    words = [_or(names) for names in needs]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _or(names: str) -> str:

@@ -16,28 +16,29 @@ class Mechanism:
 
 
 _ARJOVSKY = "Arjovsky & Bottou 2017"
-_FEW = "With hardly any gradient nothing brings variety back: G stays at the outputs that it was driven to."
-_CUT_OFF = "Behind a layer of G that passes nothing, latents no longer reach the samples, which are all alike."
+_FEW = "With hardly any gradient nothing brings variety back: G stays stuck at the outputs it was driven to."
+_CUT_OFF = "If a layer of G passes nothing on, the latents no longer reach the samples, which then all look alike."
 _SLOW = "A D that is slow to answer lets G move all latents to what D rates best at the moment."
 _MOVES_ON = "D learns to reject the few outputs, and G moves on to others, all at once."
-_RANK = "D's weights lose rank and see few directions of the data, so that nothing else is asked of G."
+_RANK = "D's weights lose rank and see only a few directions of the data, so D asks nothing else of G."
 _THROWN = "A step that was too large throws G to where all latents give much the same."
 _WORSE = "Samples that miss most of the data score worse."
 _RULES = "the rules of the game, Goodfellow et al. 2014"
 _SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
 
 MISTAKES = {
-    "stale-copy": "Who plays against a copy that stands still is told nothing of what the other one has learned.",
-    "not-learning": "Where one network stands still, the other one plays alone, and nothing that follows says more.",
-    "same-direction": "Losses that are not opposed make no game: what G and D do then follows from that.",
-    "shared-update": "A network that is updated by its opponent's loss, or by old gradients, follows neither.",
-    "input-mismatch": "What only one of both kinds can have tells them apart for ever; what is not finite spoils all.",
-    "repeated-latents": "A G that is given the same few points learns these, and nothing between them.",
-    "double-sigmoid": "Behind two sigmoids D can never be sure, and its own saturates: G is told little, and wrong.",
-    "mode-switch": "A network that is another one in its opponent's update is not the one that is played against.",
-    "label-mismatch": "Labels that do not belong to the samples give generated ones away, or mean nothing to G.",
-    "penalty-error": "A penalty that is not what it is meant to be, or is missing, makes another critic, or none.",
-    "learning-rates": "Where one network learns a hundred times as fast, or starts anew, the other cannot answer.",
+    "stale-copy": "A network that plays against a frozen copy learns nothing of what its opponent has learned since.",
+    "not-learning": "If one network does not learn, the other plays alone; whatever comes after follows from that.",
+    "same-direction": "Losses that do not oppose each other make no adversarial game; the rest follows from that.",
+    "shared-update": "A network updated by its opponent's loss, or by old gradients, does not minimise its own.",
+    "input-mismatch": "Values that only one of the two kinds can have give it away; NaN in the data spoils all.",
+    "repeated-latents": "A G that only ever gets the same few latents learns those, and nothing in between.",
+    "double-sigmoid": "With two sigmoids in a row D can never be sure, and what reaches G is a small, wrong gradient.",
+    "mode-switch": "In the other mode BatchNorm and Dropout make it another network than the one being trained.",
+    "label-mismatch": "With labels that do not belong to the samples D spots generated ones, or G ignores them.",
+    "penalty-error": "With a wrong or missing penalty nothing constrains the critic, and its gradient misleads G.",
+    "learning-rates": "If one network learns a hundred times as fast, or starts over, the other cannot keep up.",
+    "update-ratio": "Where one network is updated many times before the other one is, the other cannot answer.",
 }
 """Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 
@@ -85,7 +86,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     Mechanism(
         "dead-layer", "vanishing-gradients", "A layer of D that passes no gradient cuts off G's feedback.", "chain rule"
     ),
-    Mechanism("dead-layer", "stagnation", "What lies before a layer without a gradient does not learn.", "chain rule"),
+    Mechanism("dead-layer", "stagnation", "Layers before one that passes no gradient do not learn.", "chain rule"),
     *(Mechanism("dead-layer", c, _CUT_OFF, "chain rule") for c in _COLLAPSES),
     Mechanism("vanishing-gradients", "stagnation", "Without a gradient G stands still.", _ARJOVSKY),
     Mechanism("vanishing-gradients", "sample-collapse", _FEW, f"our reading of {_ARJOVSKY}"),
@@ -132,7 +133,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "divergence", "quality-regression", "Samples get worse while outputs grow.", "Mescheder et al. 2018"
     ),
     Mechanism(
-        "oscillation", "divergence", "Circles that grow with every turn leave every bound.", "Mescheder et al. 2018"
+        "oscillation", "divergence", "Circles that grow with every turn end in divergence.", "Mescheder et al. 2018"
     ),
     Mechanism(
         "oscillation",
@@ -141,8 +142,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "Metz et al. 2017",
     ),
     Mechanism(
-        "oscillation", "stagnation", "Steps lead around the equilibrium, not into it.", "Mescheder et al. 2018"
+        "oscillation", "stagnation", "The steps lead around the equilibrium, not into it.", "Mescheder et al. 2018"
     ),
-    Mechanism("non-finite", "stagnation", "Weights that are NaN learn nothing.", "arithmetic"),
+    Mechanism("non-finite", "stagnation", "Weights that are NaN no longer learn.", "arithmetic"),
 )  # fmt: skip
 """Apart from the three collapses, which see one thing and go either way, nothing here leads back to itself."""

@@ -26,7 +26,7 @@ NEAR = 0.05
 """Share within which a loss is that of a D at chance: log 2, the mean of both terms, or twice that, their sum."""
 
 
-def is_normal(run: Run, verdict: str, clean: Collection[str]) -> tuple[str, ...]:
+def what_is_normal(run: Run, verdict: str, clean: Collection[str]) -> tuple[str, ...]:
     """Sentences on what people take for a failure, of a healthy run; () of any other."""
     return tuple(_sentences(run, clean)) if verdict == "healthy" else ()
 

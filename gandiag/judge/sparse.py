@@ -42,6 +42,13 @@ LACKING = {
 }
 """What a reader would want of a training, and signals that show it."""
 
+UNITS = {
+    "epochs": "an epoch (--steps-per-epoch tells how many steps that is)",
+    "images": "an image (--batch-size tells how many make a step)",
+    "rows": "a row: the log has no step",
+}
+"""What a step of an imported run is, where it is none."""
+
 
 def fitted(detectors: Sequence[Detector], run: Run) -> tuple[Detector, ...]:
     """The detectors with windows as wide as the records of an imported run ask for; of other runs as they are."""
@@ -119,17 +126,18 @@ def what_logs_lack(run: Run) -> list[str]:
         return []
     told = run.meta["imported"]
     gone = [what for what, names in LACKING.items() if all(run.series(name).empty for name in names)]
-    said = [f"the run was imported from logs, which hold nothing of {', '.join(gone)}; one line in the training loop "
-            f"records it all: {ATTACH}"] if gone else []  # fmt: skip
-    derived = told.get("derived") if isinstance(told.get("derived"), dict) else {}
-    said += [f"{name} was {how}" if how.startswith("estimated") else f"{name} is {how}"
-             for name, how in derived.items() if name != "nonfinite"]  # fmt: skip
+    said = []
+    if gone:
+        lacks = f"the run was imported from logs, which hold nothing of {', '.join(gone)}"
+        said.append(f"{lacks}; one line in the training loop records it all: {ATTACH}")
+    derived = told.get("derived")
+    for name, how in derived.items() if isinstance(derived, dict) else ():
+        if name != "nonfinite":
+            said.append(f"{name} {'was' if how.startswith('estimated') else 'is'} {how}")
     if told.get("open"):
         names = ", ".join(map(str, told["open"][:8]))
         said.append(f"names with more than one meaning were left out: {names}; import again with --map NAME=SIGNAL")
-    if told.get("unit") in ("epochs", "rows", "images"):
-        says = {"epochs": "an epoch (--steps-per-epoch tells how many steps that is)",
-                "images": "an image (--batch-size tells how many make a step)", "rows": "a row: the log has no step"}  # fmt: skip
-        said.append(f"a step of this run is {says[told['unit']]}")
+    if (unit := told.get("unit")) in UNITS:
+        said.append(f"a step of this run is {UNITS[unit]}")
     notes = told.get("notes")
     return said + [str(note) for note in notes] if isinstance(notes, list) else said

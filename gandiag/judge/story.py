@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 RESOLUTION_STEPS = 100  # onsets are no finer than the window of steps that detectors smooth over
 RESOLUTION_SHARE = 0.05  # nor finer, late in a run, than this share of the step: evaluations lie further apart there
 
+TOO_CLOSE = "These began too close together to tell which came first; the order shown is that of the known mechanism."
+
 _KNOWN = {(m.cause, m.effect): m for m in MECHANISMS}
 
 
@@ -167,13 +169,13 @@ def _line(chain: list[_Episode]) -> str:
 def _sentence(roots: list[_Episode], told: dict[int, _Episode], links: list[Link]) -> str:
     if len(roots) > 1:
         named = _and([f"{r.title} from step {r.onset:,}" for r in roots])
-        return f"Several beginnings, undecided: {named}; no known mechanism leads from one to the other."
+        return f"The first cause is unclear: no known mechanism links {named}."
     (root,) = roots
     if len(told) == 1:
-        return f"{root.title} stands alone: nothing else was found that is known to cause it or to follow from it."
+        return f"{root.title} is the only problem found: no known cause or consequence of it was seen."
     sentences = dict.fromkeys(link.sentence for link in links if link.cause == root.place)
     if any(told[link.cause].onset > told[link.effect].onset for link in links):
-        sentences["Onsets this close together cannot be ordered; the mechanism orders them."] = None
+        sentences[TOO_CLOSE] = None
     return f"It began with {root.title}. {' '.join(sentences)}"
 
 
@@ -181,14 +183,14 @@ def _excluded(checks: Mapping[str, str]) -> Iterator[str]:
     """That it is the game which goes wrong, not the loop, where that was looked at: before advice on balance."""
     passed = [code for code, outcome in checks.items() if outcome == PASS]
     if passed and not {WARN, FAIL} & {*checks.values()}:
-        yield f"The loop itself was looked at, and none of {len(passed)} kinds of mistakes was found in it."
+        yield f"The training loop was checked for {len(passed)} kinds of mistakes, and none was found."
 
 
 def _doubts(roots: list[_Episode], unseen: Collection[str]) -> Iterator[str]:
     codes = {root.code for root in roots}
     causes = [m.cause for m in MECHANISMS if m.effect in codes and m.cause in unseen and m.cause not in codes]
     if causes:
-        yield f"What could not be looked for and may have come before: {_and(list(dict.fromkeys(causes)))}."
+        yield f"Not checked, and possibly the real cause: {_and(list(dict.fromkeys(causes)))}."
 
 
 def _and(items: list[str]) -> str:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+from gandiag.logs.columns import Options as Options
 from gandiag.logs.importing import Imported as Imported
-from gandiag.logs.importing import Options as Options
 from gandiag.logs.importing import import_run as import_run
 from gandiag.logs.recognise import recognise as recognise
 from gandiag.logs.series import Log as Log

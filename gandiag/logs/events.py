@@ -1,4 +1,4 @@
-"""TensorBoard's event files as logs: all values of all tags, several files of one folder, several folders of one run."""
+"""TensorBoard's event files as logs: all values of all tags, several files and folders of one run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _read_file(path: Path, log: Log, name: Callable[[str], str], progress: Progr
                 if place - seen > 2**20:
                     progress(place - seen)
                     seen = place
-                _take(message, path, log, name)
+                _take(message, log, name)
             progress(file.tell() - seen)
     except OSError as error:
         log.note(f"{path.name} cannot be read: {error.strerror or error}")
@@ -67,7 +67,7 @@ def _read_file(path: Path, log: Log, name: Callable[[str], str], progress: Progr
         log.note(f"{path.name} {error}; what comes before was read")
 
 
-def _take(message: bytes, path: Path, log: Log, name: Callable[[str], str]) -> None:
+def _take(message: bytes, log: Log, name: Callable[[str], str]) -> None:
     try:
         found = list(values(message))
     except ValueError as error:
@@ -109,6 +109,10 @@ def _names(root: Path, folders: dict[Path, list[Path]], run: str | None) -> dict
         return {chosen[0]: _plain}
     if len(folders) == 1:
         return {next(iter(folders)): _plain}
+    return _several(root, folders)
+
+
+def _several(root: Path, folders: dict[Path, list[Path]]) -> dict[Path, Callable[[str], str]]:
     tags = {folder: set(_peek(paths)) for folder, paths in folders.items()}
     outer = min(folders, key=lambda f: len(f.parts))
     named: dict[Path, Callable[[str], str]] = {}
@@ -121,10 +125,11 @@ def _names(root: Path, folders: dict[Path, list[Path]], run: str | None) -> dict
             named[folder] = _keyed(folder.name)
         elif len(tags[folder]) == 1 and outer not in folder.parents:
             named[folder] = _folder(folder.name)
-    if set(named) != set(folders) or sum(tags[f] == tags[outer] and len(tags[f]) > 1 for f in folders) > 1:
-        if not all(f.name.lower() in SPLITS or f == outer for f in folders):
-            runs = listed((str(f.relative_to(root)) for f in folders), 20)
-            raise LogError(f"{root}: holds several runs; choose one with --run: {runs}")
+    alike = sum(tags[f] == tags[outer] and len(tags[f]) > 1 for f in folders) > 1
+    splits = all(f.name.lower() in SPLITS or f == outer for f in folders)
+    if (set(named) != set(folders) or alike) and not splits:
+        runs = listed((str(f.relative_to(root)) for f in folders), 20)
+        raise LogError(f"{root}: holds several runs; choose one with --run: {runs}")
     return named
 
 

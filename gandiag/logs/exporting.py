@@ -13,7 +13,6 @@ from gandiag.files import UnreadableError, picture
 from gandiag.findings import json_ready
 from gandiag.logs.importing import KEPT
 from gandiag.logs.series import LogError
-from gandiag.rundir.run import Run
 from gandiag.sinks import event_files
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gandiag.findings import Diagnosis
+    from gandiag.rundir.run import Run
 
     Progress = Callable[[int], None]
 

@@ -73,7 +73,7 @@ def _frame(image: np.ndarray, rows: int, columns: int, padding: int) -> bool:
 def _found(image: np.ndarray) -> tuple[int, int, int]:
     """Width of the frame, rows and columns; zeros where there is no grid."""
     for padding in (2, 1, 4):
-        for rows, columns in _candidates(image.shape[0] - padding, image.shape[1] - padding):
+        for rows, columns in reversed(_candidates(image.shape[0] - padding, image.shape[1] - padding)):
             if _frame(image, rows, columns, padding) and image.std() > 0:
                 return padding, rows, columns
     steps = np.abs(np.diff(image.astype(np.float32).mean(axis=2), axis=1)).mean(axis=0)

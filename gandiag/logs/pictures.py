@@ -45,10 +45,12 @@ class Samples:
     tiles: np.ndarray
 
 
-def find_pictures(folder: Path) -> list[Picture]:
-    """The pictures below a folder with the number in their name, or in that of their folder, as x."""
+def find_pictures(folder: Path, *, deep: bool = True) -> list[Picture]:
+    """The pictures in a folder, or also below it, with the number in their name, or in that of their folder, as x."""
     found = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+    for path in sorted(
+        p for p in (folder.rglob("*") if deep else folder.glob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()
+    ):
         inside = path.parent != folder and re.search(r"\d+", path.parent.name)
         number = inside or (re.findall(r"\d+", path.stem) or [None])[-1]
         tag = re.sub(r"\d+", "", path.parent.name if inside else path.stem).strip("_- ")
@@ -68,8 +70,8 @@ def samples_of(
         best = max(sorted(tags), key=lambda tag: (_says_fake(tag), sum(p.tag == tag for p in fake)))
         tell(f"of the pictures {', '.join(sorted(tags))} those called {best!r} are taken for generated samples")
         fake = [p for p in fake if p.tag == best]
-    found = [s for s in _by_x([p for p in fake if np.isfinite(p.x)], grid, tell)]
-    known = next((s.tiles for s in _by_x([p for p in real], grid, tell)), None)
+    found = _by_x([p for p in fake if np.isfinite(p.x)], grid, tell)
+    known = next((s.tiles for s in _by_x(real, grid, tell)), None)
     return found, known
 
 

@@ -1,4 +1,4 @@
-"""What was read of a training's logs: series by their own names, pictures, and what could not be read. In bounded room."""
+"""What was read of a training's logs: series by their own names, pictures, what could not be read. In bounded room."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ class Series:
 
     def __init__(self) -> None:
         self.x, self.values, self.times = array("d"), array("d"), array("d")
+        self.redone = False  # whether x went back, so that later values took the place of earlier ones
         self.thinned = 1  # so many logged values stand behind each one that is kept
 
     def add(self, x: float, value: float, time: float = float("nan")) -> None:
         """Take in a value. One that goes back replaces what was logged from there on: the training was resumed."""
         if self.x and x < self.x[-1]:
             self._cut(bisect_left(self.x, x))
+            self.redone = True
         self.x.append(x)
         self.values.append(value)
         self.times.append(time)
@@ -46,7 +48,7 @@ class Series:
     def halve(self) -> None:
         """Keep the means of neighbouring values; one of which is not finite stays so."""
         for column in (self.x, self.values, self.times):
-            pairs = np.frombuffer(column)[: len(column) // 2 * 2].reshape(-1, 2)
+            pairs = np.array(column)[: len(column) // 2 * 2].reshape(-1, 2)
             kept = pairs[:, 1] if column is self.x else pairs.mean(axis=1)
             column[:] = array("d", kept.tobytes())
         self.thinned *= 2

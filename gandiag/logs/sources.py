@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.logs import events, tables
+from gandiag.logs.pictures import find_pictures
 from gandiag.logs.series import Log, LogError
 from gandiag.logs.text import read_text
+from gandiag.logs.wandb_files import read_wandb
 from gandiag.sinks.event_files import MARK
 from gandiag.wording import listed
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+MOST_SHOWN = 60  # pictures of StyleGAN that are read: each has some 30 million pixels
 TEXT = (".log", ".txt", ".out", ".err", "")
 SAID = (
     "StyleGAN's stats.jsonl",
@@ -29,7 +33,7 @@ SAID = (
     "text",
 )
 WANDB = (
-    "{path}: the binary log of W&B cannot be read without its service; export the history instead: "
+    "{path}: its history holds nothing that can be read here; export it from the service instead: "
     "wandb.Api().run(PATH).scan_history(), written as one JSON object a line, or the CSV of a chart"
 )
 
@@ -78,7 +82,7 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     if MARK in path.name:
         log.format = "TensorBoard's event files"
         events.read_events(path, log, run, progress)
-    elif suffix == ".csv" or suffix == ".tsv":
+    elif suffix in (".csv", ".tsv"):
         log.format = "CSV"
         tables.read_csv(path, log, run, progress)
     elif path.name == "stats.jsonl":
@@ -89,7 +93,8 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     elif suffix == ".parquet":
         _parquet(path, log, run)
     elif suffix == ".wandb":
-        raise LogError(WANDB.format(path=path))
+        log.format = "W&B's binary log"
+        read_wandb(path, log, progress)
     else:
         _text(path, log, progress)
 
@@ -109,7 +114,15 @@ def _parquet(path: Path, log: Log, run: str | None) -> None:
 
 def _text(path: Path, log: Log, progress: Progress) -> None:
     with path.open("rb") as file:
-        if b"\0" in file.read(4096):
+        head = file.read(4096)
+        if re.match(rb"\s*(?:\{\s*\"|\[\s*\{)", head):  # as Chainer's file `log`
+            log.format = "JSON lines"
+            with suppress(LogError):
+                tables.read_json_lines(path, log, None, progress)
+            if log.series:
+                return
+            log.notes.clear()
+        if b"\0" in head:
             raise LogError(f"{path}: is no log that gandiag reads; it reads {listed(SAID)}")
     with path.open(errors="replace", newline="") as file:
         shape = read_text(tables._counted(file, progress), log)  # noqa: SLF001
@@ -123,6 +136,8 @@ def _stylegan(folder: Path, log: Log, progress: Progress) -> None:
     log.axis = "kimg"
     for path in sorted(folder.glob("metric-*.jsonl")):
         tables.read_metrics(path, log)
+    shown = [p for p in find_pictures(folder, deep=False) if p.tag in ("fakes", "reals")]
+    log.pictures += shown[:: -(-len(shown) // MOST_SHOWN)] if len(shown) > MOST_SHOWN else shown
     options = folder / "training_options.json"
     if options.exists():
         try:
@@ -146,17 +161,22 @@ def _read_folder(folder: Path, log: Log, run: str | None, progress: Progress) ->
     elif events.event_files(folder):
         log.format = "TensorBoard's event files"
         events.read_events(folder, log, run, progress)
-        if _is_stylegan(log):
-            log.axis = "kimg" if not (folder / "submit_config.txt").exists() else "images"
+        _axis_of_stylegan(log)
     elif _of_metrics(folder):
         log.format = "BigGAN's files of metrics"
         tables.read_files_of_metrics(_of_metrics(folder), log)
     else:
         _others(folder, log, run, progress)
+    if not log.pictures and find_pictures(folder):
+        log.note(f"pictures lie there, too: --images {folder}, or a folder in it, reads samples from them")
 
 
-def _is_stylegan(log: Log) -> bool:
-    return "Progress/kimg" in log.series or "Progress/tick" in log.series
+def _axis_of_stylegan(log: Log) -> None:
+    """x of its event files is kimg, in the versions for TensorFlow images; its own count of kimg tells."""
+    if (kimg := log.series.get("Progress/kimg")) is not None and len(kimg):
+        log.axis = "images" if kimg.x[-1] > 100 * max(kimg.values[-1], 1.0) else "kimg"
+    elif "Progress/tick" in log.series:
+        log.axis = "kimg"
 
 
 def _one(folder: Path, name: str, run: str | None) -> Path | None:
@@ -193,13 +213,8 @@ def _of_metrics(folder: Path) -> list[Path]:
 
 def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None:
     """The only file that can be a log; several of one training where their names say so."""
-    binary = sorted(folder.rglob("*.wandb"))
-    output = sorted(folder.rglob("output.log"))
-    if binary and output:
-        _text(output[0], log, progress)
-        log.format = f"W&B's offline run, its console output ({log.format})"
-        if not log.series:
-            raise LogError(WANDB.format(path=binary[0]))
+    if binary := _one(folder, "*.wandb", run):
+        _wandb(binary, log, progress)
         return
     every = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     for suffixes in ((".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",), TEXT):
@@ -210,16 +225,26 @@ def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None
             for path in found:
                 tables.read_csv(path, log, None, progress)
             return
-        read_ = [(p, l) for p in found if (l := _tried(p, progress)) is not None]
+        read_ = [(p, tried) for p in found if (tried := _tried(p, progress)) is not None]
         if len(read_) > 1:
             names = listed((str(p.relative_to(folder)) for p, _ in read_), 20)
             raise LogError(f"{folder}: holds several logs; give one of them, or choose with --run: {names}")
         if read_:
             vars(log).update(vars(read_[0][1]))
             return
-    if binary:
-        raise LogError(WANDB.format(path=binary[0]))
     raise LogError(f"{folder}: no logs found below it; gandiag reads {listed(SAID)}")
+
+
+def _wandb(binary: Path, log: Log, progress: Progress) -> None:
+    """A run of W&B: its history, or where that holds nothing its console output."""
+    log.format = "W&B's binary log"
+    read_wandb(binary, log, progress)
+    output = binary.parent / "files" / "output.log"
+    if not log.series and output.exists():
+        _text(output, log, progress)
+        log.format = f"W&B's run, its console output ({log.format})"
+    if not log.series:
+        raise LogError(WANDB.format(path=binary))
 
 
 def _tried(path: Path, progress: Progress) -> Log | None:

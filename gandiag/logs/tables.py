@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from gandiag.logs.series import LogError
@@ -33,6 +34,7 @@ ASIDE = frozenset(
 )  # fmt: skip
 LONGEST = 8 * 2**20  # letters of one line
 MOST_NAMED = 3
+PEEKED = 1000  # lines that tell which names there are
 
 
 def read_csv(path: Path, log: Log, run: str | None, progress: Progress) -> None:
@@ -55,7 +57,9 @@ def _counted(lines: Iterable[str], progress: Progress) -> Iterator[str]:
         yield line
 
 
-def read_rows(rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path) -> None:
+def read_rows(  # noqa: C901 - one kind of table after the other
+    rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log, run: str | None, path: Path
+) -> None:
     """Take in rows whose columns these are."""
     names = list(header)
     plain = {name.strip().lower(): name for name in names}
@@ -79,10 +83,10 @@ def read_rows(rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log
             continue
         at = _time(row.get(time)) if time else float("nan")
         if value is not None and key is None and len(names) <= 3:
-            _put(log, _of_file(path), x, row.get(value), at)
+            add_value(log, _of_file(path), x, row.get(value), at)
             continue
         if value is not None and key is not None:
-            _put(log, str(row.get(key)), x, row.get(value), at)
+            add_value(log, str(row.get(key)), x, row.get(value), at)
             continue
         for name, content in row.items():
             if name in (x_name, time, which) or name is None or _aside(name, x_name):
@@ -91,7 +95,7 @@ def read_rows(rows: Iterable[Mapping[str, Any]], header: Iterable[str], log: Log
                 if held.get(name) == (row.get(plain["epoch"]), content):
                     continue  # Lightning repeats in later rows of the epoch what was logged once
                 held[name] = row.get(plain["epoch"]), content
-            _put(log, _own_name(str(name)), x, content, at)
+            add_value(log, _own_name(str(name)), x, content, at)
     if len(seen) > 1 and run is None:
         raise LogError(f"{path.name}: holds several runs; choose one with --run: {listed(sorted(seen), 20)}")
 
@@ -140,7 +144,8 @@ def _time(value: Any) -> float:
     return found if found is not None else float("nan")
 
 
-def _put(log: Log, name: str, x: float, value: Any, time: float) -> None:
+def add_value(log: Log, name: str, x: float, value: Any, time: float) -> None:
+    """Take in a value where it is a number, also one that was written as text."""
     number = _number(value)
     if number is not None:
         log.add(name, x, number, time)
@@ -148,28 +153,33 @@ def _put(log: Log, name: str, x: float, value: Any, time: float) -> None:
 
 def read_json_lines(path: Path, log: Log, run: str | None, progress: Progress) -> None:
     """Take in a file with one JSON object a line, or with a single list of them, or of lists by name."""
-    bad, number = 0, 0
-    rows: list[dict[str, Any]] = []
     with path.open(errors="replace") as file:
-        for number, line in enumerate(_counted(file, progress), start=1):
-            if not line.strip() or len(line) > LONGEST:
-                continue
-            try:
-                rows.append(_flat(json.loads(line)))
-            except (json.JSONDecodeError, TypeError, RecursionError):
-                bad += 1
-                if bad == 1 and number == 1:
-                    break
-                log.note(f"line {number:,} of {path.name} is no JSON and was left out") if bad <= MOST_NAMED else None
-    if bad and not rows:
-        rows = _whole(path)
-    if len(rows) == 1 and any(isinstance(v, list) for v in rows[0].values()):
-        rows = _of_lists(rows[0])
-    if any("Progress/kimg" in row for row in rows):
-        _stats(rows, log)
-        return
-    names = dict.fromkeys(name for row in rows for name in row)
-    read_rows(({k: v for k, v in row.items() if k != "mode"} for row in rows), names, log, run, path)
+        rows = _objects(_counted(file, progress), path, log)
+        first = list(islice(rows, PEEKED))
+        if not first or (len(first) == 1 and any(isinstance(v, list) for v in first[0].values())):
+            first = _of_lists(first[0]) if first else _whole(path)
+        every = chain(first, rows)
+        if any("Progress/kimg" in row for row in first):
+            _stats(every, log)
+            return
+        names = dict.fromkeys(name for row in first for name in row)
+        read_rows(({k: v for k, v in row.items() if k != "mode"} for row in every), names, log, run, path)
+
+
+def _objects(lines: Iterable[str], path: Path, log: Log) -> Iterator[dict[str, Any]]:
+    """The objects of lines, one each; none at all where the first line is none: then the file may be one text."""
+    bad = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or len(line) > LONGEST:
+            continue
+        try:
+            yield _flat(json.loads(line))
+        except (json.JSONDecodeError, TypeError, RecursionError):
+            bad += 1
+            if number == 1:
+                return
+            if bad <= MOST_NAMED:
+                log.note(f"line {number:,} of {path.name} is no JSON and was left out")
 
 
 def _whole(path: Path) -> list[dict[str, Any]]:
@@ -215,10 +225,10 @@ def _stats(rows: Iterable[Mapping[str, Any]], log: Log) -> None:
                 continue
             if moments.get("num", 1) == 0:
                 continue
-            _put(log, name, x, moments.get("mean"), at)
+            add_value(log, name, x, moments.get("mean"), at)
             if name.startswith("Loss/scores/"):
                 side = name.rsplit("/", 1)[-1]
-                _put(log, f"{name} std", x, moments.get("std"), at)
+                add_value(log, f"{name} std", x, moments.get("std"), at)
                 log.tell(f"{name} std", f"d/{side}/std", "spread of D's logits over the images of a tick")
     if "Loss/r1_penalty" in log.series:
         log.tell("Loss/r1_penalty", "penalty/norm", "StyleGAN: squared norm of D's gradient per image, unweighted")
@@ -235,7 +245,7 @@ def read_metrics(path: Path, log: Log) -> None:
             continue
         if kimg:
             for name, value in results.items():
-                _put(log, f"Metrics/{name}", float(kimg[1]), value, _time(row.get("timestamp")))
+                add_value(log, f"Metrics/{name}", float(kimg[1]), value, _time(row.get("timestamp")))
 
 
 def read_mlflow(folder: Path, log: Log, progress: Progress) -> None:
@@ -246,7 +256,7 @@ def read_mlflow(folder: Path, log: Log, progress: Progress) -> None:
             for line in _counted(file, progress):
                 parts = line.split()
                 if len(parts) >= 3 and (x := _number(parts[2])) is not None:
-                    _put(log, name, x, parts[1], _time(parts[0]) / 1000)
+                    add_value(log, name, x, parts[1], _time(parts[0]) / 1000)
 
 
 def read_files_of_metrics(paths: Iterable[Path], log: Log) -> None:
@@ -254,4 +264,4 @@ def read_files_of_metrics(paths: Iterable[Path], log: Log) -> None:
     for path in paths:
         for line in path.read_text(errors="replace").splitlines():
             if match := re.fullmatch(r"\s*(\d+):\s*(\S+)\s*", line):
-                _put(log, path.stem, float(match[1]), match[2], float("nan"))
+                add_value(log, path.stem, float(match[1]), match[2], float("nan"))

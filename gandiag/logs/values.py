@@ -13,6 +13,7 @@ ENOUGH = 8  # rows that two or three series have in common, before their values 
 AGREE = 0.9  # of the rows
 EXACT = 0.01  # of the size of the values, within which a sum is one: logs print three or four decimals
 BELOW = 0.9  # of the rows with D lower on real samples than on generated ones, before it is asked which way is up
+ALIKE, APART = 0.95, 0.8  # correlations of D's loss with what it is made of, and with what it is not
 FOLLOWS = 0.6  # correlation of D's loss with D(real) - D(fake)
 
 
@@ -45,12 +46,31 @@ def sides(log: Log, real: str, fake: str, total: str | None) -> Voice:
             ):
                 if _equal(made, loss, r, f):
                     return Voice(says, f"{words}, as their values show")
+            if voice := _follows(r, f, loss, real, fake, total):
+                return voice
     r, f = common(log, real, fake)
     if len(r) < ENOUGH:
         return Voice("", "")
     if min(r.min(), f.min()) < 0:
         return Voice("", "values below 0 are no BCE, LSGAN or hinge loss, but may be outputs or a Wasserstein loss")
     return Voice("", "")
+
+
+def _follows(r: np.ndarray, f: np.ndarray, loss: np.ndarray, real: str, fake: str, total: str) -> Voice | None:
+    """As D's loss is often logged: the sum of its sides, or a critic's difference, and a penalty besides."""
+    gap, both = f - r, r + f
+    if min(np.std(loss), np.std(gap), np.std(both)) < 1e-6:
+        return None
+    alike = {name: float(np.corrcoef(loss, made)[0, 1]) for name, made in (("gap", gap), ("both", both))}
+    near = {name: np.median(np.abs(loss - made)) <= 0.5 * np.median(np.abs(made)) for name, made in
+            (("gap", gap), ("both", both))}  # fmt: skip
+    if alike["gap"] >= ALIKE and near["gap"] and alike["both"] < APART:
+        return Voice(
+            "outputs", f"{total} follows {fake} - {real}, a critic's loss with a penalty, as their values show"
+        )
+    if alike["both"] >= ALIKE and near["both"] and alike["gap"] < APART:
+        return Voice("losses", f"{total} follows their sum, as their values show")
+    return None
 
 
 def _equal(made: np.ndarray, loss: np.ndarray, r: np.ndarray, f: np.ndarray) -> bool:

@@ -50,10 +50,11 @@ COMPONENT = frozenset(
      "ds", "div", "diversity", "mask", "cam", "edge", "contextual", "context", "hole", "warp", "flow", "attr", "dom",
      "domain", "rot", "rotation", "contrastive", "nce", "latent", "ref", "u", "v", "s", "moment", "moments", "mom",
      "pitch", "energy", "f0", "cond", "condition", "code", "z", "noise", "color", "colour", "sem", "semantic", "seg",
-     "text", "txt", "word", "sent", "damsm", "depth", "normal", "geo", "id3", "arcface", "clip", "color", "hist",
+     "text", "txt", "word", "sent", "damsm", "depth", "normal", "geo", "id3", "arcface", "clip", "hist",
      "laplacian", "gradientloss", "wavelet", "fft", "freq", "frequency", "self", "supervised", "unsupervised", "sup",
      "pg", "adaptive", "entropy", "ent", "embedding", "emb", "sync", "lip", "mouth", "face", "eye", "hand", "gram",
-     "attention", "attn", "path", "prior", "posterior", "ae", "vae", "elbo", "encoder", "enc", "decoder", "dec", "cross"}
+     "attention", "attn", "path", "prior", "posterior", "ae", "vae", "elbo", "encoder", "enc", "decoder", "dec",
+     "cross"}
 )  # fmt: skip
 NEUTRAL = frozenset(
     {"train", "training", "trn", "tr", "running", "run", "mean", "avg", "average", "averaged", "ave", "total", "tot",
@@ -138,7 +139,7 @@ _PHRASES = (
 )
 
 
-def _parts(word: str) -> list[str]:
+def _parts(word: str) -> list[str]:  # noqa: C901, PLR0911 - one rule after the other
     if word in _WHOLE:
         return [word]
     if measured := re.fullmatch(r"(fid|kid|is|pr)(\d+k?\d*)", word):
@@ -166,4 +167,4 @@ def _fits(first: str, rest: str) -> bool:
     sides = LOSS | REAL | FAKE | {"logit", "logits", "lr"}
     if len(first) == 1:
         return rest in sides
-    return len(rest) > 1 or first in LOSS or first in {"lr"}
+    return len(rest) > 1 or first in LOSS or first == "lr"

@@ -9,7 +9,7 @@ from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
-from gandiag.record.given import Given
+from gandiag.record.given import ALIASES, Given
 from gandiag.record.options import check_limits, check_options, check_place, chosen
 from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
@@ -18,7 +18,7 @@ from gandiag.rundir.ending import ended_by
 from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
-from gandiag.signals import ALIASES
+from gandiag.sinks.named import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +60,9 @@ class Callback:
     alerts : show a line when recording begins, for each new finding, for each fault of gandiag's own, and the verdict
         at the end: through the logger "gandiag" or, where no logging is set up, on stderr, above bars of tqdm and rich.
         False for none of them; all are on record
+    sinks : where records and findings go besides: "tensorboard", "wandb", "mlflow", "trackio", the https:// address of
+        a webhook, a function of a finding's fields, or sinks of `gandiag.sinks`; on a thread of their own, which may
+        be slow, fail or hang
     resume : continue the run that `run_dir` holds
     start_step : with resume, the step that comes next; recorded steps from it on are superseded
     exist_ok : what to do where `run_dir` holds a run already: False to refuse, "number" to record to the first of
@@ -97,6 +100,7 @@ class Callback:
         judge_every: int = 200,
         on_finding: Callable[[Finding], None] | None = None,
         alerts: bool = True,
+        sinks: Any = None,
         resume: bool = False,
         start_step: int | None = None,
         exist_ok: str | bool = False,
@@ -120,6 +124,8 @@ class Callback:
         settings = Settings(
             image_shape=image_shape, alerts=alerts, loss_family=loss_family, fixed_latents=fixed_latents
         )
+        if sinks is not None and rank == 0:
+            settings.sinks = resolve(sinks, str(run_dir))
         recorder = Recorder(
             chosen(str(run_dir), exist_ok, world_size),
             resume=resume,
@@ -186,6 +192,7 @@ class Callback:
     def step(
         self,
         *,
+        step: int | None = None,
         d_real: Any = None,
         d_fake: Any = None,
         generated: Any = None,
@@ -201,6 +208,7 @@ class Callback:
 
         Parameters
         ----------
+        step : its number, for loops that count themselves, greater than the last one; by default the next
         d_real, d_fake : D's outputs (B, ...) on this step's real and generated batch
         generated, real : the batches (B, ...) themselves, images channels first or last
         grad_norms : for "generator" and "discriminator" the norm of all gradients, or norms by layer: a mapping,
@@ -215,7 +223,7 @@ class Callback:
             self._recording.faults.add("step", told, self.completed_steps)
             return
         self._given.take(d_real=d_real, d_fake=d_fake, generated=generated, real=real, grad_norms=grad_norms)
-        self._recording.end_step()
+        self._recording.end_step(step)
 
     def sample(self, samples: Any) -> None:
         """Offer a generated batch (B, ...): at a few steps a snapshot of it is kept."""
@@ -226,7 +234,8 @@ class Callback:
 
         >>> callback.note("switched to 64x64")  # doctest: +SKIP
         """
-        self._recording.note(" ".join(str(text).split())[:MAX_NOTE])
+        with self._recording.faults.caught("note", self.completed_steps):
+            self._recording.note(" ".join(str(text).split())[:MAX_NOTE])
 
     def flush(self) -> None:
         """Wait until every completed step is on disk."""

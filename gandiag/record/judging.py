@@ -11,9 +11,10 @@ from gandiag.judge.live import History
 from gandiag.record.announcing import tell_findings, tell_stop, write_diagnosis
 from gandiag.rundir.events import EVALUATION, last_evaluation
 from gandiag.signal_names import NETS
+from gandiag.sinks.base import finding_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from gandiag.findings import Diagnosis, Finding
     from gandiag.judge.live import Judge
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gandiag.record.stages import Signals
     from gandiag.rundir.recorder import Recorder
     from gandiag.rundir.run import Run
+    from gandiag.sinks.base import Event
 
 AT_ONCE = "non-finite"
 """The failure that each block of rows is looked through for as it arrives: after it nothing can be saved."""
@@ -41,6 +43,7 @@ class Judging:
         self._settings, self._faults = settings, faults
         self._step = recorder.start_step - 1  # last seen
         self._stop_told = False
+        self.tell_sinks: Callable[[Event], None] = lambda _: None
         self.hurries = False  # whether the run is about to be closed: then nothing is judged before `finish`
         self._history = History()
         self._events: list[Mapping[str, Any]] = []  # of before, and evaluations: they say how to read the rows
@@ -120,6 +123,7 @@ class Judging:
         alerts = self._settings.alerts
         for finding in new:
             self.new_findings.put(finding)
+            self.tell_sinks(finding_event(finding, self._step))
         tell_findings(self._recorder, self._step, new, alerts=alerts)
         if (stop := self._judge.stop) is not None and not self._stop_told:
             self._stop_told = True

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     judge_every: int
     on_finding: Callable[[Finding], None] | None
     alerts: bool
+    sinks: Any
     resume: bool
     start_step: int | None
     exist_ok: str | bool

@@ -127,14 +127,14 @@ class Recording:
         """
         return self._rows.for_late(key) if self.steps_are_seen else self.row
 
-    def end_step(self) -> None:
-        """End the step in progress."""
+    def end_step(self, number: int | None = None) -> None:
+        """End the step in progress, under a number that the loop counts, or the next one."""
         if not self._live:
             return
         with self.faults.caught("step", self.completed_steps + 1):
             if not self._announced:
                 self.announce("recording")
-            self._rows.end()
+            self._rows.end(number)
             self._observed = False
             self._begin(self.completed_steps + 1)
             if self._on_finding is not None:
@@ -208,7 +208,8 @@ class Recording:
 
     def note(self, text: str) -> None:
         """Put what the user did in the step in progress on record, in the background."""
-        self._worker.offer(self._worker.note, self.completed_steps + 1, text)
+        if not self._worker.offer(self._worker.note, self.completed_steps + 1, text):
+            self.faults.add("note", f"not kept, as the background thread is busy: {text}", self.completed_steps)
 
     # what is told of the training as a whole
 

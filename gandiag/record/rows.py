@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gandiag.measure.blocks import Row, stack
+from gandiag.rundir.schema import MAX_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,9 @@ class Rows:
         self._gap: list[int] = []
         self._handed_over = time.monotonic()
 
-    def end(self) -> None:
-        """Complete the step in progress and hand over what is due."""
-        self.completed += 1
+    def end(self, number: Any = None) -> None:
+        """Complete the step in progress, as the `number` that the loop counts or as the next; hand over what is due."""
+        self.completed = self._next(number)
         if self._done and not self._done[-1].raw:  # nothing was due, nothing was logged
             if not self.current.raw:
                 last = self._done[-1]
@@ -54,6 +55,18 @@ class Rows:
             self._handed_over = time.monotonic()
             due, self._done = self._done[:-1], self._done[-1:]
             self._hand_over(due, self._worker.offer)
+
+    def _next(self, number: Any) -> int:
+        """The number of the step; one that does not come after the last is a fault, and left out."""
+        step = self.completed + 1
+        if number is None:
+            return step
+        given = float(number)
+        if given.is_integer() and step <= given <= MAX_STEP:
+            return int(given)
+        told = f"step={number} does not come after step {self.completed:,}; it is counted as the next"
+        self._faults.add("step(step=)", told, self.completed)
+        return step
 
     def reopen(self) -> bool:
         """Make the last step the one in progress again, with what came since; False when it is out of reach."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gandiag.measure.detail import PLANS
+
+if TYPE_CHECKING:
+    from gandiag.sinks.base import Sink
 
 
 @dataclass
@@ -24,4 +28,5 @@ class Settings:
     layer_every: int = PLANS[0]["layers"]  # rounds between two records of each layer's gradient norm
     round_steps: int = 1
     upright: bool = False  # D's outputs are the user's own score, higher for more real
+    sinks: list[Sink] = field(default_factory=list)  # where records and findings go besides the run directory
     weighed: bool = False  # several processes train: the sizes of their batches count

@@ -11,9 +11,12 @@ from gandiag.record.attributing import Attributor
 from gandiag.record.changes import Changes
 from gandiag.record.judging import Judging
 from gandiag.record.stages import Bins, Conditions, Modes, Reduction, Repeats
+from gandiag.record.suggesting import Suggestion
 from gandiag.record.tasks import Tasks
 from gandiag.rundir.events import EVALUATION, NOTE
 from gandiag.rundir.snapshots import encode
+from gandiag.sinks.base import verdict_event
+from gandiag.sinks.channel import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,17 +60,24 @@ class Worker:
     ) -> None:
         self.recorder, self.settings, self.faults = recorder, settings, faults
         self.judging = Judging(judge, recorder, settings, faults)
+        self.channel = Channel(settings.sinks, lambda where, error: faults.add(where, error, self._step))
+        self.judging.tell_sinks = self.channel.event
         self._attributor = Attributor(settings, faults)
         self._attributed: dict[str, Any] = {}  # what run.json says of it
+        wanted = tracker is None and recorder.rank == 0 and recorder.segment_index == 0
+        self._suggestion = Suggestion(recorder, wanted=wanted, alerts=settings.alerts)
         self._reduce = Reduction(settings, self._attributor, faults)
         modes: list[Stage] = [] if tracker is None else [("mode coverage", Modes(tracker, recorder, faults))]
+        sinks: list[Stage] = [("sinks", self._to_sinks)] if settings.sinks else []
         self._stages: list[Stage] = [
             ("inputs of the generator", Repeats()),
             ("labels of the generator", Conditions()),
+            ("suggestion", self._suggestion),
             ("label-free coverage", Bins()),
             *modes,
             ("changes", Changes(recorder)),
             ("writing", self._write),
+            *sinks,
             ("storage", lambda _: recorder.tidy()),
             ("run.json", self._describe_first),
             ("judging", self.judging),
@@ -190,6 +200,10 @@ class Worker:
         for first, last in signals.gaps():
             self.gap(first, last, UNREAD)
 
+    def _to_sinks(self, signals: Signals) -> None:
+        if not signals.lost.all():
+            self.channel.scalars(*signals.recorded())
+
     def _describe_first(self, _: Signals) -> None:
         if not self._attributed:
             self._describe_attribution()
@@ -214,6 +228,7 @@ class Worker:
         """Store one snapshot, of step 0 real samples; `samples` is a block of one row with the raw key `samples`."""
         ((_, raw),) = samples.arrays()
         self.recorder.sample(step, *encode(raw["samples"][0], self.settings.image_shape))
+        self._suggestion.of_samples(raw["samples"][0])
 
     def note(self, step: int, text: str) -> None:
         """Put down what the user did at a step."""
@@ -247,6 +262,9 @@ class Worker:
         if time.monotonic() < deadline:
             with self._caught("last judgement"):
                 self.judging.finish(self._step)
+        if self.settings.sinks and self._step >= self.recorder.start_step:
+            self.channel.event(verdict_event(self.judging.diagnosis, self.recorder.folder.path))
+        self.channel.close(max(min(CLOSING_SECONDS / 6, deadline - time.monotonic()), 0.5))
         self.recorder.close(status, reason, faults=self.faults.listed())
 
     def _between(self) -> float | None:

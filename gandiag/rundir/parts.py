@@ -15,7 +15,7 @@ from gandiag.rundir.schema import MAX_STEP
 from gandiag.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -137,12 +137,15 @@ def encode(columns: Columns) -> bytes:
     return sink.getvalue()
 
 
-def decode(content: bytes, most: int = MAX_LOADED, *, checked: bool = False) -> tuple[dict[str, np.ndarray], list[str]]:
+def decode(
+    content: bytes, most: int = MAX_LOADED, *, checked: bool = False, signals: Container[str] | None = None
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """The rows of a Parquet file, and what of it cannot be used.
 
     Columns have shape (n,): `step` is int64, all others float64, NaN where a value was not recorded. Arrow's own
     threads let go of a file after it was read, for which they need the interpreter; where that is about to end, they
-    abort the process. So the calling thread reads alone. With `checked` a file without our checksum is refused.
+    abort the process. So the calling thread reads alone. With `checked` a file without our checksum is refused, with
+    `signals` only these columns are read.
 
     Raises UnreadableError when it is no such file, has no usable steps, or would take more than `most` bytes.
     """
@@ -160,10 +163,11 @@ def decode(content: bytes, most: int = MAX_LOADED, *, checked: bool = False) -> 
                 raise UnreadableError(f"{rows:,} rows of {len(schema):,} columns take more than {most:,} bytes")
             _check_columns(schema)
             numbers = [field.name for field in schema if _is_number(field.type)]
-            table = file.read(columns=numbers, use_threads=False)
-            columns = {name: _values(table[name]).astype(np.float64, copy=False) for name in numbers[1:]}
+            wanted = numbers[:2] + [name for name in numbers[2:] if signals is None or name in signals]
+            table = file.read(columns=wanted, use_threads=False)
+            columns = {name: _values(table[name]).astype(np.float64, copy=False) for name in wanted[1:]}
             columns = {"step": checked_steps(_values(table["step"])), **columns}
-    dropped = [name for name in schema.names if name not in columns]
+    dropped = [name for name in schema.names if name not in numbers]
     return columns, [f"columns that hold no numbers: {listed(dropped)}"] if dropped else []
 
 

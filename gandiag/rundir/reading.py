@@ -14,7 +14,7 @@ from gandiag.rundir.folder import RunError, events_name, meta_name
 from gandiag.rundir.parts import KINDS, MAX_LOADED, STEP, Extent, decode, decode_arrays, joined, split_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -67,12 +67,16 @@ def read_metas(folder: Folder) -> dict[int, dict[str, Any]]:
     return metas | {rank: folder.read_meta(rank) for rank in sorted(ranks) if rank > 0}
 
 
-def read_scalars(folder: Folder, segments: Segments) -> tuple[dict[int, pd.DataFrame], list[str]]:
+def read_scalars(
+    folder: Folder, segments: Segments, signals: Container[str] | None = None
+) -> tuple[dict[int, pd.DataFrame], list[str]]:
     """For each rank that recorded any, one row per step, float columns, `time` among them; and what is damaged.
+
+    Of `signals` only these are read.
 
     Raises RunError when there are parts and none of them can be read.
     """
-    found, damage = steadily(folder, lambda: _parts(folder, "scalars", segments))
+    found, damage = steadily(folder, lambda: _parts(folder, "scalars", segments, signals))
     _check_room(folder, [columns for _, columns in found])
     if damage and not found:
         raise RunError(folder.join(damage[0]))
@@ -140,7 +144,9 @@ def steadily(folder: Folder, read: Callable[[], T]) -> T:
         raise RunError(f"{folder.root}: {error.filename or error} vanished while it was read") from error
 
 
-def _parts(folder: Folder, kind: str, segments: Segments) -> tuple[list[tuple[Part, dict[str, np.ndarray]]], list[str]]:
+def _parts(
+    folder: Folder, kind: str, segments: Segments, signals: Container[str] | None = None
+) -> tuple[list[tuple[Part, dict[str, np.ndarray]]], list[str]]:
     """What the parts of one kind hold, in the order written; and a sentence for each that cannot be read whole.
 
     All together may take what `_room` gives.
@@ -160,7 +166,7 @@ def _parts(folder: Folder, kind: str, segments: Segments) -> tuple[list[tuple[Pa
             content = folder.read_bytes(kind, part.name, most=MAX_LOADED)
             notes: list[str] = []
             if kind == "scalars":
-                columns, notes = decode(content, min(left, MAX_LOADED), checked=segments.checked(part))
+                columns, notes = decode(content, min(left, MAX_LOADED), checked=segments.checked(part), signals=signals)
             else:
                 columns = decode_arrays(content, min(left, MAX_LOADED))
         except UnreadableError as error:

@@ -13,11 +13,12 @@ from gandiag.rundir.lost import lost_steps
 from gandiag.rundir.parts import REAL_NAMES, sample_step
 from gandiag.rundir.ranks import exact_after, merge_metas, merge_rows
 from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars, steadily
-from gandiag.signals import SIGNALS, is_listed, matching
+from gandiag.signal_names import matching
+from gandiag.signals import SIGNALS, is_listed
 from gandiag.wording import meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from os import PathLike
 
     import numpy as np
@@ -63,9 +64,10 @@ class Run:
     """What was worked out from this run once and is asked for again; see `gandiag.detectors.windows.remembered`."""
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Run:
+    def open(cls, path: str | PathLike[str], *, signals: Container[str] | None = None) -> Run:
         """Read a run directory, of a running, closed or killed training, on any fsspec file system.
 
+        With `signals` only these are read, which is faster where they are few.
         The rows of a distributed training's ranks are merged as `gandiag.rundir.ranks` says.
         Raises RunError naming the file when the directory holds no run, or nothing of its rows can be read. What else
         is damaged stands in `damage`. Files under a temporary name and a torn last line, which a killed process may
@@ -74,7 +76,7 @@ class Run:
         folder = Folder(path)
         metas = read_metas(folder)
         segments = Segments(metas)
-        frames, damaged_rows = read_scalars(folder, segments)
+        frames, damaged_rows = read_scalars(folder, segments, signals)
         events, damaged_events = read_events(folder, metas, segments)
         arrays, damaged_arrays = read_arrays(folder, segments)
         events += tuple(steadily(folder, lambda: lost_steps(folder, metas, segments, frames, events)))

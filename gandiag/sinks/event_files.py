@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from gandiag.files import UnreadableError
 from gandiag.sinks import wire
 
@@ -22,8 +24,10 @@ MARK = "tfevents"
 RUN_TAG = "gandiag/run"
 """The text under which an export keeps what run.json says of losses, outputs and modes."""
 MOST_RECORD = 256 * 2**20  # bytes of one record; a longer claim is damage
+BLOCK = 2**21  # bytes read at a time
 CHECKED = 4096  # bytes of a message whose checksum is compared: those of scalars; pictures have checksums of their own
 _MASK = 0xA282EAD8
+_DOUBLE, _SINGLE = struct.Struct("<d"), struct.Struct("<f")
 _HEADER = struct.Struct("<QI")
 _FLOATS = {1: "f", 2: "d", 3: "i", 9: "q"}  # of a tensor's type: DT_FLOAT, DT_DOUBLE, DT_INT32, DT_INT64
 
@@ -38,6 +42,7 @@ def _table() -> tuple[int, ...]:
 
 
 _TABLE = _table()
+_ARRAY = np.array(_TABLE, dtype=np.uint32)
 
 
 def masked_crc(content: bytes) -> int:
@@ -102,25 +107,75 @@ def messages(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 
     Raises UnreadableError, after the last sound one, that says at which byte the file is damaged or breaks off.
     """
-    place = 0
-    while header := file.read(12):
-        if len(header) < 12:
-            raise UnreadableError(f"breaks off at byte {place:,}, in the middle of a record")
-        size, crc = _HEADER.unpack(header)
-        if size > MOST_RECORD or masked_crc(header[:8]) != crc:
-            raise UnreadableError(f"is damaged from byte {place:,} on")
-        body = file.read(size + 4)
-        if len(body) < size + 4:
-            raise UnreadableError(f"breaks off at byte {place:,}, in the middle of a record")
-        message = body[:size]
-        if size <= CHECKED and masked_crc(message) != int.from_bytes(body[size:], "little"):
-            raise UnreadableError(f"is damaged from byte {place:,} on")
-        place += size + 16
-        yield message, place
+    place, rest = 0, b""
+    while True:
+        more = file.read(BLOCK)
+        block = rest + more
+        found, used, damaged = _records(block)
+        for start, size in found:
+            yield block[start : start + size], place + start + size + 4
+        if damaged:
+            raise UnreadableError(f"is damaged from byte {place + used:,} on")
+        place, rest = place + used, block[used:]
+        if not more:
+            break
+        if len(rest) >= 12 and (wanted := _HEADER.unpack_from(rest)[0] + 16) > BLOCK:
+            rest += file.read(wanted - len(rest))
+    if rest:
+        raise UnreadableError(f"breaks off at byte {place:,}, in the middle of a record")
+
+
+def _records(block: bytes) -> tuple[list[tuple[int, int]], int, bool]:
+    """Where the sound records of a block begin and how long their messages are; the bytes used; whether one is damaged.
+
+    Checksums of messages of one length are computed together, some twenty times as fast as one by one.
+    """
+    found: list[tuple[int, int]] = []
+    used, length, sane = 0, len(block), True
+    while used + 12 <= length:
+        size = int.from_bytes(block[used : used + 8], "little")
+        if size > MOST_RECORD:
+            sane = False
+            break
+        if used + size + 16 > length:
+            break
+        found.append((used + 12, size))
+        used += size + 16
+    content = np.frombuffer(block, dtype=np.uint8)
+    starts, sizes = (np.array([pair[i] for pair in found], dtype=np.int64) for i in (0, 1))
+    bad = _wrong(content, starts - 12, 8)
+    for size in np.unique(sizes[sizes <= CHECKED]):
+        same = np.flatnonzero(sizes == size)
+        bad[same] |= _wrong(content, starts[same], int(size))
+    if not sane and not bad.any():
+        return found, used, True
+    if used + 12 <= length and sane and not bad.any() and _wrong(content, np.array([used]), 8)[0]:
+        return found, used, True
+    if bad.any():
+        first = int(bad.argmax())
+        return found[:first], int(starts[first]) - 12, True
+    return found, used, False
+
+
+def _wrong(content: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
+    """For each stretch of so many bytes, whether the masked checksum behind it is another one; bool (n,)."""
+    crc = np.full(len(starts), 0xFFFFFFFF, dtype=np.uint32)
+    for offset in range(size):
+        crc = _ARRAY[(crc ^ content[starts + offset]) & 0xFF] ^ crc >> np.uint32(8)
+    crc ^= np.uint32(0xFFFFFFFF)
+    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK)
+    written = np.zeros(len(starts), dtype=np.uint32)
+    for byte in range(4):
+        written |= content[starts + size + byte].astype(np.uint32) << np.uint32(8 * byte)
+    wrong: np.ndarray = masked != written
+    return wrong
 
 
 def values(message: bytes) -> Iterator[Value]:
     """The scalars and images of one message. Raises ValueError for what is no event."""
+    if (plain := _plain(message)) is not None:
+        yield plain
+        return
     time, step, summaries = 0.0, 0, []
     for number, kind, content in wire.fields(message):
         if number == 1 and kind == wire.DOUBLE:
@@ -133,6 +188,26 @@ def values(message: bytes) -> Iterator[Value]:
         for number, kind, content in wire.fields(summary):  # type: ignore[arg-type]
             if number == 1 and kind == wire.BYTES and (found := _value(content, step, time)):  # type: ignore[arg-type]
                 yield found
+
+
+def _plain(message: bytes) -> Value | None:
+    """An event with one scalar as most writers lay it out: time, step, tag, number; None for any other."""
+    if len(message) < 20 or message[0] != 0x09 or message[9] != 0x10:
+        return None
+    place, step, shift = 10, 0, 0
+    while place < len(message) and message[place] & 0x80:
+        step |= (message[place] & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+    head = message[place + 1 : place + 7]
+    if len(head) < 6 or head[0] != 0x2A or head[2] != 0x0A or head[4] != 0x0A or max(head[1::2]) > 0x7F or shift > 56:
+        return None
+    end = place + 7 + head[5]
+    if message[end : end + 1] != b"\x15" or end + 5 != len(message) or head[3] + 2 != head[1]:
+        return None
+    step |= message[place] << shift
+    (time,) = _DOUBLE.unpack_from(message, 1)
+    (number,) = _SINGLE.unpack_from(message, end + 1)
+    return Value(message[place + 7 : end].decode("utf-8", "replace"), step, time, number)
 
 
 def _value(content: bytes, step: int, time: float) -> Value | None:
@@ -155,7 +230,7 @@ def _of_tensor(tag: str, step: int, time: float, content: bytes) -> Value | None
     kind, packed, texts = 0, b"", []
     for number, wired, inner in wire.fields(content):
         if number == 1 and wired == wire.VARINT:
-            kind = int(inner)  # type: ignore[arg-type]
+            kind = int(inner)
         elif number in (4, 5, 6) and isinstance(inner, bytes):
             packed = inner
         elif number == 8 and isinstance(inner, bytes):

@@ -30,15 +30,15 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def field(number: int, value: bytes | str | float | int) -> bytes:
+def field(number: int, value: bytes | str | float) -> bytes:
     """One field: text and bytes with their length, a float as a double, a whole number as a varint."""
     if isinstance(value, str):
         value = value.encode()
     if isinstance(value, bytes):
         return varint(number << 3 | BYTES) + varint(len(value)) + value
-    if isinstance(value, float):
-        return varint(number << 3 | DOUBLE) + struct.pack("<d", value)
-    return varint(number << 3 | VARINT) + varint(value)
+    if isinstance(value, int):
+        return varint(number << 3 | VARINT) + varint(value)
+    return varint(number << 3 | DOUBLE) + struct.pack("<d", value)
 
 
 def single(number: int, value: float) -> bytes:

@@ -93,7 +93,7 @@ class Followed:
         if not any(entry[0] == meta_name(0) for entry in stamp):
             exists = self.folder.fs.exists(self.folder.root)
             what = "holds no run yet" if exists else "does not exist yet"
-            self._say(f"{shown(self.path, 200)} {what}. This page begins by itself once a training records there.")
+            self._say(f"{shown(self.path, 200)} {what}; as soon as a training records there, it is shown.")
             return
         run = Run.open(self.path)
         if ending(run.meta).status == KILLED and _stamp(self.folder) != stamp:  # it was closed while it was read
@@ -148,7 +148,7 @@ def _state(run: Run) -> str:
         begun = "Training" if len(run.scalars) else "A training has begun; its first rows come within ten seconds"
         return f"{begun}." if end.over_or_alive else f"{begun}, as far as can be told: {end.reason}."
     reason = f": {one_line(str(end.reason), 200)}" if end.reason else ""
-    return f"The training has ended ({end.status}{reason}). The page goes on if it is resumed."
+    return f"The training has ended ({end.status}{reason}); if it is resumed, this goes on."
 
 
 def _new(view: View, diagnosis: Diagnosis, version: int) -> Iterator[Alert]:

@@ -120,7 +120,7 @@ async function draw(plot) {
   });
 }
 
-const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded has an offsetParent
+const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded may have an offsetParent
 
 async function drawSeen() {
   for (const plot of plots.filter(seen)) {
@@ -366,11 +366,15 @@ function searching() {
 }
 
 dark.addEventListener("change", () => repaint({}));
+let unfolded = [];
 window.addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open]):not(#all)")];
+  unfolded.forEach((fold) => { fold.open = true; });
   document.documentElement.classList.add("light");
   repaint({ width: 680, autosize: false });
 });
 window.addEventListener("afterprint", () => {
+  unfolded.forEach((fold) => { fold.open = false; });
   document.documentElement.classList.remove("light");
   repaint({ width: null, autosize: true });
 });

@@ -9,7 +9,7 @@ import pytest
 from bench_corpora import row, write_corpus
 from rich.console import Console
 
-from benchmarks.bench import HELD_OUT, judged, print_bench, readme_table, run_bench, to_markdown
+from benchmarks.bench import HELD_OUT, judged, print_bench, run_bench, summary_table, to_markdown
 from benchmarks.bench.bench import judges, scored
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
@@ -95,9 +95,9 @@ def test_tables_of_a_large_corpus_fit_100_columns():
     assert "200/200 98–100 200 200/200 98–100 200   50 200/400 −1,899/−1,899   200" in text.getvalue()
 
 
-def test_the_readme_table_has_a_row_for_each_detector_and_baseline(bench):
+def test_the_summary_has_a_row_for_each_detector_and_baseline(bench):
     """With counts, intervals and delays; failures that nothing looks for are said to be so."""
-    lines = readme_table(bench).splitlines()
+    lines = summary_table(bench).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     rows = {cells[1].strip(): [c.strip() for c in cells[2:5]] for cells in (line.split("|") for line in lines)}
     found, false, _ = rows["`mode-collapse`"]
@@ -114,7 +114,7 @@ def test_markdown_holds_every_part_and_the_runs_by_name(bench):
     for name in (HELD_OUT, "tuning", "evaluation", "unseen"):
         assert f"## Details: {name}\n" in text
     assert "- `mode-collapse` missed: hidden-s1\n" in text
-    assert readme_table(bench) in text
+    assert summary_table(bench) in text
 
 
 def test_json_is_strict(bench):

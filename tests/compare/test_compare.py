@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -17,9 +18,10 @@ from click.testing import CliRunner
 import gandiag
 from gandiag import synthetic
 from gandiag.cli.main import main
-from gandiag.compare import Comparison, Row, compare, find_runs, look
+from gandiag.compare import Comparison, Row, compare, find_runs, look, separating
 from gandiag.compare.overlay import names, overlays
 from gandiag.compare.separating import separate
+from gandiag.judge.policy_files import Setting
 from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.snapshots import encode
 
@@ -35,6 +37,12 @@ def record(folder, run, **settings):
     recorder.write_meta(loss_family=run.meta["loss_family"], hyperparameters=settings)
     recorder.close()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _fewer_shuffles(monkeypatch):
+    """Enough for a p-value of 0.025."""
+    monkeypatch.setattr(separating, "SHUFFLES", 39)
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +90,33 @@ def test_every_run_is_a_row_whatever_its_state(found):
     assert rows["bad"].sample.image.startswith(b"\x89PNG")
 
 
+def test_a_diagnosis_that_was_left_behind_is_taken_on_request(sweep, found, tmp_path):
+    """Only of a closed run that it is whole for, by this version, under these thresholds; the row is the same."""
+    folder = shutil.copytree(sweep / "bad", tmp_path / "bad")
+    judged = gandiag.diagnose(folder)
+    left = replace(judged, findings=tuple(f for f in judged.findings if f.code == "mode-collapse"))
+
+    def failures(diagnosis, **options):
+        (folder / "diagnosis.json").write_text(json.dumps(diagnosis.to_dict()))
+        return set(look(folder, **options).failures)
+
+    every = {f.code for f in judged.findings}
+    assert failures(left, quick=True) == {"mode-collapse"}
+    assert failures(left) == every > {"mode-collapse"}
+    strict = gandiag.Policy(detectors={"mode-collapse": {"enabled": Setting(value=False, origin="here")}})
+    assert failures(left, quick=True, policy=strict) == every - {"mode-collapse"}
+    assert failures(replace(left, last_step=1499), quick=True) == every
+    assert failures(replace(left, provenance={"gandiag": "0.0.1"}), quick=True) == every
+    (folder / "diagnosis.json").write_text(json.dumps(judged.to_dict()))
+    quick, full = look(folder, quick=True), look(folder)
+    assert quick == full
+    assert set(quick.curves) == set(full.curves)
+
+
 def test_tables_hold_what_differs(found):
     """CSV and JSON have a line for each run; formulas of spreadsheets are defused."""
-    assert found.settings() == ["lr_d", "note"] or set(found.settings()) == {
-        "lr_d",
-        "note",
-        "adam.beta1",
-        "loss family",
-    }
+    assert set(found.settings()) == {"lr_d", "note"}
+    assert found.shared()["adam.beta1"] == 0.5
     table = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert len(table) == 7
     by_name = {Path(line["run"]).name: line for line in table}
@@ -138,7 +165,7 @@ def test_a_setting_that_decides_is_named_with_its_bound():
     found = separate(rows_of(settings))
     assert found.sentence.startswith("lr_d separates failing from healthy runs best")
     assert found.influences[0].setting == "lr_d"
-    assert found.p_value <= 0.01
+    assert found.p_value <= 0.03
     assert found.score > 0.8
     bound = re.search(r"lr_d above ([\d.e-]+): \d+ of", found.rules[0]) or re.search(
         r"at most ([\d.e-]+)", found.rules[0]
@@ -149,7 +176,7 @@ def test_a_setting_that_decides_is_named_with_its_bound():
 def test_a_text_that_decides_is_named():
     """Runs with one loss fail, whatever else differs."""
     settings = [
-        {"loss": loss, "depth": float(i % 3), "fails": loss == "wgan"}
+        {"loss": loss, "depth": float(i % 4), "layers": 10.0 - i % 4, "fails": loss == "wgan"}
         for i, loss in enumerate(["wgan", "hinge", "minimax"] * 10)
     ]
     found = separate(rows_of(settings))
@@ -157,12 +184,22 @@ def test_a_text_that_decides_is_named():
     assert "loss is wgan: 10 of 10 runs failing" in found.rules
 
 
+def test_settings_that_are_varied_together_are_named_together():
+    """Nobody can tell which of the two it is."""
+    settings = [
+        {"lr": float(i % 10), "rate": float(i % 10) * 2, "seed": 7.0 * i % 13, "fails": i % 10 < 5} for i in range(30)
+    ]
+    found = separate(rows_of(settings))
+    assert [influence.setting for influence in found.influences] == ["lr (goes with rate)"]
+
+
 def test_chance_and_few_runs_are_called_what_they_are():
     """Nothing is claimed where verdicts do not depend on settings, where runs are few, or where settings are alike."""
     rng = np.random.default_rng(1)
     noise = [{"a": float(rng.normal()), "b": float(rng.normal()), "fails": bool(i % 2)} for i in range(40)]
-    assert separate(rows_of(noise)).sentence.startswith("No setting separates")
-    assert separate(rows_of(noise)).influences == ()
+    found = separate(rows_of(noise))
+    assert found.sentence.startswith("No setting separates")
+    assert found.influences == found.rules == ()
     few = separate(rows_of([{"a": float(i), "fails": i < 4} for i in range(40)]))
     assert few.sentence.startswith("Too few runs to say which settings matter: 4 failing and 36 healthy runs")
     alike = separate(rows_of([{"a": 1.0, "fails": i < 10} for i in range(20)]))
@@ -201,6 +238,8 @@ def test_the_command_writes_a_page_or_prints_a_table(sweep, tmp_path):
     refused = CliRunner().invoke(main, ["compare", "no-such-protocol://x", "--json"])
     assert refused.exit_code == 2
     assert "not a path that can be opened" in refused.stderr
+    nothing = CliRunner().invoke(main, ["compare", f"{sweep}/no-*"])
+    assert (nothing.exit_code, nothing.stderr) == (2, f"gandiag: there is no run at {sweep}/no-*\n")
 
 
 def test_the_recipe_of_the_documentation_runs(sweep, tmp_path, monkeypatch):

@@ -107,7 +107,7 @@ def test_a_part_of_the_data_that_is_lost_is_seen_by_the_coverage():
         for finding in findings:
             assert abs(finding.onset_step - 1600) <= 25
             assert finding.severity == "failure"
-            assert "cover 31% of the data" in finding.summary
+            assert "cover only 31% of what" in finding.summary
 
 
 def test_insensitivity_to_latents_warns_where_no_real_batch_was_seen():
@@ -119,14 +119,14 @@ def test_insensitivity_to_latents_warns_where_no_real_batch_was_seen():
     (found,) = DETECT(replace(seen, scalars=seen.scalars.drop(columns=[*RATIOS])))
     assert (found.severity, found.ongoing) == ("warning", True)
     assert abs(found.onset_step - 1500) <= 50
-    assert "4 times less between two latents" in found.summary
+    assert "4 times less than at their best" in found.summary
 
 
 def test_a_generator_that_never_was_diverse_did_not_become_alike():
     """Nor can it go back to where it was diverse."""
     (never,), (became,) = DETECT(run_with(0.2)), DETECT(run_with(np.where(STEPS < 1500, 0.95, 0.2)))
     assert "never were as diverse" in never.summary
-    assert "became" in became.summary
+    assert "never" not in became.summary
     assert "roll-back" in {r.name for r in became.remedies} - {r.name for r in never.remedies}
 
 

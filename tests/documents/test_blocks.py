@@ -20,9 +20,15 @@ ELSEWHERE = {  # page, and heading where not all of it: the test that runs its b
     ("README.md", "Fail a build when a checkpoint has collapsed"): "tests/gate/test_gate_documents.py",
     ("docs/attach.md", "Lightning, Ignite, Accelerate"): "tests/integrations/test_attach_page.py",
     ("docs/attach.md", "Without torch"): "tests/integrations/test_attach_page.py",
+    ("docs/compare.md", ""): "tests/compare/test_compare.py",
     ("docs/dynamics.md", ""): "tests/test_documents.py",
     ("docs/gate.md", ""): "tests/gate/test_gate_documents.py",
     ("docs/policy.md", ""): "tests/test_documents.py",
+    ("docs/watch.md", ""): "tests/watch/test_watch.py",
+    ("README.md", "Runs that were trained without gandiag"): "tests/logs/test_export.py",
+    ("docs/import.md", ""): "tests/logs/test_export.py",
+    ("docs/querying.md", ""): "tests/logs/test_export.py",
+    ("docs/sinks.md", ""): "tests/logs/test_export.py",
 }
 EVERY = [block for page in PAGES for block in blocks(page)]
 

@@ -81,9 +81,9 @@ def test_a_passed_failure_is_not_called_ongoing(collapse: Finding) -> None:
     [
         (
             Diagnosis(verdict="healthy", clean=("a", "b"), last_step=5),
-            "2 kinds of failure were looked for in 5 steps, and none was found.",
+            "None of 2 kinds of failure was found in 5 steps.",
         ),
-        (Diagnosis(verdict="undecided", last_step=5), "5 steps were recorded, but too little of what would be needed"),
+        (Diagnosis(verdict="undecided", last_step=5), "What was recorded of 5 steps is too little"),
         (Diagnosis(verdict="undecided"), "Nothing was recorded"),
     ],
 )

@@ -171,6 +171,7 @@ def sum_within(x: Rows, kernel: Kernel) -> Tensor:
 
 
 def unbiased(x: Rows, y: Rows) -> Tensor:
+    """The unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012), of the polynomial kernel."""
     m, n = len(x), len(y)
     within = sum_within(x, polynomial) / (m * (m - 1)) + sum_within(y, polynomial) / (n * (n - 1))
     return within - 2 * sum_between(x, y, polynomial) / (m * n)

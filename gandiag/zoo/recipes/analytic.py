@@ -101,7 +101,7 @@ GAUSSIAN = Recipe(
     paper="Daskalakis et al. 2018",
     fails=CIRCLES,
     data=data.gaussian,
-    generator=ShiftGenerator(),
+    generator=ShiftGenerator(4.0),
     discriminator=LinearDiscriminator(start=0.0),
     latent=4,
     batch=128,
@@ -132,9 +132,10 @@ GAUSSIAN_R1 = replace(
     GAUSSIAN,
     name="gaussian-r1",
     fails=(),
-    says="So does a penalty on the critic's gradient.",
+    says="So does a penalty on D's gradient, under the logistic loss.",
     paper="Mescheder et al. 2018",
-    penalties=(R1(0.5),),
+    loss=losses.NON_SATURATING,
+    penalties=(R1(0.3),),
 )
 
 ANALYTIC = (

@@ -1,0 +1,154 @@
+"""The tables of `benchmarks.bench.kinds`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from benchmarks.bench.causes import CAUSES
+from benchmarks.bench.kinds import fitted_without
+from benchmarks.bench.markdown import markdown_table
+from benchmarks.bench.shares import Share
+from benchmarks.bench.words import NOTHING, at_most, found
+from gandiag.judge.mechanisms import MISTAKES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.bench.kinds import Asked
+
+MISSION = ("vanishing-gradients", "mode-collapse", "sample-collapse", "mode-hopping", "oscillation")
+CLOSE = 0.02  # of a run; the goal is for the median, so that half of the onsets lie as close
+BLOCK = re.compile(r"(<!-- kinds -->\n).*?(<!-- /kinds -->)", flags=re.DOTALL)
+
+
+def tables(asked: list[Asked]) -> str:
+    """Markdown: verdicts by kind of data, failures, causes; then the runs that were judged wrongly."""
+    counts = {s: sum(one.entry.status == s for one in asked) for s in ("healthy", "failing", "partial")}
+    head = (
+        f"A sample of {len(asked)} runs, {len({one.entry.configuration for one in asked})} configurations on "
+        f"{len({one.kind for one in asked})} kinds of data: {counts['healthy']} healthy, {counts['failing']} failing, "
+        f"{counts['partial']} in between, which count nowhere. Recorded as one line of code does, without labels.\n"
+    )
+    return "\n".join([head, _goals(asked), _by_kind(asked), _by_failure(asked), _by_cause(asked), *_wrong(asked)])
+
+
+def _goals(asked: list[Asked]) -> str:
+    """What was set as a goal beforehand, beside what came out."""
+    healthy, failing = _of(asked, "healthy"), _of(asked, "failing")
+    one_cause = [one for one in failing if one.cause]
+    named = [(one, label) for one in failing for label in one.entry.failures]
+    mistakes = [(one, label.code) for one, label in named if label.code in MISTAKES]
+    mission = [(one, label.code) for one, label in named if label.code in MISSION]
+    serious, noticed = ("failure",), ("failure", "warning")
+    goals = (
+        ("failing runs called failing", 0.97, Share.of(one.verdict == "failing" for one in failing)),
+        ("healthy runs not called failing", 0.99, Share.of(one.verdict != "failing" for one in healthy)),
+        ("healthy runs without a warning", 0.95, Share.of(one.verdict in ("healthy", "undecided") for one in healthy)),
+        ("vanishing gradients, collapse, oscillation: found at failure severity", 0.95,
+         Share.of(_onset(one, code, serious) is not None for one, code in mission)),
+        ("mistakes in the loop: named, at warning or above", 0.9,
+         Share.of(_onset(one, code, noticed) is not None for one, code in mistakes)),
+        ("right root named, of failing runs with one cause", 0.8,
+         Share.of(one.root in CAUSES[one.cause].roots for one in one_cause)),
+        ("first remedy fits the cause", 0.9, Share.of(one.remedy in CAUSES[one.cause].remedies for one in one_cause)),
+        ("onset within 2 % of the run", 0.5, Share.of(
+            abs(onset - label.onset_step) <= CLOSE * one.entry.steps
+            for one, label in named if (onset := _onset(one, label.code, noticed)) is not None
+        )),
+    )  # fmt: skip
+    rows = [
+        (what, f"{goal:.0%}", found(share), "yes" if share.n and share.value >= goal else "no")
+        for what, goal, share in goals
+    ]
+    return markdown_table(("share of", "goal", "measured", "reached"), rows)
+
+
+def _by_kind(asked: list[Asked]) -> str:
+    rows = []
+    refit = {kind: fitted_without(asked, kind) for kind in dict.fromkeys(one.kind for one in asked)}
+    for kind in (*refit, "all"):
+        own = [one for one in asked if kind in (one.kind, "all")]
+        failing, healthy = (_of(own, status) for status in ("failing", "healthy"))
+        rows.append(
+            (
+                kind,
+                found(Share.of(one.verdict == "failing" for one in failing)),
+                found(Share.of(one.verdict in ("failing", "suspect") for one in failing)),
+                found(Share.of(one.verdict_with(refit[one.kind]) == "failing" for one in failing)),
+                at_most(Share.of(one.verdict == "failing" for one in healthy)),
+                at_most(Share.of(one.verdict == "suspect" for one in healthy)),
+                at_most(Share.of(one.verdict == "undecided" for one in healthy)),
+                at_most(Share.of(one.verdict_with(refit[one.kind]) == "failing" for one in healthy)),
+            )
+        )
+    header = (
+        "kind of data", "failing runs called failing", "or suspect", "failing, refitted without the kind",
+        "healthy runs called failing", "suspect", "undecided", "failing, refitted without the kind",
+    )  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def _by_failure(asked: list[Asked]) -> str:
+    rows = []
+    for code in sorted({label.code for one in asked for label in one.entry.failures}):
+        own = [one for one in asked if one.entry.onset((code,)) is not None and one.entry.status == "failing"]
+        serious, any_of = ([_onset(one, code, bar) for one in own] for bar in (("failure",), ("failure", "warning")))
+        errors = sorted(
+            abs(onset - (one.entry.onset((code,)) or 0)) / one.entry.steps
+            for one, onset in zip(own, any_of, strict=True)
+            if onset is not None
+        )
+        rows.append(
+            (
+                f"`{code}`",
+                found(Share.of(onset is not None for onset in serious)),
+                found(Share.of(onset is not None for onset in any_of)),
+                f"{100 * errors[len(errors) // 2]:.1f} %" if errors else NOTHING,
+            )
+        )
+    header = (
+        "labelled with",
+        "found at failure severity",
+        "at warning or above",
+        "median error of the onset, of the run",
+    )
+    return markdown_table(header, rows)
+
+
+def _by_cause(asked: list[Asked]) -> str:
+    rows = []
+    known = [one for one in _of(asked, "failing") if one.cause]
+    for cause in (*CAUSES, "all"):
+        own = [one for one in known if cause in (one.cause, "all")]
+        if own:
+            right = Share.of(one.root in CAUSES[one.cause].roots for one in own)
+            fits = Share.of(one.remedy in CAUSES[one.cause].remedies for one in own)
+            rows.append((cause, str(len(own)), found(right), found(fits)))
+    return markdown_table(("cause", "failing runs", "root named", "first remedy fits"), rows)
+
+
+def _wrong(asked: list[Asked]) -> Iterator[str]:
+    """By name the runs whose verdict, root or remedy is not right."""
+    yield "Runs judged wrongly:\n"
+    for one in asked:
+        codes = ", ".join(f"`{code}`{'' if severity == 'failure' else '?'}" for code, severity, *_ in one.found)
+        said = f"{one.entry.name}: {one.verdict} ({codes or 'nothing found'})"
+        labels = ", ".join(label.code for label in one.entry.failures)
+        if one.entry.status == "healthy" and one.verdict != "healthy":
+            yield f"- healthy, {said}"
+        elif one.entry.status == "failing" and one.verdict != "failing":
+            yield f"- {labels}, {said}"
+        elif one.entry.status == "failing" and one.cause and one.root not in CAUSES[one.cause].roots:
+            yield f"- {one.cause}, {said}: root {one.root}"
+        elif one.entry.status == "failing" and one.cause and one.remedy not in CAUSES[one.cause].remedies:
+            yield f"- {one.cause}, {said}: first remedy {one.remedy}"
+    yield ""
+
+
+def _of(asked: list[Asked], status: str) -> list[Asked]:
+    return [one for one in asked if one.entry.status == status]
+
+
+def _onset(one: Asked, code: str, bar: tuple[str, ...]) -> int | None:
+    return next((onset for found_code, severity, onset, _ in one.found if found_code == code and severity in bar), None)

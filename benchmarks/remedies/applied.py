@@ -1,0 +1,115 @@
+"""Remedies as changes to a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.bench.causes import CAUSES
+from benchmarks.corpus.kinds import ScaleRates, without_mistake
+from gandiag.zoo import losses
+from gandiag.zoo.dynamics import Alternating, Unrolled
+from gandiag.zoo.events import DuplicateLatents, LearningRates, Move, NewLoss, RestartGenerator, WeightsNotFinite
+from gandiag.zoo.inputs import InstanceNoise, Pack
+from gandiag.zoo.networks.mlp import MlpDiscriminator
+from gandiag.zoo.optimizers import Adam
+from gandiag.zoo.penalties import R1, GradientPenalty
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gandiag.zoo.events import Change
+    from gandiag.zoo.recipe import Recipe
+
+    Edit = Callable[[Recipe], Recipe]
+
+
+def applied(remedy: str, recipe: Recipe, cause: str) -> Recipe | None:
+    """The recipe after a remedy; None where the remedy is no change of a training, or none that is known here.
+
+    What happens in the middle of a training happens all the same, but for what the remedy sets right. Against a mistake
+    in the loop a remedy that fits is the same training without the mistake, any other leaves the mistake where it is.
+    """
+    mended = without_mistake(recipe.name)
+    if mended is not None and remedy in CAUSES[cause].remedies:
+        return replace(mended, name=recipe.name, seed=recipe.seed, steps=recipe.steps)
+    edit = EDITS.get(remedy)
+    return None if edit is None else edit(recipe)
+
+
+def _events(recipe: Recipe, change: Callable[[Change], Change | None]) -> Recipe:
+    """The recipe with each of its events changed, or left out where the change is None."""
+    kept = [(event, change(event.change)) for event in recipe.events]
+    return replace(recipe, events=tuple(replace(event, change=new) for event, new in kept if new is not None))
+
+
+def _without(*kinds: type) -> Edit:
+    return lambda recipe: _events(recipe, lambda change: None if isinstance(change, kinds) else change)
+
+
+def _rates(generator: float, discriminator: float) -> Edit:
+    """Both learning rates, from the start and from each event on that sets them."""
+
+    def edit(recipe: Recipe) -> Recipe:
+        def set_again(change: Change) -> Change:
+            return LearningRates(generator, discriminator) if isinstance(change, LearningRates) else change
+
+        begun = replace(recipe, generator_optimizer=Adam(generator), discriminator_optimizer=Adam(discriminator))
+        return _events(begun, set_again)
+
+    return edit
+
+
+def _halved(*, generator: bool) -> Edit:
+    """D's learning rate halved, and G's too."""
+
+    def edit(recipe: Recipe) -> Recipe:
+        def half(change: Change) -> Change:
+            if isinstance(change, ScaleRates):
+                return ScaleRates(change.factor / 2)
+            if not isinstance(change, LearningRates):
+                return change
+            rates = change.generator, change.discriminator
+            less = [None if rate is None else rate / 2 for rate in rates]
+            return LearningRates(less[0] if generator else rates[0], less[1])
+
+        slower = replace(recipe, discriminator_optimizer=Adam(recipe.discriminator_optimizer.lr / 2))
+        if generator:
+            slower = replace(slower, generator_optimizer=Adam(recipe.generator_optimizer.lr / 2))
+        return _events(slower, half)
+
+    return edit
+
+
+def _loss(loss: losses.Loss, *penalties: GradientPenalty) -> Edit:
+    def edit(recipe: Recipe) -> Recipe:
+        later = _events(recipe, lambda change: None if isinstance(change, NewLoss) else change)
+        return replace(later, loss=loss, penalties=penalties or recipe.penalties)
+
+    return edit
+
+
+def _less_d(recipe: Recipe) -> Recipe:
+    slower = _events(_halved(generator=False)(recipe), lambda change: None if isinstance(change, Move) else change)
+    return replace(slower, dynamics=Alternating())
+
+
+EDITS: dict[str, Edit] = {
+    "rates-of-one-scale": _rates(2e-4, 2e-4),
+    "set-rate": _rates(2e-4, 2e-4),
+    "faster-discriminator": _rates(1e-4, 4e-4),
+    "lower-learning-rates": _halved(generator=True),
+    "train-d-less": _less_d,
+    "more-discriminator-steps": lambda recipe: replace(recipe, dynamics=Alternating(n_critic=3)),
+    "non-saturating-loss": _loss(losses.NON_SATURATING),
+    "wgan-gp": _loss(losses.WASSERSTEIN, GradientPenalty(1.0)),
+    "r1-penalty": lambda recipe: replace(recipe, penalties=(*recipe.penalties, R1(1.0))),
+    "spectral-norm": lambda recipe: replace(recipe, discriminator=MlpDiscriminator(spectral_norm=True)),
+    "minibatch-stddev": lambda recipe: replace(recipe, discriminator=MlpDiscriminator(minibatch_std=True)),
+    "instance-noise": lambda recipe: replace(recipe, inputs=(InstanceNoise(0.5),)),
+    "packing": lambda recipe: replace(recipe, inputs=(Pack(2),)),
+    "unrolled-gan": lambda recipe: replace(recipe, dynamics=Unrolled(k=5, lr=0.01)),
+    "fresh-latents": _without(DuplicateLatents),
+    "roll-back": _without(WeightsNotFinite, RestartGenerator),  # an accident happens once
+}
+"""By name of a remedy; those that are no change of a training (test-d-alone, early-stop) are not among them."""

@@ -1,0 +1,169 @@
+"""Whether the recipes of the zoo do what they say: each trained at its own length, its verdict beside ground truth.
+
+python -m benchmarks.zoo
+
+writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmarks.options import PROCESSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gandiag.findings import Diagnosis
+    from gandiag.zoo.recipe import Recipe
+
+    Row = Mapping[str, Any]
+
+ROOT = Path(__file__).parent.parent
+MANIFEST, PAGE = ROOT / "benchmarks" / "zoo.json", ROOT / "docs" / "zoo.md"
+SCHEMA = "gandiag-zoo/1"
+SEEDS = 5
+SHOWN = ("lost", "effective", "near", "distance")  # figures of ground truth
+BLOCK = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", flags=re.DOTALL)
+
+
+def tried(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train, label and judge a recipe with one seed, unless `folder` holds that already."""
+    from gandiag.zoo.description import describe
+
+    place = folder / f"{recipe.name}-s{recipe.seed}.json"
+    described = describe(replace(recipe, seed=0))
+    if place.exists():
+        known: dict[str, Any] = json.loads(place.read_text())
+        if known["recipe"] == described and known["fails"] == list(recipe.fails):
+            return known
+    row = {"name": recipe.name, "seed": recipe.seed, "recipe": described, "fails": list(recipe.fails)}
+    row |= outcome(recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(row) + "\n")
+    return row
+
+
+def outcome(recipe: Recipe) -> dict[str, Any]:
+    """What ground truth and what gandiag says of a recipe: labels, figures, verdict and findings."""
+    import time
+
+    import torch
+
+    from benchmarks.corpus.configurations import Configuration, PlannedRun
+    from benchmarks.corpus.labelling import label
+    from gandiag.zoo.training import train
+    from gandiag.zoo.truth import FEW, Referee
+
+    torch.set_num_threads(1)
+    truth = recipe.data().truth
+    few = max(FEW, 10 * len(truth.prior)) if truth is not None else FEW
+    referee, started = Referee(recipe.steps, few), time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        train(recipe, run_dir=Path(folder) / "run", after_step=referee, detectors=())
+        seconds = time.process_time() - started
+        diagnosis = judged(Path(folder) / "run")
+    planned = PlannedRun(Configuration(recipe=recipe, seeds=1, meant=recipe.fails), recipe)
+    known = label(planned, referee.table)
+    return {
+        "status": known.status,
+        "failures": {failure.code: failure.onset_step for failure in known.failures},
+        "figures": known.figures,
+        "verdict": diagnosis.verdict,
+        "found": [[f.code, f.severity, f.onset_step, f.last_step] for f in diagnosis.findings if f.counts],
+        "not_assessed": [n.code for n in diagnosis.not_assessed],
+        "seconds": round(seconds, 1),
+    }
+
+
+def judged(run_dir: Path) -> Diagnosis:
+    """The diagnosis by default thresholds, whatever the current directory says."""
+    from gandiag.judge.diagnose import diagnose
+    from gandiag.judge.policy import Policy
+    from gandiag.rundir.run import Run
+
+    return diagnose(Run.open(run_dir), policy=Policy())
+
+
+def kept(row: Row) -> bool:
+    """Whether a recipe did what it says.
+
+    One that works is healthy by ground truth and by verdict; one that is there to show failures has one of them by
+    ground truth, is called failing, and the finding is among those at failure severity.
+    """
+    if not row["fails"]:
+        return bool(row["status"] == row["verdict"] == "healthy")
+    named = {code for code, severity, *_ in row["found"] if severity == "failure"}
+    shown = set(row["fails"]) & set(row["failures"])
+    return bool(shown & named) and bool(row["status"] == row["verdict"] == "failing")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown: a recipe in a row, how often ground truth and verdict are as they should be."""
+    lines = ["| recipe | there to show | ground truth | verdict | as it says |", "| --- | --- | --- | --- | --- |"]
+    for name in dict.fromkeys(row["name"] for row in rows):
+        own = [row for row in rows if row["name"] == name]
+        shows = ", ".join(f"`{code}`" for code in own[0]["fails"]) or "a game that works"
+        found = f"{sum(map(kept, own))} of {len(own)}"
+        cells = (f"`{name}`", shows, _counted(r["status"] for r in own), _counted(r["verdict"] for r in own), found)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(words: Iterable[str]) -> str:
+    counts = Counter(words)
+    return ", ".join(f"{n} {word}" for word, n in counts.most_common()) if len(counts) > 1 else next(iter(counts))
+
+
+def write(rows: Sequence[Row]) -> None:
+    """The manifest, a run in a line, and the table of docs/zoo.md."""
+    lines = ",\n  ".join(json.dumps({key: v for key, v in row.items() if key != "seconds"}) for row in rows)
+    MANIFEST.write_text(f'{{"schema": "{SCHEMA}",\n "runs": [\n  {lines}\n ]}}\n', "utf-8")
+    PAGE.write_text(BLOCK.sub(rf"\g<1>\n{table(rows)}\n\g<2>", PAGE.read_text("utf-8")), "utf-8")
+
+
+@click.command(epilog="Example: python -m benchmarks.zoo --only ring8-ttur --seeds 1")
+@click.option("--out", default="runs/zoo", show_default=True, help="A file for each run; complete ones are kept.")
+@click.option("--seeds", type=click.IntRange(min=1), default=SEEDS, show_default=True)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this recipe, and nothing is written to the project.")
+@PROCESSES
+def main(out: str, seeds: int, only: tuple[str, ...], processes: int) -> None:
+    """Train every recipe of the zoo at its own length and compare what it says of itself with what it does."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    from gandiag.zoo.recipes import RECIPES
+
+    chosen = [r for r in RECIPES if not only or r.name in only]
+    runs = [replace(recipe, seed=seed) for recipe in chosen for seed in range(seeds)]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        rows = []
+        for row in pool.map(tried, runs, [Path(out)] * len(runs)):
+            rows.append(row)
+            print(_line(row), flush=True)
+    if not only:
+        write(rows)
+    print(f"as it says: {sum(map(kept, rows))} of {len(rows)}")
+
+
+def _line(row: Row) -> str:
+    """A run on the terminal; what only warns has a question mark."""
+    found = ", ".join(
+        f"{code}{'' if severity == 'failure' else '?'} {first}-{last}" for code, severity, first, last in row["found"]
+    )
+    figures = " ".join(f"{name}={row['figures'][name]:.2f}" for name in SHOWN if name in row["figures"])
+    known = ", ".join(row["failures"]) or "none"
+    head = f"{'  ' if kept(row) else '!!'} {row['name']}-s{row['seed']}: {row['status']} ({known})"
+    return f"{head} | {row['verdict']} [{found}] {figures} {row['seconds']} s"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks.zoo")

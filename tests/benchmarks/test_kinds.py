@@ -1,0 +1,141 @@
+"""The corpus of what people train, and how a diagnosis is scored on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.bench.causes import CAUSES
+from benchmarks.bench.corpus import Entry, Label
+from benchmarks.bench.kinds import VARIANTS, Asked, fitted_without
+from benchmarks.bench.kinds_tables import tables
+from benchmarks.corpus.kinds import BROKEN, KINDS, OF_KINDS, WORKING, without_mistake
+from benchmarks.remedies.__main__ import table
+from benchmarks.remedies.applied import EDITS, applied
+from gandiag.detectors import DETECTORS
+from gandiag.detectors.remedies import REMEDIES
+from gandiag.judge.mechanisms import MISTAKES
+from gandiag.zoo.data import MissingDataError
+from gandiag.zoo.training import train
+
+
+def configuration(name):
+    """One configuration by its name."""
+    (found,) = [c for c in OF_KINDS if c.name == name]
+    return found
+
+
+def test_every_kind_works_and_fails_in_several_ways():
+    """Names of their own; no cause without a table of what fits it; more works than fails on purpose."""
+    assert len({c.name for c in OF_KINDS}) == len(OF_KINDS) >= 100
+    for name in KINDS:
+        assert sum(c.name.startswith(f"{name}-") for c in WORKING) >= 1
+        assert sum(c.name.startswith(f"{name}-") for c in BROKEN) >= 2
+    assert {c.cause for c in BROKEN} == set(CAUSES)
+    assert all(not c.cause and not c.meant for c in WORKING)
+
+
+def test_every_mistake_that_is_named_is_made():
+    """By some configuration, and by two where it can be made on points, too."""
+    assert {code for c in BROKEN for code in c.meant} >= set(MISTAKES)
+
+
+def test_tables_of_causes_speak_of_what_exists():
+    """Codes of detectors, names of remedies; thresholds that the detectors have."""
+    known = {d.code: d for d in DETECTORS}
+    assert {code for cause in CAUSES.values() for code in cause.roots} <= set(known)
+    assert {name for cause in CAUSES.values() for name in cause.remedies} <= set(REMEDIES)
+    assert set(EDITS) <= set(REMEDIES)
+    for code, changes in VARIANTS.items():
+        assert changes[0] == {}
+        for change in changes:
+            replace(known[code], **change)
+
+
+@pytest.mark.parametrize("name", [c.name for c in BROKEN if c.cause in MISTAKES])
+def test_loops_with_a_mistake_train(name):
+    """Three steps; the loss of D is a number all the same."""
+    try:
+        game = train(replace(configuration(name).recipe, steps=3, batch=16))
+    except MissingDataError as missing:
+        pytest.skip(str(missing))
+    assert torch.isfinite(game.discriminator_loss())
+    assert without_mistake(name) is not None
+
+
+def test_remedies_change_what_went_wrong():
+    """Rates where G outran D, latents where they came again, the loss that saturates; a mistake is taken out."""
+    outran = configuration("wine-runaway-g")
+    changed = applied("rates-of-one-scale", outran.recipe, outran.cause)
+    assert changed.events[0].change.generator == changed.events[0].change.discriminator
+    few = configuration("unequal-2d-two-latents")
+    assert applied("fresh-latents", few.recipe, few.cause).events == ()
+    saturating = configuration("wine-optimal-d")
+    changed = applied("non-saturating-loss", saturating.recipe, saturating.cause)
+    assert len(changed.events) == len(saturating.recipe.events) - 1
+    wrong = configuration("mixture-double-sigmoid")
+    assert applied("one-sigmoid", wrong.recipe, wrong.cause).discriminator == KINDS["mixture-8d"].discriminator
+    assert applied("test-d-alone", outran.recipe, outran.cause) is None
+    assert applied("one-instance", wrong.recipe, wrong.cause) is None
+
+
+def asked(name, kind, status="healthy", codes=(), ends=None, **said):
+    """A judged run."""
+    labels = tuple(Label(code, 100) for code in codes)
+    entry = Entry(
+        name=name, configuration=name, data=kind, loss="hinge", seed=200, steps=1000, split="evaluation",
+        status=status, failures=labels,
+    )  # fmt: skip
+    none = {code: tuple(False for _ in changes) for code, changes in VARIANTS.items()}
+    defaults = {"cause": "", "verdict": status, "root": "", "remedy": "", "found": ()}
+    return Asked(entry=entry, kind=kind, ends={**none, **(ends or {})}, **{**defaults, **said})
+
+
+def test_thresholds_are_fitted_without_the_kind_at_hand():
+    """What one kind alone would choose, another one is judged with; a false alarm of its own does not count."""
+    hit = {"mode-collapse": (False, False, True, True)}
+    runs = [
+        asked("a", "one", "failing", ("mode-collapse",), ends=hit),
+        asked("b", "one", ends={"mode-collapse": (False, False, True, False)}),
+        asked("c", "two", "failing", ("mode-collapse",), ends=hit),
+        asked("d", "two"),
+    ]
+    assert fitted_without(runs, "one")["mode-collapse"] == 2
+    assert fitted_without(runs, "two")["mode-collapse"] == 3
+    assert runs[1].verdict_with(fitted_without(runs, "one")) == "failing"
+    assert runs[2].verdict_with(fitted_without(runs, "two")) == "failing"
+
+
+def test_tables_count_verdicts_onsets_roots_and_remedies():
+    """With what was wrong by name."""
+    runs = [
+        asked("fine", "one"),
+        asked("warned", "one", verdict="suspect", found=(("mode-hopping", "warning", 5, True),)),
+        asked(
+            "lost", "two", "failing", ("mode-collapse",), found=(("mode-collapse", "failure", 130, True),),
+            cause="G outruns D", root="mode-collapse", remedy="packing",
+        ),
+        asked("missed", "two", "failing", ("mode-collapse",), verdict="healthy", cause="G outruns D"),
+    ]  # fmt: skip
+    text = tables(runs)
+    assert "| `mode-collapse` | 1 of 2" in text
+    assert "| 3.0 % |" in text
+    assert "| G outruns D | 2 | 1 of 2" in text
+    assert "- healthy, warned: suspect (`mode-hopping`?)" in text
+    assert "- G outruns D, lost: failing (`mode-collapse`): first remedy packing" in text
+    assert "- mode-collapse, missed: healthy (nothing found)" in text
+
+
+def test_remedies_are_counted_beside_the_unchanged_training():
+    """By root and remedy, then all together; what was not tried is named."""
+    good, bad = {"status": "healthy", "found": False}, {"status": "failing", "found": True}
+    rows = [
+        {"name": "a", "code": "mode-collapse", "remedy": "packing", "remedied": good, "rerun": bad},
+        {"name": "b", "code": "mode-collapse", "remedy": "packing", "remedied": bad, "rerun": bad},
+        {"name": "c", "code": "stagnation", "remedy": "test-d-alone"},
+    ]
+    text = table(rows)
+    assert "| `mode-collapse` | `packing` | 1 of 2 | 0 of 2 | 1 of 2 | 0 of 2 |" in text
+    assert "Not tried, as no change of a training: c (test-d-alone)." in text
