@@ -37,6 +37,7 @@ from .specification import specification
 from .spectral_collapse import SpectralCollapse
 from .stagnation import Stagnation
 from .stale_copy import StaleCopy
+from .update_ratio import UpdateRatio
 from .vanishing_gradients import VanishingGradients
 
 DETECTORS: tuple[Detector, ...] = (
@@ -51,6 +52,7 @@ DETECTORS: tuple[Detector, ...] = (
     LabelMismatch(),
     PenaltyError(),
     LearningRates(),
+    UpdateRatio(),
     NonFinite(),
     ExplodingGradients(),
     VanishingGradients(),

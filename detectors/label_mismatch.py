@@ -69,7 +69,9 @@ class LabelMismatch:
     @remembered
     def _scores(self, run: Run) -> pd.DataFrame:
         agreement = rolling_mean(run.series(AGREEMENT), self.window_steps, 5)
-        apart = (1 - agreement).where(agreement > 0, 0.0)  # labels that are numbered in another way never agree
+        lost, foreign = (held(run.series(name), agreement.index) for name in (LOST, FOREIGN))
+        same_set = (lost == 0) & (foreign == 0)  # labels that are numbered in another way never agree
+        apart = (1 - agreement).where((agreement > 0) | same_set, 0.0)
         scores = {
             AGREEMENT: apart / (1 - self.agreement),
             LOST: run.series(LOST) / self.lost,
@@ -98,6 +100,9 @@ class LabelMismatch:
         if what == AGREEMENT:
             mean = rolling_mean(values, self.window_steps, 5)
             share = value_at(mean, spell.certain)
+            if share == 0:
+                summary = f"D is told another label than the one under which G made a sample, for every sample, {since}"
+                return "failure", summary, evidence(mean, self.agreement, "below", spell.certain)
             summary = f"D is told the label under which G made a sample for {share:.0%} of the samples only, {since}"
             return "failure", summary, evidence(mean, self.agreement, "below", spell.certain)
         if what == LOST:

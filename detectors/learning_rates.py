@@ -27,12 +27,12 @@ APART = "rate of G over that of D"
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRates:
-    """The learning rates of G and D are a hundred times apart, one starts anew at a resume, or one has faded.
+    """The learning rates of G and D are a hundred times apart, one starts anew at a resume, or has faded.
 
     Sees:
         The rates that the optimizers use: how far apart they are where both are of one kind, and whether the updates
         are, too. A rate that had been scheduled and is back at its start where the run was resumed. A rate that has
-        come down to nothing while the other network's has not.
+        come down to nothing while the other network's has not, and both, where the training goes on for as long again.
     Why it happens:
         A slip of the pen (1e-6 in place of 1e-4), a scheduler for one network only, or one whose state was not saved.
         One of the networks then hardly learns while the other one does as it likes, which looks like a D that is too
@@ -43,6 +43,7 @@ class LearningRates:
     Try:
         - rates-of-one-scale
         - restore-schedule
+        - step-the-schedule
     References:
         Heusel et al. 2017 (two time scales: up to some ten times apart).
     """
@@ -83,7 +84,7 @@ class LearningRates:
         return side_by_side({name: run.series(name) for name in RATES}).dropna()
 
     def __call__(self, run: Run) -> list[Finding]:
-        return [*self._apart(run), *self._jumps(run), *self._faded(run)]
+        return [*self._apart(run), *self._jumps(run), *self._faded(run), *self._both_faded(run)]
 
     def _apart(self, run: Run) -> Iterator[Finding]:
         kinds = [_kinds(run, net) for net in _NETS]
@@ -145,6 +146,20 @@ class LearningRates:
                 fact = evidence(left[name], self.faded, "below", spell.certain, f"{name} over its highest value")
                 made = finding(self, spell, "warning", summary, (fact,), RATES)
                 yield replace(made, remedies=named(["rates-of-one-scale"]))
+
+    def _both_faded(self, run: Run) -> Iterator[Finding]:
+        """Both rates have come down to nothing, and the run goes on for longer than it took."""
+        rates = self._rates(run)
+        left = (rates / rates.cummax()).max(axis=1).rename("rates over their highest values")
+        low = (left < self.faded) & (rates > 0).all(axis=1)
+        for spell in spells(low, min_steps=self.min_steps):
+            first = spell.onset - int(run.scalars.index[0])
+            if not spell.ongoing or spell.last - spell.onset < max(first, self.min_steps):
+                continue
+            summary = f"Both learning rates have come down to nothing by step {spell.onset:,}, and the training goes on"
+            fact = evidence(left, self.faded, "below", spell.certain, "both rates over their highest values")
+            made = finding(self, spell, "warning", summary, (fact,), RATES)
+            yield replace(made, remedies=named(["step-the-schedule"]))
 
 
 def _kinds(run: Run, net: str) -> set[str]:

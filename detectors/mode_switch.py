@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import remembered, rolling_mean, side_by_side, spells, value_at
+from .windows import held, remembered, rolling_mean, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -28,7 +28,8 @@ class ModeSwitch:
 
     Sees:
         The mode of layers that compute something else in evaluation mode, BatchNorm and Dropout above all: of G where
-        it makes what D is trained on and where it makes what it is itself trained with; of D in both updates.
+        it makes what D is trained on and where it makes what it is itself trained with; of D in both updates. Networks
+        that leave training mode during the training and do not come back.
     Why it happens:
         A mistake in the loop: eval() before samples are made, and train() at another place; or eval() left over from
         making pictures. D then learns to tell real samples from those of another generator than the one that is
@@ -85,7 +86,24 @@ class ModeSwitch:
                 columns = tuple(f"mode/{net}/{which}" for which in ("own", "others", "switched"))
                 made = finding(self, spell, severity, summary, (fact,), columns)
                 found.append(replace(made, remedies=named(["same-mode"])))
-        return found
+        return [*found, *self._left(run)]
+
+    def _left(self, run: Run) -> Iterator[Finding]:
+        """Networks that were trained in training mode at first, and are in evaluation mode in both updates since."""
+        for net in _NETS:
+            own, others = (run.series(f"mode/{net}/{which}") for which in ("own", "others"))
+            since = (own == 0) & (own.cummax() > 0) & ~(held(others, own.index) > 0)
+            layers = [layer for layer in _layers(run, net) if "Norm" in layer]
+            for spell in spells(since, min_steps=self.min_steps) if layers else ():
+                if not spell.ongoing:
+                    continue
+                summary = (
+                    f"The {net} is in evaluation mode in its own update from step {spell.onset:,} on, and was in "
+                    f"training mode before: statistics of {' and '.join(layers)} stand still"
+                )
+                fact = evidence(own, 1, "below", spell.certain)
+                made = finding(self, spell, "warning", summary, (fact,), (f"mode/{net}/own", f"mode/{net}/others"))
+                yield replace(made, remedies=named(["same-mode"]))
 
 
 def _layers(run: Run, net: str) -> list[str]:

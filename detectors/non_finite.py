@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import remembered, spells
@@ -20,8 +18,35 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 _NETS = ("generator", "discriminator")
-BACKWARD = ("safe-norm", "logits-loss", "bfloat16", "clip-gradients", "roll-back")
-"""Remedies where D's outputs are finite and its gradients are not: a root at 0, or a logarithm, comes first."""
+COLUMNS = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
+SIGMOID = "sigmoid"  # as run.json has it of D's end
+_LOSS, _BACK = ("logits-loss", "bfloat16", "detect-anomaly"), ("safe-norm", "safe-division", "detect-anomaly")
+_INSIDE = ("safe-division", "bfloat16", "detect-anomaly")
+PLACES = {
+    "range/real/nonfinite": ("with the real batch that D was given", ("finite-data", "detect-anomaly")),
+    "nonfinite/discriminator/samples": ("inside G, whose samples are not finite", _INSIDE),
+    "nonfinite/discriminator/outputs": ("inside D, whose outputs are not finite on samples that are", _INSIDE),
+    "nonfinite/discriminator/loss": ("in D's loss, as D's outputs were finite and the loss's gradient was not", _LOSS),
+    "grad/discriminator/nonfinite": (
+        "on the way back through D or a penalty, as D's outputs and the gradient of its loss were finite",
+        _BACK,
+    ),
+    "nonfinite/generator/samples": ("inside G, whose samples are not finite", _INSIDE),
+    "nonfinite/generator/outputs": ("inside D, whose outputs are not finite on samples that are", _INSIDE),
+    "nonfinite/generator/loss": ("in G's loss, as D's outputs were finite and the loss's gradient was not", _LOSS),
+    "grad/generator/nonfinite": (
+        "on the way back through D and G in G's update, as D's outputs and the gradient of G's loss were finite",
+        ("safe-division", "safe-norm", "detect-anomaly"),
+    ),
+}
+"""Where it can begin, in words, and what to try there."""
+ORDER = {
+    net: [p for p in PLACES if net in p or (net == "discriminator" and p.startswith("range"))]
+    for net in ("discriminator", "generator")
+}
+"""The same in the order in which an update of each network comes upon them."""
+UPSTREAM = tuple(p for p in PLACES if p.endswith(("samples", "outputs")))
+"""Places that are not finite, too, once the weights are not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +55,8 @@ class NonFinite:
 
     Sees:
         Records of a step that are not finite: gradient norms of either network, D's outputs, the feedback, the
-        logged losses. Updates that a GradScaler skips one after the other, long after its scale has come down.
+        logged losses. Updates that a GradScaler skips one after the other, long after its scale has come down. Where
+        it began, if that step was recorded: with the real batch, inside G or D, in a loss, or on which way back.
     Why it happens:
         An overflow (half precision, the exponential of a large logit, an exploding gradient), a logarithm or a
         division at zero (log D of a saturated sigmoid), or a square root at zero in a gradient penalty. One
@@ -42,8 +68,10 @@ class NonFinite:
         - logits-loss
         - safe-norm
         - bfloat16
+        - safe-division
         - clip-gradients
         - roll-back
+        - detect-anomaly
     References:
         Micikevicius et al. 2018 (loss scaling). SageMaker Debugger's rule ExplodingTensor fires on the same.
     """
@@ -86,14 +114,12 @@ class NonFinite:
         for spell in spells(score > 0, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
             lasting = bool(spells(inside > 0, min_steps=self.failure_steps))
-            where, backward = self._where(run, spell.onset), _on_the_way_back(run, spell.onset)
-            summary = f"{where} NaN or infinite from step {spell.onset:,}"
+            summary = f"{self._where(run, spell.onset)} NaN or infinite from step {spell.onset:,}"
             summary += "" if lasting or spell.ongoing else ", and recovered"
-            summary += "; its outputs were finite: it arose on the way back" if backward else ""
+            told, remedies = self._origin(run, score, spell.onset)
             facts = (evidence(score, 0, "above", spell.onset),)
-            columns = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
-            made = finding(self, spell, "failure" if lasting else "warning", summary, facts, columns)
-            found.append(replace(made, remedies=named(BACKWARD)) if backward else made)
+            made = finding(self, spell, "failure" if lasting else "warning", summary + told, facts, COLUMNS)
+            found.append(replace(made, remedies=named(remedies)) if remedies else made)
         return found
 
     def _where(self, run: Run, step: int) -> str:
@@ -107,10 +133,34 @@ class NonFinite:
             return "A loss or an output of the discriminator is"
         return f"Gradients of the {' and the '.join(nets)} are"
 
+    def _origin(self, run: Run, score: pd.Series, step: int) -> tuple[str, tuple[str, ...]]:
+        """The operation with which it began, in words, and what to try there; nothing where it is not known."""
+        before = score.index[(score.index < step) & (score == 0).to_numpy()]
+        gap = step - int(before[-1]) > 1 if len(before) else step > int(score.index[0])
+        place = first_place(run, step)
+        if gap and place.startswith(UPSTREAM):  # by then the weights are NaN, whatever came first
+            place = ""
+        if not place:
+            since = f" between steps {int(before[-1]):,} and {step:,}" if gap and len(before) else ""
+            return (f"; what came first lies{since}, where nothing was recorded", ()) if since else ("", ())
+        half = bool(run.meta.get("half_precision")) and not place.startswith("grad")
+        says, remedies = PLACES[place]
+        if half:
+            says += "; they are in float16, which ends at 65,504"
+        elif place.endswith("loss") and SIGMOID in run.meta.get("discriminator_ends", {}).values():
+            says += ", most likely the logarithm of a probability of exactly 0 or 1"
+        return f"; it began {says}", tuple(dict.fromkeys(("bfloat16",) * half + remedies))
 
-def _on_the_way_back(run: Run, step: int) -> bool:
-    """Whether D's gradients were the first that were not finite, in a step in which D's outputs still were."""
+
+def first_place(run: Run, step: int) -> str:
+    """The signal that says where values stopped being finite at a step; "" where none does.
+
+    In the update of each network the first place that is not finite counts. Of the two updates the later one follows
+    from the earlier: what spoils D's weights is seen in D's outputs in G's update, what spoils G's in the samples that
+    D is given. So a loss or gradient that is not finite, of finite outputs, is the beginning.
+    """
     at = run.scalars.loc[step]
-    outputs = at.reindex(["d/real/mean", "d/fake/mean"]).to_numpy()
-    first = at.get("grad/discriminator/nonfinite", 0.0) > 0 and at.get("skipped/discriminator", 0.0) != 1
-    return bool(first and np.isfinite(outputs).all())
+    own, others = (next((p for p in of if at.get(p, 0.0) > 0), "") for of in ORDER.values())
+    if at.get("skipped/discriminator", 0.0) == 1 and own.startswith("grad"):
+        own = ""
+    return others if not own or (own.endswith("samples") and others.endswith(("loss", "generator/nonfinite"))) else own

@@ -20,14 +20,21 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 _NETS = ("generator", "discriminator")
-NO_STEP, NO_RATE, NO_GRADIENT, TOO_SMALL = "step", "rate", "gradient", "size"
+NO_STEP, NO_RATE, NO_GRADIENT, TOO_SMALL, FROZEN = "step", "rate", "gradient", "size", "frozen"
 BECAUSE = {
     NO_STEP: "no optimizer steps on them",
     NO_RATE: "their learning rate is 0",
     NO_GRADIENT: "no gradient reaches them",
     TOO_SMALL: "updates are lost in rounding",
+    FROZEN: "they are frozen (requires_grad) when their optimizer steps",
 }
-FIRST = {NO_STEP: "step-each-optimizer", NO_RATE: "set-rate", NO_GRADIENT: "detach-for-d-only", TOO_SMALL: "set-rate"}
+FIRST = {
+    NO_STEP: "step-each-optimizer",
+    NO_RATE: "set-rate",
+    NO_GRADIENT: "detach-for-d-only",
+    TOO_SMALL: "set-rate",
+    FROZEN: "unfreeze",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +47,18 @@ class NotLearning:
         to G.
     Why it happens:
         A mistake in the loop: an optimizer that is never stepped, or holds the parameters of the other network; a
-        learning rate of 0; samples detached in G's own step. The other network then plays alone, and whatever its
-        curves look like, no balance of the two can help.
+        learning rate of 0; samples detached in G's own step; a D that is frozen for G's update and never again set
+        free. The other network then plays alone, and whatever its curves look like, no balance of the two can help.
     Misses:
         Weights that move by weight decay or another loss alone, or by a small rate. Single layers that stand still
-        (dead-layer). Networks that are frozen (requires_grad), or whose loss is not computed, are taken to be meant so.
-        Rates that a scheduler set to 0, networks that stand still later on, or only for a while, are mentioned; an
-        update that fades away late is vanishing-gradients' affair.
+        (dead-layer). Networks that are frozen, or whose loss is not computed, while no optimizer steps on them, are
+        taken to be meant so. Rates that a scheduler set to 0, networks that stand still later on, or only for a while,
+        are mentioned; an update that fades away late is vanishing-gradients' affair.
     Try:
         - step-each-optimizer
         - detach-for-d-only
         - set-rate
+        - unfreeze
     References:
         Reports of optimizers that hold the wrong parameters or are never stepped are among the most common mistakes in
         public code. The rule is arithmetic: what gets no update does not learn.
@@ -101,7 +109,10 @@ class NotLearning:
             meant = not early or not spell.ongoing or (why == NO_RATE and _scheduled(run, net))
             severity: Severity = "info" if meant else "failure"
             over = " any more" * (not early) + f" from step {spell.onset:,} " + _until(spell)
+            moves = value_at(run.series(f"update/{net}/ratio"), spell.certain) > self.ratio
             summary = f"The weights of the {net} do not move{over}: {BECAUSE[why]}"
+            if why == NO_GRADIENT and moves:
+                summary = f"Nothing that D answers reaches the generator{over}: only other terms of its loss move it"
             columns = (f"updates/{net}", f"update/{net}/ratio", f"rate/{net}", "feedback/norm")
             made = finding(self, spell, severity, summary, (fact,), columns)
             rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
@@ -119,6 +130,8 @@ class NotLearning:
             return NO_RATE, fact
         if net == "generator" and not feedback.empty and feedback.loc[:at].max() == 0:
             return NO_GRADIENT, evidence(feedback, 1e-30, "below", at)
+        if not updates.empty and updates.loc[spell.onset : spell.last].dropna().empty:  # counted are those that learn
+            return FROZEN, fact
         return (NO_GRADIENT if value_at(norm, at) == 0 else TOO_SMALL), fact
 
 

@@ -30,7 +30,7 @@ SAYS = {
     ALONG: "The penalty on D's gradient does not depend on the norm per sample: it is taken over another axis",
     ALONE: "D is updated by the gradient of a penalty alone, without that of its loss",
     UNDEFINED: "The penalty's gradient is not finite where D's own gradient is 0: a root without a small constant",
-    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty, and it gets ever steeper",
+    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty, and it is far too steep",
 }
 SUDDEN = "All is NaN from one record to the next, with a penalty in use: most likely its root at 0"
 
@@ -70,6 +70,7 @@ class PenaltyError:
     share: float = threshold(0.9, "our choice: right loops have 0; a mistake in the code shows in every step")
     steepest: float = threshold(10.0, "our choice: critics are to have a slope of some 1")
     steeper: float = threshold(2.0, "our choice, times the least steepness so far")
+    far_too_steep: float = threshold(30.0, "our choice: three times `steepest`, whether it grows on or not")
     growth: float = threshold(10.0, "our choice, times its median: gradients that grow first are another failure")
     window_steps: int = threshold(40, "our choice")
     steep_steps: int = threshold(100, "our choice: a critic's first steps are no measure")
@@ -77,7 +78,9 @@ class PenaltyError:
     min_run_steps: int = threshold(100, "a window and a spell")
 
     def __post_init__(self) -> None:
-        check_thresholds(self, "0 < along < 1", "0 < share < 1", "1 < steeper", "1 < growth")
+        check_thresholds(
+            self, "0 < along < 1", "0 < share < 1", "1 < steeper", "1 < growth", "steepest <= far_too_steep"
+        )
 
     @remembered
     def score(self, run: Run) -> pd.Series:
@@ -126,7 +129,7 @@ class PenaltyError:
             return level.iloc[:0] > 0
         clipped = held(run.series(AT_BOUND), level.index) * told["parameters"] > FEW * (len(told["layers"]) + 1)
         level = level.loc[level.index[0] + self.steep_steps // 2 :]
-        steeper = level > np.maximum(self.steepest, self.steeper * level.cummin())
+        steeper = level > np.minimum(np.maximum(self.steepest, self.steeper * level.cummin()), self.far_too_steep)
         found: pd.Series = steeper & ~clipped.reindex(level.index).cummax()
         return found
 

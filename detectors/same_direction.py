@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
 
+SHOWN = "d/fake/mean"
+"""Recorded where D is given generated samples, whether anything pulls at its outputs or not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SameDirection:
@@ -64,20 +67,20 @@ class SameDirection:
     def _smoothed(self, run: Run) -> tuple[pd.Series, pd.Series]:
         """How far the two losses agree, and the same for the two terms of D's loss: from -1 to 1."""
         agreement, apart = (
-            rolling_median(run.series(f"pull/{n}"), self.window_steps, 5) for n in ("agreement", "apart")
+            rolling_median(run.series(f"pull/{n}"), self.window_steps, 3) for n in ("agreement", "apart")
         )
         return agreement, 1 - 2 * apart.rename("pull/apart")
 
     def __call__(self, run: Run) -> list[Finding]:
         agreement, blind = self._smoothed(run)
         limit = 1 - 2 * self.apart
-        steps = all_steps([agreement, blind])
+        steps = all_steps([agreement, blind, run.series(SHOWN)])  # a hinge that is satisfied pulls no more
         flags = (held(agreement, steps) > self.agreement) | (held(blind, steps) > limit)
         found = []
         for spell in spells(
             flags, min_steps=self.min_steps, lead_steps=self.window_steps // 2, bridge_steps=self.min_steps
         ):
-            told = blind.loc[spell.onset : spell.last]  # of a D that is asked for one answer not always known
+            told = blind.loc[spell.onset : spell.last].dropna()  # of a D that is asked for one answer not always known
             if of_d := bool((told > limit).any()):
                 summary = "D's loss asks for the same answer on generated samples as on real ones"
                 fact = evidence((1 - blind) / 2, self.apart, "below", int(told.index[int(told.to_numpy().argmax())]))

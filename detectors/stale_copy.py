@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from gandiag.findings import Finding
+    from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
+
+    from .windows import Spell
 
 SIGNALS = ("copied/discriminator", "copied/generator")
 SAYS = {
@@ -24,6 +26,12 @@ SAYS = {
     ]: "D is trained on the samples of a copy of G that stands still, and never on those of the G it is to judge",
 }
 
+FOLLOWS = 0.5  # recorded of a copy of G that follows it
+FOLLOWING = (
+    "D is trained on the samples of a copy of G that follows it (a running mean, say), and never on those of the G "
+    "that its answers train"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StaleCopy:
@@ -32,14 +40,14 @@ class StaleCopy:
     Sees:
         Updates of G in whose loss D has no part, while a module built like D, whose weights stand still, is given G's
         samples; or in which D has a part and stands still, while such a module is trained. Updates of D on samples
-        that a module built like G made, whose weights stand still.
+        that a module built like G made, whose weights stand still; or follow those of G, which is a warning.
     Why it happens:
         A mistake in the loop: a network was copied, built a second time or loaded again, and one part of the loop still
         uses the old instance. It beats an opponent that does not answer, and the one that learns has none: curves
         look like a D that is far too strong.
     Misses:
-        Copies that are compiled, or built in another way. A copy whose weights follow (a running mean, a target network
-        that is set anew now and then, an unrolled D) is meant so.
+        Copies that are compiled, or built in another way. A copy of D whose weights follow (a running mean, a target
+        network that is set anew now and then, an unrolled D) is meant so.
     Try:
         - one-instance
     References:
@@ -72,8 +80,15 @@ class StaleCopy:
         shares = self._shares(run)
         found = []
         for name in shares:
-            for spell in spells(shares[name] > self.share, min_steps=self.min_steps, lead_steps=self.window_steps):
-                summary = f"{SAYS[str(name)]}, from step {spell.onset:,}"
-                fact = evidence(shares[name].rename(str(name)), self.share, "above", spell.certain)
-                found.append(finding(self, spell, "failure", summary, (fact,), (str(name),)))
+            stale = spells(shares[name] > self.share, min_steps=self.min_steps, lead_steps=self.window_steps)
+            says: list[tuple[Severity, str, float, Spell]]
+            says = [("failure", SAYS[str(name)], self.share, spell) for spell in stale]
+            if name == SIGNALS[1]:
+                between = shares[name].between(self.share * FOLLOWS, self.share)
+                follows = spells(between, min_steps=self.min_steps, lead_steps=self.window_steps)
+                says += [("warning", FOLLOWING, self.share * FOLLOWS, spell) for spell in follows]
+            for severity, words, limit, spell in says:
+                fact = evidence(shares[name].rename(str(name)), limit, "above", spell.certain)
+                summary = f"{words}, from step {spell.onset:,}"
+                found.append(finding(self, spell, severity, summary, (fact,), (str(name),)))
         return found

@@ -12,10 +12,35 @@ from functools import lru_cache
 
 NETS = ("generator", "discriminator")
 """The two roles."""
-COMBINED = ("d", "diversity", "distance", "centre", "range", "penalty", "feedback", "pull", "bins", "condition")
+COMBINED = (
+    "d",
+    "diversity",
+    "distance",
+    "centre",
+    "range",
+    "penalty",
+    "feedback",
+    "pull",
+    "bins",
+    "condition",
+    "nonfinite",
+)
 """Heads of signals that several networks may have: all of them have one more in common."""
 _RAW = ("points", "labels", "latent", "held_out", "total", "input", "seen", "asked", "penalties")
-_OF_A_ROLE = ("grad", "update", "updates", "rate", "leftover", "mode", "copied", "skipped", "weights", "bound", "gram")
+_OF_A_ROLE = (
+    "grad",
+    "update",
+    "updates",
+    "pace",
+    "rate",
+    "leftover",
+    "mode",
+    "copied",
+    "skipped",
+    "weights",
+    "bound",
+    "gram",
+)
 _ROLE = "|".join(NETS)
 _NAME = re.compile(
     rf"(?P<head>(?:{'|'.join(_OF_A_ROLE)})/(?:{_ROLE})|{'|'.join((*COMBINED, *_RAW))}|{_ROLE})"

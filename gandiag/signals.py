@@ -54,6 +54,9 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("feedback/norm", "L2", "mean norm per sample of dL_G/dG(z): what D tells G", "low"),
     Signal("update/<net>/ratio", "", "norm of the update over the norm of the weights, per step", "both"),
     Signal("updates/<net>", "updates", "optimizer steps on <net> within the step, 0 where there was none", merge="max"),
+    Signal(
+        "pace/<net>", "updates", "updates of <net> per update of G, by its latest rhythm: 0.2 is in every fifth step"
+    ),
     Signal("rate/<net>", "", "learning rate with which <net> is updated, the highest of its parameter groups"),
     Signal(
         "leftover/<net>",
@@ -82,7 +85,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "copied/<net>",
         "",
-        "1 where the other network's update used a copy of <net> in its place, and that one of the two stands still",
+        "1 where the other network's update used a copy of <net>, and one of the two stands still; 0.5 if it follows G",
         "high",
         merge="max",
     ),
@@ -283,6 +286,7 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal("quality/c_t", "sd", "how much closer to the training data generated samples are than held-out ones", "low"),
+    Signal("nonfinite/<net>/<place>", "", "1 where the update of <net> meets NaN or infinity there", "high", "max"),
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high", merge="sum"),
 )
 

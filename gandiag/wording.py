@@ -1,4 +1,4 @@
-"""How lists of names read in messages, findings and reports, and what of a text from elsewhere is shown."""
+"""How lists of names and counts of updates read in findings and reports; what of a text from elsewhere is shown."""
 
 from __future__ import annotations
 
@@ -60,6 +60,20 @@ def one_line(text: str, most: int = MOST_SHOWN) -> str:
     'two lines'
     """
     return " ".join(shown(text, most).split())
+
+
+def pace_in_words(pace: float) -> str:
+    """How often D is updated, from its updates per update of G.
+
+    >>> pace_in_words(5)
+    'D is updated 5 times per update of G'
+    >>> pace_in_words(1)
+    'D is updated once per update of G'
+    >>> pace_in_words(0.04)
+    'G is updated 25 times per update of D'
+    """
+    first, second, times = ("D", "G", pace) if pace >= 1 else ("G", "D", 1 / pace)
+    return f"{first} is updated {'once' if times == 1 else f'{times:.3g} times'} per update of {second}"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -52,8 +52,7 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
 
 def _values(run: Run, name: str) -> pd.Series:
     """The finite values of a metric; of the energy distance medians of blocks, over the spread of the real samples."""
-    recorded = run.series(name)
-    series: pd.Series = recorded[np.isfinite(recorded.to_numpy())]
+    series = run.series(name).replace([np.inf, -np.inf], np.nan).dropna()
     if name != ENERGY or series.empty:
         return series
     medians: pd.Series = (_medians(series) / _medians(run.series(SPREAD))).dropna().loc[: run.last_step]

@@ -19,6 +19,7 @@ CLAUSES = {
     "label-mismatch": "the labels no longer belonged to the samples",
     "penalty-error": "the gradient penalty was wrong or missing",
     "learning-rates": "the two learning rates were too far apart",
+    "update-ratio": "one network was updated far more often than the other",
     "non-finite": "values became NaN or infinite",
     "exploding-gradients": "the gradients exploded",
     "vanishing-gradients": "G's gradients vanished",

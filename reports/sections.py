@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gandiag.rundir.ending import ending
-from gandiag.wording import listed
+from gandiag.wording import listed, pace_in_words
 
 from . import verdict
 from .best import best_step
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_FAULTS = 20
+LATEST = 100  # rows of which the rhythm of the updates is told
 LATEST_TIME = 2.0**32  # seconds since the epoch: in the year 2106
 
 
@@ -81,6 +82,9 @@ def _facts(run: Run) -> Iterator[Pair]:
         yield "Duration", duration(float(clock.iloc[-1] - clock.iloc[0]))
     source = run.meta.get("loss_family", {}).get("source")
     yield "Loss family", run.loss_family + (f" ({source})" if source else "")
+    pace = run.series("pace/discriminator").dropna()
+    if len(pace):
+        yield "Updates", pace_in_words(float(pace.iloc[-LATEST:].median()))
     segments = run.meta.get("segments", ())
     if len(segments) > 1:
         resumed = listed(f"{s['start_step']:,}" for s in segments[1:])

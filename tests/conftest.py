@@ -124,7 +124,7 @@ BROWSER = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Not of the session: while it lives asyncio has a running loop in this thread."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on the path")

@@ -391,6 +391,9 @@ def test_advice_on_the_game_waits_for_what_was_found_in_the_loop():
     assert {f.remedies[0].name for f in wrong.findings} == {"step-each-optimizer"}
     assert {f.code for f in wrong.findings} >= {f.code for f in diagnosis.findings}
     assert all(len(f.remedies) <= 3 for f in wrong.findings)
+    suspected = diagnose(replace(run, scalars=run.scalars.assign(**{"pace/discriminator": 40.0})))
+    assert suspected.checks["update-ratio"] == "WARN"
+    assert {f.remedies[0].name for f in suspected.findings} == {"count-updates"}
     blind = diagnose(replace(run, scalars=run.scalars.drop(columns=["pull/agreement", "pull/apart"])))
     assert blind.checks["same-direction"] == "SKIP"
     assert Diagnosis.from_dict(json.loads(json.dumps(wrong.to_dict()))) == wrong

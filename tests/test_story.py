@@ -15,7 +15,7 @@ from gandiag.judge.story import tell
 CODES = {
     *("not-learning", "same-direction", "shared-update", "input-mismatch", "repeated-latents", "double-sigmoid"),
     *("mode-switch", "label-mismatch", "stale-copy", "penalty-error"),
-    "learning-rates",
+    *("learning-rates", "update-ratio"),
     *("non-finite", "exploding-gradients", "vanishing-gradients", "dead-layer", "critic-constraint"),
     *("discriminator-dominance", "discriminator-too-weak", "discriminator-overfitting", "memorisation"),
     *("mode-collapse", "sample-collapse", "class-collapse", "mode-hopping", "spectral-collapse"),

@@ -17,6 +17,7 @@ from .gradients import GRADIENTS
 from .loop import LOOP
 from .losses import LOSSES
 from .stability import STABILITY
+from .updates import UPDATES
 from .variety import VARIETY
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gandiag.remedy import Remedy
 
 REMEDIES: dict[str, Remedy] = {
-    r.name: r for r in (*LOSSES, *BALANCE, *DISCRIMINATOR, *VARIETY, *STABILITY, *GRADIENTS, *LOOP)
+    r.name: r for r in (*LOSSES, *BALANCE, *DISCRIMINATOR, *VARIETY, *STABILITY, *GRADIENTS, *LOOP, *UPDATES)
 }
 
 

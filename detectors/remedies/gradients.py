@@ -79,4 +79,27 @@ GRADIENTS = (
         expect="grad/generator/layer/<layer> lie within two decades of each other after some 200 steps",
         recipe="dcgan-digits",
     ),
+    Remedy(
+        name="safe-division",
+        change="add a small constant wherever a network divides, takes a root or a logarithm",
+        code="features = (features - features.mean(0)) / (features.std(0) + 1e-5)  # 0 where all samples are alike\n"
+        "features = (features.square() + 1e-12).sqrt()  # at 0 a root has no derivative",
+        why="A division by 0, the logarithm of 0 and the derivative of a root at 0 are infinite; 0 times that is NaN.",
+        cost="none",
+        cost_level=0,
+        evidence="Arithmetic: 0 / 0 and 0 times infinity are NaN in floating point (IEEE 754).",
+        verified=True,
+        expect="nonfinite stays 0 from the restart on",
+    ),
+    Remedy(
+        name="detect-anomaly",
+        change="go on from the last checkpoint under torch's anomaly detection, which names the operation",
+        code="with torch.autograd.set_detect_anomaly(True):\n    loss_of(D).backward()  # and G's loss alike",
+        why="It stops at the first operation whose way back gives NaN, and shows the line that called it.",
+        cost="some twice the time of a step, for as long as it is in",
+        cost_level=2,
+        evidence="torch's documentation of torch.autograd.detect_anomaly.",
+        verified=False,
+        expect="nonfinite stays 0 once the operation is mended",
+    ),
 )

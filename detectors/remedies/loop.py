@@ -1,46 +1,10 @@
-"""Corrected lines, where the loop itself has a mistake."""
+"""Corrected lines, where losses, inputs or networks of the loop are not what they are meant to be."""
 
 from __future__ import annotations
 
 from gandiag.remedy import Remedy
 
 LOOP = (
-    Remedy(
-        name="step-each-optimizer",
-        change="give each network an optimizer of its own, with exactly its parameters, and step both",
-        code="opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
-        "opt_G = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
-        "opt_G.zero_grad(); loss_G.backward(); opt_G.step()  # and D alike",
-        why="Weights that no optimizer steps on stay as they were drawn.",
-        cost="none",
-        cost_level=0,
-        evidence="Arithmetic: a network without an update does not change.",
-        verified=True,
-        expect="updates/<net> is 1 or more and update/<net>/ratio above 1e-6 at once",
-    ),
-    Remedy(
-        name="detach-for-d-only",
-        change="detach generated samples in D's step only; in G's own step give D the samples as G made them",
-        code="loss_D = F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()\n"
-        "loss_G = F.softplus(-D(fake)).mean()  # fake, not fake.detach(), nor made under no_grad",
-        why="Nothing flows back to G through samples that are detached.",
-        cost="none",
-        cost_level=0,
-        evidence="Closed form: the gradient of a detached tensor is none.",
-        verified=True,
-        expect="feedback/norm is above 0 at once",
-    ),
-    Remedy(
-        name="set-rate",
-        change="set the learning rate of the network that stands still, and look for what has set it to 0",
-        code='for group in (*opt_G.param_groups, *opt_D.param_groups):\n    print(group["lr"])\n    group["lr"] = 2e-4',
-        why="A rate of 0, or one that a schedule has brought to nothing, changes no weight.",
-        cost="none",
-        cost_level=0,
-        evidence="Arithmetic: every update is a multiple of the rate.",
-        verified=True,
-        expect="update/<net>/ratio is above 1e-6 at once",
-    ),
     Remedy(
         name="generator-target",
         change="have G's loss ask D for what D is asked for on real samples: swap the target, or the sign, of G's loss",
@@ -64,31 +28,6 @@ LOOP = (
         evidence="Closed form: with equal targets the best D is constant.",
         verified=True,
         expect="pull/apart is 1 at once, d/auc rises above 0.6 within some 200 steps",
-    ),
-    Remedy(
-        name="one-optimizer-each",
-        change="hold the parameters of G in G's optimizer only, and those of D in D's only",
-        code="opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))\n"
-        "opt_G = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))",
-        why="An optimizer that holds both lets each network follow the other one's loss as well.",
-        cost="none",
-        cost_level=0,
-        evidence="Closed form: both networks then descend both losses, which are opposed.",
-        verified=True,
-        expect="optimizers/crossed is 0 at once",
-    ),
-    Remedy(
-        name="clear-gradients",
-        change="clear the gradients of a network right before the backward pass whose gradients its optimizer uses",
-        code="opt_D.zero_grad(); loss_of(D).backward(); opt_D.step()\n"
-        "opt_G.zero_grad(); F.softplus(-D(G(z))).mean().backward(); opt_G.step()",
-        why="What is left over from before is added: of older weights, or of the other network's loss, which pulls "
-        "the opposite way.",
-        cost="none",
-        cost_level=0,
-        evidence="Arithmetic: backward adds to what a gradient holds.",
-        verified=True,
-        expect="leftover/<net> is 0 at once",
     ),
     Remedy(
         name="scale-data",
@@ -223,29 +162,5 @@ LOOP = (
         evidence="Closed form: twice the critic has twice the loss. Arjovsky et al. 2017 clip its weights.",
         verified=True,
         expect="d/lipschitz stops growing within some 200 steps",
-    ),
-    Remedy(
-        name="rates-of-one-scale",
-        change="use learning rates of the same scale: equal, or at most about ten times apart",
-        code="for optimizer, rate in ((opt_G, 2e-4), (opt_D, 2e-4)):\n"
-        '    for group in optimizer.param_groups:\n        group["lr"] = rate',
-        why="With rates this far apart one network hardly learns, and the other has no opponent.",
-        cost="none",
-        cost_level=0,
-        evidence="Arithmetic: every update is a multiple of the rate.",
-        verified=True,
-        expect="update/<net>/ratio of both are within some ten times of each other at once",
-    ),
-    Remedy(
-        name="restore-schedule",
-        change="save and load the schedulers with the optimizers, for both networks",
-        code='checkpoint = {"opt_G": opt_G.state_dict(), "opt_D": opt_D.state_dict()}  # and scheduler.state_dict()\n'
-        'opt_G.load_state_dict(checkpoint["opt_G"]); opt_D.load_state_dict(checkpoint["opt_D"])',
-        why="A scheduler made anew begins at its first rate, and throws networks that had settled off again.",
-        cost="none",
-        cost_level=0,
-        evidence="Arithmetic: a new scheduler counts from 0.",
-        verified=True,
-        expect="rate/<net> goes on where it was, at the next resume",
     ),
 )

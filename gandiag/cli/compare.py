@@ -34,6 +34,8 @@ def compare(runs: tuple[str, ...], out: str | None, *, as_csv: bool, as_json: bo
 
     try:
         found = _compared(runs, **options)
+        if not found.rows:
+            refuse(f"there is no run at {' '.join(runs)}")
         if out or not (as_csv or as_json):
             written = found.write(out or PAGE)
     except (RunError, PolicyError) as error:

@@ -42,7 +42,7 @@ def print_diagnosis(run: Run, diagnosis: Diagnosis) -> None:
     for sentence in filter(None, (diagnosis.caveat, *diagnosis.normal)):
         out.print(Padding(escape(sentence), (0, 0, 0, 4)))
     for finding in diagnosis.findings:
-        _print_finding(out, finding)
+        print_finding(out, finding)
     if diagnosis.story.line:
         out.print(f"\n[bold]What led to what[/bold]: {escape(diagnosis.story.line)}")
         out.print(Padding(escape(diagnosis.story.sentence), (0, 0, 0, 4)))
@@ -73,7 +73,8 @@ def _print_unseen(out: Console, run: Run, diagnosis: Diagnosis) -> None:
         out.print(Padding(escape(entry.how_to), (0, 0, 0, 4)))
 
 
-def _print_finding(out: Console, finding: Finding) -> None:
+def print_finding(out: Console, finding: Finding) -> None:
+    """One finding: since when, on what evidence, by what mechanism, and what to try."""
     out.print()
     out.print(
         Text.assemble(

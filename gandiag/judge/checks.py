@@ -29,9 +29,12 @@ def loop_checks(codes: Iterable[str], findings: Sequence[Finding], clean: Collec
 
 
 def repairs_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings as given, but that no advice on the game stands first while the loop has a mistake: its repair does."""
+    """Findings as given, but that no advice on the game stands first while the loop has a mistake: its repair does.
+
+    A mistake counts that is certain, or suspected and still there.
+    """
     order = list(MISTAKES)
-    mistakes = [f for f in findings if f.code in MISTAKES and f.severity == "failure" and f.remedies]
+    mistakes = [f for f in findings if f.code in MISTAKES and f.counts and f.remedies]
     mistakes.sort(key=lambda f: order.index(f.code))
     told = []
     for finding in findings:

@@ -38,6 +38,7 @@ MISTAKES = {
     "label-mismatch": "With labels that do not belong to the samples D spots generated ones, or G ignores them.",
     "penalty-error": "With a wrong or missing penalty nothing constrains the critic, and its gradient misleads G.",
     "learning-rates": "If one network learns a hundred times as fast, or starts over, the other cannot keep up.",
+    "update-ratio": "Where one network is updated many times before the other one is, the other cannot answer.",
 }
 """Mistakes in the loop, in the order in which one accounts for another: they come before all that they bring about."""
 

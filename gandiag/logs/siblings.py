@@ -89,7 +89,8 @@ def _with(context: _Context, row: Row) -> Row:  # noqa: C901, PLR0911, PLR0912 -
         return asked(name, [replace(reading, sure=False, why=why), Reading("other", why=why, sure=False)])
     if reading.signal in ROLES.values() or (reading.signal.startswith("loss/") and reading.role):
         return _alone(context, row, reading, tokens)
-    if reading.side and reading.signal.startswith("d/") and not reading.role and reading.why.startswith("D's output"):
+    of_d = reading.role or {w for part in name.split("/") for w in words.words(part)} & words.DISCRIMINATOR
+    if reading.side and reading.signal.startswith("d/") and not of_d and reading.why.startswith("D's output"):
         other = "fake" if reading.side == "real" else "real"
         if not any(s.startswith("d/") and f"/{other}/" in s for s in context.signals):
             why = f"there is no output on {other} samples beside it"

@@ -12,6 +12,7 @@ from gandiag.logs import events, tables
 from gandiag.logs.pictures import find_pictures
 from gandiag.logs.series import Log, LogError
 from gandiag.logs.text import read_text
+from gandiag.logs.wandb_files import read_wandb
 from gandiag.sinks.event_files import MARK
 from gandiag.wording import listed
 
@@ -32,7 +33,7 @@ SAID = (
     "text",
 )
 WANDB = (
-    "{path}: the binary log of W&B cannot be read without its service; export the history instead: "
+    "{path}: its history holds nothing that can be read here; export it from the service instead: "
     "wandb.Api().run(PATH).scan_history(), written as one JSON object a line, or the CSV of a chart"
 )
 
@@ -92,7 +93,8 @@ def _read_file(path: Path, log: Log, run: str | None, progress: Progress) -> Non
     elif suffix == ".parquet":
         _parquet(path, log, run)
     elif suffix == ".wandb":
-        raise LogError(WANDB.format(path=path))
+        log.format = "W&B's binary log"
+        read_wandb(path, log, progress)
     else:
         _text(path, log, progress)
 
@@ -159,17 +161,22 @@ def _read_folder(folder: Path, log: Log, run: str | None, progress: Progress) ->
     elif events.event_files(folder):
         log.format = "TensorBoard's event files"
         events.read_events(folder, log, run, progress)
-        if _is_stylegan(log):
-            log.axis = "kimg" if not (folder / "submit_config.txt").exists() else "images"
+        _axis_of_stylegan(log)
     elif _of_metrics(folder):
         log.format = "BigGAN's files of metrics"
         tables.read_files_of_metrics(_of_metrics(folder), log)
     else:
         _others(folder, log, run, progress)
+    if not log.pictures and find_pictures(folder):
+        log.note(f"pictures lie there, too: --images {folder}, or a folder in it, reads samples from them")
 
 
-def _is_stylegan(log: Log) -> bool:
-    return "Progress/kimg" in log.series or "Progress/tick" in log.series
+def _axis_of_stylegan(log: Log) -> None:
+    """x of its event files is kimg, in the versions for TensorFlow images; its own count of kimg tells."""
+    if (kimg := log.series.get("Progress/kimg")) is not None and len(kimg):
+        log.axis = "images" if kimg.x[-1] > 100 * max(kimg.values[-1], 1.0) else "kimg"
+    elif "Progress/tick" in log.series:
+        log.axis = "kimg"
 
 
 def _one(folder: Path, name: str, run: str | None) -> Path | None:
@@ -206,13 +213,8 @@ def _of_metrics(folder: Path) -> list[Path]:
 
 def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None:
     """The only file that can be a log; several of one training where their names say so."""
-    binary = sorted(folder.rglob("*.wandb"))
-    output = sorted(folder.rglob("output.log"))
-    if binary and output:
-        _text(output[0], log, progress)
-        log.format = f"W&B's offline run, its console output ({log.format})"
-        if not log.series:
-            raise LogError(WANDB.format(path=binary[0]))
+    if binary := _one(folder, "*.wandb", run):
+        _wandb(binary, log, progress)
         return
     every = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     for suffixes in ((".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",), TEXT):
@@ -230,9 +232,19 @@ def _others(folder: Path, log: Log, run: str | None, progress: Progress) -> None
         if read_:
             vars(log).update(vars(read_[0][1]))
             return
-    if binary:
-        raise LogError(WANDB.format(path=binary[0]))
     raise LogError(f"{folder}: no logs found below it; gandiag reads {listed(SAID)}")
+
+
+def _wandb(binary: Path, log: Log, progress: Progress) -> None:
+    """A run of W&B: its history, or where that holds nothing its console output."""
+    log.format = "W&B's binary log"
+    read_wandb(binary, log, progress)
+    output = binary.parent / "files" / "output.log"
+    if not log.series and output.exists():
+        _text(output, log, progress)
+        log.format = f"W&B's run, its console output ({log.format})"
+    if not log.series:
+        raise LogError(WANDB.format(path=binary))
 
 
 def _tried(path: Path, progress: Progress) -> Log | None:

@@ -83,10 +83,10 @@ def read_rows(  # noqa: C901 - one kind of table after the other
             continue
         at = _time(row.get(time)) if time else float("nan")
         if value is not None and key is None and len(names) <= 3:
-            _put(log, _of_file(path), x, row.get(value), at)
+            add_value(log, _of_file(path), x, row.get(value), at)
             continue
         if value is not None and key is not None:
-            _put(log, str(row.get(key)), x, row.get(value), at)
+            add_value(log, str(row.get(key)), x, row.get(value), at)
             continue
         for name, content in row.items():
             if name in (x_name, time, which) or name is None or _aside(name, x_name):
@@ -95,7 +95,7 @@ def read_rows(  # noqa: C901 - one kind of table after the other
                 if held.get(name) == (row.get(plain["epoch"]), content):
                     continue  # Lightning repeats in later rows of the epoch what was logged once
                 held[name] = row.get(plain["epoch"]), content
-            _put(log, _own_name(str(name)), x, content, at)
+            add_value(log, _own_name(str(name)), x, content, at)
     if len(seen) > 1 and run is None:
         raise LogError(f"{path.name}: holds several runs; choose one with --run: {listed(sorted(seen), 20)}")
 
@@ -144,7 +144,8 @@ def _time(value: Any) -> float:
     return found if found is not None else float("nan")
 
 
-def _put(log: Log, name: str, x: float, value: Any, time: float) -> None:
+def add_value(log: Log, name: str, x: float, value: Any, time: float) -> None:
+    """Take in a value where it is a number, also one that was written as text."""
     number = _number(value)
     if number is not None:
         log.add(name, x, number, time)
@@ -224,10 +225,10 @@ def _stats(rows: Iterable[Mapping[str, Any]], log: Log) -> None:
                 continue
             if moments.get("num", 1) == 0:
                 continue
-            _put(log, name, x, moments.get("mean"), at)
+            add_value(log, name, x, moments.get("mean"), at)
             if name.startswith("Loss/scores/"):
                 side = name.rsplit("/", 1)[-1]
-                _put(log, f"{name} std", x, moments.get("std"), at)
+                add_value(log, f"{name} std", x, moments.get("std"), at)
                 log.tell(f"{name} std", f"d/{side}/std", "spread of D's logits over the images of a tick")
     if "Loss/r1_penalty" in log.series:
         log.tell("Loss/r1_penalty", "penalty/norm", "StyleGAN: squared norm of D's gradient per image, unweighted")
@@ -244,7 +245,7 @@ def read_metrics(path: Path, log: Log) -> None:
             continue
         if kimg:
             for name, value in results.items():
-                _put(log, f"Metrics/{name}", float(kimg[1]), value, _time(row.get("timestamp")))
+                add_value(log, f"Metrics/{name}", float(kimg[1]), value, _time(row.get("timestamp")))
 
 
 def read_mlflow(folder: Path, log: Log, progress: Progress) -> None:
@@ -255,7 +256,7 @@ def read_mlflow(folder: Path, log: Log, progress: Progress) -> None:
             for line in _counted(file, progress):
                 parts = line.split()
                 if len(parts) >= 3 and (x := _number(parts[2])) is not None:
-                    _put(log, name, x, parts[1], _time(parts[0]) / 1000)
+                    add_value(log, name, x, parts[1], _time(parts[0]) / 1000)
 
 
 def read_files_of_metrics(paths: Iterable[Path], log: Log) -> None:
@@ -263,4 +264,4 @@ def read_files_of_metrics(paths: Iterable[Path], log: Log) -> None:
     for path in paths:
         for line in path.read_text(errors="replace").splitlines():
             if match := re.fullmatch(r"\s*(\d+):\s*(\S+)\s*", line):
-                _put(log, path.stem, float(match[1]), match[2], float("nan"))
+                add_value(log, path.stem, float(match[1]), match[2], float("nan"))

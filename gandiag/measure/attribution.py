@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.measure.assembling import FAKE, OPEN, REAL, assembled
+from gandiag.measure.broken import HEAD
 from gandiag.measure.calls import is_call, read
 from gandiag.measure.directions import directions
 from gandiag.measure.game import Game, Look
@@ -107,6 +108,7 @@ class Attribution:
         game.count(look, kinds)
         told = ~_any_open(look, kinds) if self.sign(own) else np.zeros(look.k, dtype=bool)
         found = {f"pull{own}/{name}": v for name, v in directions(look.seen, look.asked, kinds).items()}
+        found |= {f"{HEAD}{own}/{name}": v for name, v in look.broken.items()}
         shown = list(look.seen)
         if not look.seen and game.counts["real"]:  # D is not trained in this step: its look at reals is recorded
             shown += _all_of(REAL, look.watched, kinds)

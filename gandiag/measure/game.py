@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL
+from gandiag.measure.broken import broken
 from gandiag.measure.calls import ASKED, SEEN
 from gandiag.measure.directions import up_by_outputs
 from gandiag.measure.pulls import Evidence, consistency
@@ -34,12 +35,14 @@ class Look:
     curved: InitVar[bool] = False  # whether D's losses have long been seen to pull along no line
 
     def __post_init__(self, curved: bool) -> None:
+        self.broken = broken(self.calls, self.k)
         self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
-        answers = [[answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked)]
+        seen, asked = ([answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked))
         self.straight = False  # whether some pulls lie on lines
-        for of, pulls in zip(answers, straightened(*answers, 1 if curved else MAX_TRIED), strict=True):
+        found = straightened(seen, asked, 1 if curved else MAX_TRIED)
+        for of, pulls in zip((seen, asked), found, strict=True):
             for answer, pull in zip(of, pulls, strict=True):
                 self.straight |= not np.array_equal(pull, np.nan_to_num(answer.pull))
                 answer.pull = pull  # those of least squares say what they pull towards

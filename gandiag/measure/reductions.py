@@ -180,6 +180,7 @@ def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> 
             signals[f"skipped/{net}"] = skipped
         if f"grad/{net}" in raw:
             norms = raw[f"grad/{net}"].astype(np.float64)
+            norms = np.where(np.isnan(norms), np.inf, norms)  # NaN says that an update was skipped
             if skipped is not None:
                 norms = np.where(skipped[:, None] > 0, np.nan, norms)
             signals |= gradient_signals(net, norms, layers[net])
@@ -202,16 +203,15 @@ def update_signals(role: str, raw: Raw, layers: Mapping[str, Sequence[str]]) -> 
 def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signals:
     """Global norm, number of non-finite tensors, and the norm of each named layer; `norms` is (k, P) float64.
 
-    The norm of a gradient that holds NaN is recorded as infinite: NaN stands for "not recorded", as in a row that
-    is NaN throughout. Parameters that are MISSING (frozen, say) do not count. Nor do UNUSED ones, such as those of a
+    The norm of a gradient that holds NaN is infinite here: a row that is NaN stands for one that was not recorded.
+    Parameters that are MISSING (frozen, say) do not count. Nor do UNUSED ones, such as those of a
     stage that a growing network has not reached: their layers have no norm where others have, and 0 where none has.
     """
     idle = ~((norms > 0) | np.isnan(norms)).any(axis=1, keepdims=True)
     norms = np.where(norms == UNUSED, np.where(idle, 0.0, MISSING), norms)
     present = norms != MISSING
     unrecorded = np.isnan(norms).all(axis=1)
-    wide = np.where(np.isnan(norms), np.inf, norms)
-    counted = np.where(present, wide, 0.0)
+    counted = np.where(present, norms, 0.0)
     signals = {
         f"grad/{net}/norm": np.where(unrecorded, np.nan, np.sqrt(np.square(counted).sum(axis=1))),
         f"grad/{net}/nonfinite": np.where(unrecorded, np.nan, (~np.isfinite(counted)).sum(axis=1)),
@@ -220,7 +220,7 @@ def gradient_signals(net: str, norms: np.ndarray, names: Sequence[str]) -> Signa
         return signals
     own = parse(net)
     layers = f"grad/{own.role}/layer/{own.network}." if own.network else f"grad/{own.role}/layer/"
-    shown = np.where(present & ~unrecorded[:, None], wide, np.nan)
+    shown = np.where(present & ~unrecorded[:, None], norms, np.nan)
     return signals | {f"{layers}{name}": shown[:, i] for i, name in enumerate(names) if name}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Signals = dict[str, np.ndarray]
 
 INPUT, LEFTOVER = "input", "leftover"
-MERGED = {"updates": np.min, "rate": np.max, LEFTOVER: np.max, "mode": np.max, "copied": np.max}
+MERGED = {"updates": np.min, "pace": np.min, "rate": np.max, LEFTOVER: np.max, "mode": np.max, "copied": np.max}
 """How the values of several networks in one role become one: the network that is updated least often counts."""
 
 

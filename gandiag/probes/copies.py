@@ -33,6 +33,8 @@ LOOKS = 4  # updates that a search takes
 SEARCHES = 3  # each after four times the patience of the one before
 MOST = 4  # copies that are watched
 VALUES = 16  # of a weight matrix
+FOLLOWS = 0.5  # in place of 1 for a copy of G whose weights move and are near to those of G
+NEAR = 0.5  # distance over length of some weights: a network of its own, built alike, is some 1.4 away
 
 
 class State:
@@ -62,6 +64,16 @@ class Copy:
     handle: Handle
     shown: bool = False  # of D: it was given what G made; of G: D was given what it made
     asked: bool = False  # of D: so that a gradient can flow back
+
+    @torch.no_grad()
+    def is_near(self, network: Network) -> torch.Tensor | None:
+        """Whether its weights are near to those of a network, a scalar; None where it is gone."""
+        module = self.module()
+        if module is None:
+            return None
+        own, theirs = (torch.cat(_some_weights(m)).float() for m in (module, network.module))
+        near: torch.Tensor = torch.linalg.vector_norm(own - theirs) < NEAR * torch.linalg.vector_norm(theirs)
+        return near
 
 
 @dataclass(eq=False)
@@ -159,14 +171,21 @@ class CopyProbe:
                 watch.missed = 0
             elif watch.updated:
                 found = [self._made.traced(batch)[1] for call in calls for batch in call.given]
-                self._note(watch, *[copy.state.stands() for copy in watch.copies if copy in found])
+                copies = [copy for copy in watch.copies if copy in found]
+                near = [n for copy in copies if (n := copy.is_near(watch.network)) is not None]
+                self._note(watch, *[copy.state.stands() for copy in copies], near=near)
 
-    def _note(self, watch: Watch, *stale: torch.Tensor | None) -> None:
-        """The network was not met, or is not trained: what shows that a copy is in its place must hold altogether."""
+    def _note(self, watch: Watch, *stale: torch.Tensor | None, near: Sequence[torch.Tensor] = ()) -> None:
+        """The network was not met, or is not trained: what shows that a copy is in its place must hold altogether.
+
+        `near` says of copies of G whether they follow it; one of D that follows is a target network.
+        """
         watch.missed += 1
         known = [each for each in stale if each is not None]
         if any(copy.shown or copy.asked for copy in watch.copies) or (watch.network.role == GENERATOR and stale):
-            self._put(watch, torch.stack(known).all() if known and len(known) == len(stale) else 0.0)
+            follows = FOLLOWS * torch.stack(list(near)).all() if near else 0.0
+            stands = torch.stack(known).all() if known and len(known) == len(stale) else None
+            self._put(watch, follows if stands is None else torch.where(stands, 1.0, follows))
         elif watch.missed >= watch.patience and watch.searches < SEARCHES and self._may_search and not self._search:
             watch.searches, watch.patience, watch.missed = watch.searches + 1, 4 * watch.patience, 0
             self._left = LOOKS

@@ -66,6 +66,7 @@ class PassProbe:
         self._plan = recording.plan
         self.passed = Passed()
         self.detached = False  # whether the last update of G that was looked at used D's outputs on detached samples
+        self.unheard: Call | None = None  # of D on samples of G, without gradients, since G's last update
         self._phases, self._updates, self.first_step = phases, updates, FirstStep(recording)
         self._origins, self._output_origins = Origins(), Origins()
         self._modes = ModeProbe(recording, networks)
@@ -191,11 +192,17 @@ class PassProbe:
         if len(answers) > 1:
             self._phases.judged.look(network, answers)
         if network not in self._ended and all(t.requires_grad for t in answers):
-            self._ended.add(network)
-            self._recording.describe(discriminator_ends={network.name: end_of(answers)})
+            self._describe_end(network, answers)
         self._watch(call, given, answers)
         self.work.passed(network, answers[-1], given[0])
         self.calls.add(call)
+
+    def _describe_end(self, network: Network, answers: list[torch.Tensor]) -> None:
+        """Put down what D's last operation is, and that it answers in half precision, where it does."""
+        self._ended.add(network)
+        self._recording.describe(discriminator_ends={network.name: end_of(answers)})
+        if any(t.dtype == torch.float16 for t in answers):
+            self._recording.describe(half_precision={network.name: "float16"})
 
     def compare(self, held: Holding, own: Used, others: Used) -> None:
         """An update used calls, see `gandiag.probes.phases`: are the networks in both updates the same ones?"""
@@ -208,6 +215,8 @@ class PassProbe:
 
     def _watch(self, call: Call, given: list[torch.Tensor], answers: list[torch.Tensor]) -> None:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
+        if not torch.is_grad_enabled() and any(t.requires_grad for t in given):
+            self.unheard = call
         for i, answer in enumerate(answers):
             if answer.requires_grad:
                 answer.register_hook(partial(self._on_answer, call, i))

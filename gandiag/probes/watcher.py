@@ -13,6 +13,7 @@ from gandiag.probes.family import FamilyProbe
 from gandiag.probes.hooks import Guard, held_weakly, hook_forward
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network
 from gandiag.probes.optimizers import OptimizerProbe
+from gandiag.probes.pace import Pace
 from gandiag.probes.passes import PassProbe
 from gandiag.probes.phases import PhaseProbe
 from gandiag.probes.rounds import Rounds
@@ -64,7 +65,7 @@ class Watcher:
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
         self._first_step = self._passes.first_step
-        self._optimizers = OptimizerProbe(recording, networks)
+        self._optimizers, self._pace = OptimizerProbe(recording, networks), Pace()
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
         self._passes.arrived = self._guard.part("optimizer probe", self._optimizers.arrived)
@@ -193,6 +194,7 @@ class Watcher:
         if self._plan.counting:
             self._passes.work.updated(sum(len(h.present) for h in held.parts))
         self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
+        self._pace.updated(id(optimizer), held.discriminators, self._step)
         if held.generator and self._recording.wants_batch:
             self._show()
         return True
@@ -222,6 +224,11 @@ class Watcher:
             self._passes.detached = not any(c.connected or not c.judged for c in behind)
             if self._passes.detached:
                 self._updates.without_feedback(held, behind)
+        elif generator and (unheard := self._passes.unheard):  # whatever else G's loss has, D has no part in it
+            self._updates.feedback.clear()
+            self._updates.without_feedback(held, [unheard])
+        if generator:
+            self._passes.unheard = None
         self._record_update(optimizer, held, scale)
         self._record_phases(own, others, scale)
         self._passes.compare(held, own, others)
@@ -255,6 +262,7 @@ class Watcher:
         if self._plan.outputs:
             self._finish_phases(self._passes.calls)
             self._count_updates()
+            self._pace.put(self._recording.row, self._step)
         if self._step % BOUND_EVERY == 0:
             self._record_weights(self._step)
         if not self._first_step.seen:

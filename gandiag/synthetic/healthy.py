@@ -53,6 +53,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "quality/authpct/perfect": (250, 70.0, 0.0),
     "quality/copies": (250, 1e-3, 1e-4),
     **{f"updates/{net}": (1, 1.0, 0.0) for net in ("generator", "discriminator")},
+    "pace/discriminator": (1, 1.0, 0.0),
     **{f"rate/{net}": (1, 2e-4, 0.0) for net in ("generator", "discriminator")},
     **{f"leftover/{net}": (1, 0.0, 0.0) for net in ("generator", "discriminator")},
     "optimizers/crossed": (1, 0.0, 0.0),
@@ -64,6 +65,11 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "pull/apart": (1, 1.0, 0.0),
     "input/repeated": (1, 0.0, 0.0),
     "range/real/nonfinite": (1, 0.0, 0.0),
+    **{
+        f"nonfinite/{n}/{w}": (1, 0.0, 0.0)
+        for n in ("generator", "discriminator")
+        for w in ("samples", "outputs", "loss")
+    },
 }
 """Signals that scatter without memory, or are recorded now and then."""
 

@@ -120,8 +120,7 @@ async function draw(plot) {
   });
 }
 
-const live = document.getElementById("live") !== null; // there what is folded waits until it is opened
-const seen = (plot) => (live && plot.checkVisibility ? plot.checkVisibility() : plot.offsetParent !== null);
+const seen = (plot) => plot.checkVisibility?.() ?? plot.offsetParent !== null; // what is folded may have an offsetParent
 
 async function drawSeen() {
   for (const plot of plots.filter(seen)) {

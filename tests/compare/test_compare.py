@@ -238,6 +238,8 @@ def test_the_command_writes_a_page_or_prints_a_table(sweep, tmp_path):
     refused = CliRunner().invoke(main, ["compare", "no-such-protocol://x", "--json"])
     assert refused.exit_code == 2
     assert "not a path that can be opened" in refused.stderr
+    nothing = CliRunner().invoke(main, ["compare", f"{sweep}/no-*"])
+    assert (nothing.exit_code, nothing.stderr) == (2, f"gandiag: there is no run at {sweep}/no-*\n")
 
 
 def test_the_recipe_of_the_documentation_runs(sweep, tmp_path, monkeypatch):

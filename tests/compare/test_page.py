@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from axe_core_python.sync_playwright import Axe
 
 from gandiag.compare import Comparison, Row
 from gandiag.reports.best import Best
@@ -37,7 +38,7 @@ def test_the_page_works_offline_and_sorts_and_filters(browser, tmp_path, width):
     rows = [*many(20), replace(Row("runs/torn", "unreadable"), why="run.json: line 1, column 12: Expecting value")]
     file = tmp_path / "sweep.html"
     file.write_text(Comparison(tuple(rows)).html(), encoding="utf-8")
-    page = browser.new_page(viewport={"width": width, "height": 900})
+    page = browser.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)  # axe is put into the page
     seen = []
     page.on("console", lambda m: seen.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: seen.append(str(error)))
@@ -54,5 +55,7 @@ def test_the_page_works_offline_and_sorts_and_filters(browser, tmp_path, width):
     assert page.locator("#table tbody th").first.inner_text() == "19"
     page.fill("#filter", "unreadable")
     assert page.locator("#table tbody tr:visible").count() == 1
+    found = Axe().run(page)["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
     page.close()
     assert seen == []

@@ -44,7 +44,10 @@ def test_each_is_told_within_100_steps_with_its_own_line_to_change(values, sever
     assert words in found.summary
 
 
-@pytest.mark.parametrize("values", [{"lost": 0.03}, {"foreign": 0.2}, {"agreement": 0.9}, {"agreement": 0.0}])
+RENUMBERED = {"agreement": 0.0, "foreign": 0.1, "lost": 0.04}  # classes 1 to 10 are those of 0 to 9
+
+
+@pytest.mark.parametrize("values", [{"lost": 0.03}, {"foreign": 0.2}, {"agreement": 0.9}, RENUMBERED])
 def test_what_may_be_meant_is_no_mistake(values):
     """A rare class, a label that is changed now and then, labels that D numbers in its own way."""
     assert DETECT(run_with(**values)) == []
@@ -55,6 +58,13 @@ def track(real, *given):
     raw |= {f"condition/{i}": np.array([labels], dtype=float) for i, labels in enumerate(given)}
     found = Labels().track(1, [([0], raw)])
     return float(found["condition/lost"][0]), float(found["condition/foreign"][0])
+
+
+def test_labels_of_one_set_that_never_agree_are_shifted():
+    """D is told the next class with every sample, say."""
+    (found,) = DETECT(run_with(agreement=0.0).until(120))
+    assert (found.severity, found.remedies[0].name) == ("failure", "same-labels")
+    assert "for every sample" in found.summary
 
 
 def test_labels_are_compared_by_what_is_missing():

@@ -52,3 +52,17 @@ def test_a_switch_now_and_then_is_no_mistake():
 def test_evaluation_mode_in_both_updates_is_none():
     """Frozen statistics."""
     assert DETECT(run_with(own=0.0, others=0.0, switched=0.0)) == []
+
+
+@pytest.mark.parametrize(("layers", "told"), [(("BatchNorm2d",), 1), (("Dropout",), 0)])
+def test_a_network_that_leaves_training_mode_and_does_not_come_back_is_told(layers, told):
+    """In both updates alike; one that comes back, or was never in it, is not."""
+    left = {"own": 0.0, "others": 0.0}
+    run = run_with(at=400, layers=layers, **left)
+    frame = run.scalars.copy()
+    frame.loc[:399, ["mode/generator/own", "mode/generator/others"]] = 1.0
+    found = DETECT(replace(run, scalars=frame))
+    assert [(f.severity, f.onset_step, f.remedies[0].name) for f in found] == [("warning", 400, "same-mode")] * told
+    frame.loc[2000:, "mode/generator/own"] = 1.0
+    assert DETECT(replace(run, scalars=frame)) == []
+    assert DETECT(run_with(layers=layers, **left)) == []

@@ -85,12 +85,41 @@ def test_updates_that_a_grad_scaler_keeps_skipping_are_a_failure(net, other):
     assert other not in found.summary
 
 
-def test_what_arises_on_the_way_back_is_sought_in_roots_and_logarithms_first():
-    """D's gradient is infinite while its outputs are finite; where these are not, nothing is said of the way back."""
-    (found,) = DETECT(healthy_but([1500, 1501, 1502], **{"grad/discriminator/nonfinite": 1.0}))
-    assert "on the way back" in found.summary
-    assert found.remedies[0].name == "safe-norm"
-    gone = {"grad/discriminator/nonfinite": 1.0, "d/real/mean": np.nan}
-    (found,) = DETECT(healthy_but([1500, 1501, 1502], **gone))
-    assert "on the way back" not in found.summary
+@pytest.mark.parametrize(
+    ("values", "words", "first"),
+    [
+        ({"grad/discriminator/nonfinite": 1.0}, "on the way back through D or a penalty", "safe-norm"),
+        ({"nonfinite/discriminator/loss": 1.0, "grad/discriminator/nonfinite": 1.0}, "in D's loss", "logits-loss"),
+        ({"nonfinite/discriminator/samples": 1.0, "nonfinite/generator/outputs": 1.0}, "inside G", "safe-division"),
+        ({"nonfinite/discriminator/outputs": 1.0, "nonfinite/generator/outputs": 1.0}, "inside D", "safe-division"),
+        ({"nonfinite/generator/loss": 1.0, "nonfinite/discriminator/samples": 1.0}, "in G's loss", "logits-loss"),
+        ({"nonfinite/generator/loss": 1.0, "grad/generator/nonfinite": 1.0}, "in G's loss", "logits-loss"),
+        ({"grad/generator/nonfinite": 1.0}, "on the way back through D and G", "safe-division"),
+        ({"range/real/nonfinite": 1.0, "nonfinite/discriminator/outputs": 1.0}, "with the real batch", "finite-data"),
+    ],
+)
+def test_where_it_began_is_named_with_what_to_try_there(values, words, first):
+    """The first place in an update that is not finite, and of two updates the one that spoilt the other."""
+    (found,) = DETECT(healthy_but(range(1500, 3001), nonfinite=3.0, **values))
+    assert f"it began {words}" in found.summary
+    assert found.remedies[0].name == first
+
+
+def test_where_the_step_was_not_recorded_nothing_is_said_of_where_it_began():
+    """Once weights are NaN all is; a loss that is not finite, of outputs that are, still tells."""
+    run = healthy_but(range(1504, 3001), nonfinite=3.0, **{"nonfinite/discriminator/samples": 1.0})
+    sparse = replace(run, scalars=run.scalars[run.scalars.index % 8 == 0])
+    (found,) = DETECT(sparse)
+    assert "lies between steps 1,496 and 1,504, where nothing was recorded" in found.summary
     assert found.remedies[0].name == "logits-loss"
+    run = healthy_but(range(1504, 3001), nonfinite=3.0, **{"nonfinite/discriminator/loss": 1.0})
+    (found,) = DETECT(replace(run, scalars=run.scalars[run.scalars.index % 8 == 0]))
+    assert "it began in D's loss" in found.summary
+
+
+def test_half_precision_is_named_where_outputs_are_in_it():
+    """Then no other cause is as likely."""
+    run = healthy_but(range(1500, 3001), nonfinite=3.0, **{"nonfinite/discriminator/outputs": 1.0})
+    (found,) = DETECT(replace(run, meta={**run.meta, "half_precision": {"discriminator": "float16"}}))
+    assert "float16" in found.summary
+    assert found.remedies[0].name == "bfloat16"

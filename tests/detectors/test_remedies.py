@@ -126,10 +126,10 @@ def test_evidence_without_a_source_is_not_called_verified():
 
 def test_every_remedy_has_another_name():
     """Packages of the catalogue do not overwrite each other."""
-    from gandiag.detectors.remedies import balance, discriminator, gradients, loop, losses, stability, variety
+    from gandiag.detectors.remedies import balance, discriminator, gradients, loop, losses, stability, updates, variety
 
     parts = (loop.LOOP, losses.LOSSES, balance.BALANCE, discriminator.DISCRIMINATOR, variety.VARIETY)
-    assert sum(map(len, (*parts, stability.STABILITY, gradients.GRADIENTS))) == len(REMEDIES)
+    assert sum(map(len, (*parts, stability.STABILITY, gradients.GRADIENTS, updates.UPDATES))) == len(REMEDIES)
 
 
 def test_names_that_are_no_remedy_are_refused():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from changed import run_with
 
 from gandiag import synthetic
 from gandiag.detectors.same_direction import SameDirection
@@ -13,14 +14,6 @@ from gandiag.detectors.same_direction import SameDirection
 CERTAIN_AFTER = 100
 
 DETECT = SameDirection()
-
-
-def run_with(seed=0, at=1, **columns):
-    run = synthetic.healthy(seed)
-    frame = run.scalars.copy()
-    for name, value in columns.items():
-        frame.loc[frame.index >= at, name] = value
-    return replace(run, scalars=frame)
 
 
 def FAILING(seed=0):  # noqa: N802 - the name that the contract looks for
@@ -70,3 +63,12 @@ def test_a_spell_that_is_interrupted_for_less_than_it_takes_to_be_sure_is_one():
     frame.loc[500:540, "pull/agreement"] = -1.0
     (found,) = DETECT(replace(run, scalars=frame))
     assert found.ongoing
+
+
+def test_a_loss_that_is_satisfied_at_once_leaves_what_it_said():
+    """Hinge losses pull no more at samples of which D is sure."""
+    run = run_with(**{"pull/agreement": 1.0})
+    frame = run.scalars.copy()
+    frame.loc[20:, ["pull/agreement", "pull/apart"]] = np.nan
+    (found,) = DETECT(replace(run, scalars=frame).until(120))
+    assert (found.severity, found.remedies[0].name) == ("failure", "generator-target")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from changed import run_with
 
 from gandiag import synthetic
 from gandiag.detectors.shared_update import SharedUpdate
@@ -12,14 +13,6 @@ from gandiag.detectors.shared_update import SharedUpdate
 CERTAIN_AFTER = 60
 
 DETECT = SharedUpdate()
-
-
-def run_with(seed=0, at=1, **columns):
-    run = synthetic.healthy(seed)
-    frame = run.scalars.copy()
-    for name, value in columns.items():
-        frame.loc[frame.index >= at, name] = value
-    return replace(run, scalars=frame)
 
 
 def FAILING(seed=0):  # noqa: N802 - the name that the contract looks for

@@ -40,3 +40,10 @@ def test_a_copy_in_place_of_a_network_is_told_within_130_steps(net, words):
 def test_a_copy_that_is_set_anew_is_none():
     """Before a hundred steps are over."""
     assert DETECT(run_with(until=80, **{"copied/discriminator": 1.0})) == []
+
+
+def test_a_copy_of_g_that_follows_it_is_a_warning():
+    """As a running mean does on whose samples D is trained."""
+    (found,) = DETECT(run_with(**{"copied/generator": 0.5}))
+    assert found.severity == "warning"
+    assert "follows it" in found.summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from gandiag.logs import LogError, Options, import_run, read, recognise
 from gandiag.logs.grids import cut
 from gandiag.logs.series import Log
 from gandiag.rundir.run import Run
+from gandiag.sinks import wire
 
 
 def write_events(folder, rows, *, old=True, images=()):
@@ -128,6 +130,13 @@ def test_stylegan(tmp_path):
     assert row["penalty/norm"] == pytest.approx(0.15)
     assert row["nonfinite"] == 0
     assert run.series("quality/fid").to_dict() == {6250: 31.42}
+
+
+@pytest.mark.parametrize(("scale", "axis"), [(1, "kimg"), (1000, "images")])
+def test_x_of_stylegans_event_files_is_kimg_or_images(scale, axis, tmp_path):
+    """As its own count of kimg says."""
+    write_events(tmp_path, [(4 * scale * i, {"Progress/kimg": 4.0 * i, "Loss/G/loss": 1.0}) for i in range(1, 10)])
+    assert read(tmp_path).axis == axis
 
 
 def test_lightning_repeats_what_was_logged_once(tmp_path):
@@ -334,9 +343,46 @@ def test_tables_of_trackers(tmp_path):
     (tmp_path / "mlruns" / "0" / "id" / "meta.yaml").write_text("")
     (tmp_path / "mlruns" / "0" / "id" / "metrics" / "d_loss").write_text("1700000000000 0.5 10\n1700000001000 0.6 20\n")
     assert list(read(tmp_path / "mlruns").series["d_loss"].x) == [10, 20]
+
+
+def wandb_log(rows):
+    """What W&B writes: history records in LevelDB's framing, cut at blocks of 32 KiB."""
+    out = bytearray(b":W&B" + struct.pack("<HB", 0xBEE1, 0))
+    for step, values in rows:
+        items = b"".join(
+            wire.field(1, wire.field(1 if "/" not in name else 2, name) + wire.field(16, json.dumps(value)))
+            for name, value in values.items()
+        )
+        record = wire.field(1, step) + wire.field(2, items + wire.field(2, wire.field(1, step)))
+        kind = 1
+        while True:
+            left = 32768 - len(out) % 32768
+            if left < 7:
+                out += bytes(left)
+                continue
+            part, record = record[: left - 7], record[left - 7 :]
+            kinds = {(1, False): 1, (1, True): 2, (3, True): 3, (3, False): 4}
+            out += struct.pack("<IHB", 0, len(part), kinds[kind, bool(record)]) + part
+            kind = 3
+            if not record:
+                break
+    return bytes(out)
+
+
+def test_an_offline_run_of_wandb(tmp_path):
+    """Its binary log, whole and broken off; where that holds no history the console output, or one sentence."""
     offline = tmp_path / "offline-run-1-x"
     (offline / "files").mkdir(parents=True)
-    (offline / "run-x.wandb").write_bytes(b":W&B\0")
+    content = wandb_log([(10 * i, {"d_loss": 0.5, "g_loss": float(i), "note": "x" * 900}) for i in range(200)])
+    (offline / "run-x.wandb").write_bytes(content)
+    log = read(offline)
+    assert list(log.series["g_loss"].x) == list(range(0, 2000, 10))
+    assert log.series["g_loss"].values[-1] == 199
+    assert set(signals(log)) == {"loss/generator", "loss/discriminator"}
+    assert not log.notes
+    (offline / "run-x.wandb").write_bytes(content[:50_000])
+    assert "breaks off" in read(offline).notes[0]
+    (offline / "run-x.wandb").write_bytes(content[:7])
     with pytest.raises(LogError, match="scan_history"):
         read(offline)
     (offline / "files" / "output.log").write_text("[Epoch 0/9] [Batch 1/10] [D loss: 0.5] [G loss: 0.9]\n")

@@ -1,8 +1,9 @@
-"""Loops in which an opponent is not what it seems: in another mode, a copy, or at another pace."""
+"""Loops in which an opponent is not what it seems: in another mode, or a copy."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,20 +26,6 @@ def _with_batch_norm() -> Game:
     return Game(generator=nn.Sequential(*layers))
 
 
-@case("mode-switch", "G is in evaluation mode where it makes what D is trained on", "same-mode")
-def g_evaluates_for_d(attach: Attach) -> Iterator[None]:
-    game = _with_batch_norm()
-    attach(game.generator, game.discriminator)
-    while True:
-        game.generator.eval()
-        with torch.no_grad():
-            fake = game.generator(noise())
-        game.generator.train()
-        game.update_d(fake=fake)
-        game.update_g()
-        yield
-
-
 @case(
     "mode-switch",
     "G is left in evaluation mode after pictures, and set to training mode after its own update only",
@@ -52,6 +39,20 @@ def g_left_in_evaluation(attach: Attach) -> Iterator[None]:
         game.generator.eval()
         game.update_g()
         game.generator.train()
+        yield
+
+
+@case(
+    "mode-switch", "G is left in evaluation mode after its first pictures, in step 40", "same-mode", severity="warning"
+)
+def g_left_for_good(attach: Attach) -> Iterator[None]:
+    game = _with_batch_norm()
+    attach(game.generator, game.discriminator)
+    for step in itertools.count():
+        game.update_d()
+        game.update_g()
+        if step == 40:
+            game.generator.eval()
         yield
 
 
@@ -95,15 +96,9 @@ def modes_without_effect(attach: Attach) -> Iterator[None]:
 # stale-copy
 
 
-@case("stale-copy", "G is trained against a copy of D that was made before the loop", "one-instance")
-def copy_of_d(attach: Attach) -> Iterator[None]:
-    game = Game()
-    old = copy.deepcopy(game.discriminator)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.step_g(loss_of_g(old(game.generator(noise()))))
-        yield
+def _averaged(average: nn.Module, network: nn.Module, keep: float) -> None:
+    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
+        mean.data.lerp_(now.data, 1 - keep)
 
 
 @case("stale-copy", "D is trained on the samples of a copy of G that was made before the loop", "one-instance")
@@ -129,9 +124,18 @@ def copy_trained(attach: Attach) -> Iterator[None]:
         yield
 
 
-def _averaged(average: nn.Module, network: nn.Module, keep: float) -> None:
-    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-        mean.data.lerp_(now.data, 1 - keep)
+@case("stale-copy", "D is trained on the samples of a running mean of G", "one-instance", severity="warning")
+def mean_of_g_for_d(attach: Attach) -> Iterator[None]:
+    game = Game()
+    mean = copy.deepcopy(game.generator)
+    attach(game.generator, game.discriminator)
+    while True:
+        with torch.no_grad():
+            fake = mean(noise())
+        game.update_d(fake=fake)
+        game.update_g()
+        _averaged(mean, game.generator, 0.99)
+        yield
 
 
 @case("stale-copy", "G is trained against a running mean of D's weights, on purpose")
@@ -170,43 +174,4 @@ def unrolled(attach: Attach) -> Iterator[None]:
         loss_of_d(ahead(reals()), ahead(game.generator(noise()).detach())).backward()
         adam(ahead).step()
         game.step_g(loss_of_g(ahead(game.generator(noise()))))
-        yield
-
-
-# learning-rates
-
-
-def _rates(attach: Attach, of_g: float, of_d: float) -> Iterator[None]:
-    game = Game()
-    game.adam_g, game.adam_d = adam(game.generator, lr=of_g), adam(game.discriminator, lr=of_d)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.update_g()
-        yield
-
-
-@case("learning-rates", "D has a rate of 5e-7 in place of 5e-4", "rates-of-one-scale")
-def slow_d(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-3, 5e-7)
-
-
-@case("learning-rates", "G has a rate of 1e-7 in place of 1e-3", "rates-of-one-scale")
-def slow_g(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-7, 1e-3)
-
-
-@case("learning-rates", "two time scales: rates ten times apart")
-def ten_times_apart(attach: Attach) -> Iterator[None]:
-    return _rates(attach, 1e-4, 1e-3)
-
-
-@case("learning-rates", "SGD for D, whose rates are other ones than Adam's for G")
-def other_kinds(attach: Attach) -> Iterator[None]:
-    game = Game()
-    game.adam_g, game.adam_d = adam(game.generator, lr=1e-4), torch.optim.SGD(game.discriminator.parameters(), lr=0.1)
-    attach(game.generator, game.discriminator)
-    while True:
-        game.update_d()
-        game.update_g()
         yield

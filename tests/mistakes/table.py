@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from pathlib import Path
 
 from gandiag.detectors import DETECTORS, specification
@@ -19,53 +18,59 @@ Most of what people ask about a GAN that fails is a mistake in the code, and no 
 gandiag looks at the loop itself and names a mistake before all that follows from it. Each row is a small training in
 the tests: a mistake with the step by which it is told, the evidence, and the first thing to change; and loops that look
 the same and are right, of which nothing is said. Live, findings are told at the next look, every 200 steps by default.
+[gallery.md](gallery.md) shows one of each as code, with what gandiag prints of it and the corrected lines.
 
 This page is generated: `cd tests && python -m mistakes.table`.
 """
 
 
-def render(*, dated: bool = True) -> str:
-    """The page, from what was found in every loop; undated without the steps, which differ between processors."""
-    lines = [HEAD]
-    detectors = {d.code: d for d in DETECTORS}
-    for code, entries in groupby(CASES.items(), key=lambda item: item[1].code):
-        rows = list(entries)
-        lines += [f"## {code}\n", f"{specification(detectors[code])['Summary']}\n"]
-        lines += ["| mistake | told by step | evidence | first change |", "|---|---|---|---|"]
-        lines += [_row(name, case, dated=dated) for name, case in rows if case.remedy]
-        lines += [
-            "",
-            "Right, and left alone:\n",
-            *(f"- {_silent(name, case)}" for name, case in rows if not case.remedy),
-        ]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+def render() -> str:
+    """The page, from what was found in every loop."""
+    rows = {name: row(name, case, told=_told(name, case)) for name, case in CASES.items() if case.remedy}
+    return _page(rows)
+
+
+def outline() -> str:
+    """The page without what is found: it takes no training."""
+    return _page({name: f"| {case.feature} |" for name, case in CASES.items()})
+
+
+def without_findings(page: str) -> str:
+    """A page as `outline` has it."""
+    return re.sub(r"^(\| (?!mistake \|)[^|]*\|) .*$", r"\1", page, flags=re.MULTILINE)
 
 
 def undated(page: str) -> str:
-    """A page without the steps."""
+    """A page without the steps, which differ between processors."""
     return re.sub(r"\| \d+ \|", "| |", page)
 
 
-def _row(name: str, case: Case, *, dated: bool) -> str:
-    run, diagnosis = found(name)
-    finding = next(f for f in diagnosis.findings if f.code == case.code)
-    steps = range(EVERY, STEPS + EVERY, EVERY) if dated else ()
-    told = next((str(step) for step in steps if case.code in _codes(run.until(step))), "")
+def row(name: str, case: Case, *, told: str = "0") -> str:
+    """A mistake, the step by which it is told, the evidence, the first change."""
+    finding = next(f for f in found(name)[1].findings if f.code == case.code)
     fact = finding.evidence[0]
     evidence = f"{fact.signal} {fact.comparison} {fact.threshold:.2g}"
-    row = f"| {case.feature} | {told} | {evidence} | {finding.remedies[0].change} |"
-    return row if dated else row.replace("|  |", "| |", 1)
+    return f"| {case.feature} | {told} | {evidence} | {finding.remedies[0].change} |"
 
 
-def _silent(name: str, case: Case) -> str:
-    _, diagnosis = found(name)
-    claimed = [f.code for f in diagnosis.findings if f.code == case.code and f.severity != "info"]
-    return case.feature + (f": 🔴 {claimed[0]}" if claimed else "")
+def _page(rows: dict[str, str]) -> str:
+    lines = [HEAD]
+    for detector in DETECTORS:
+        cases = {name: case for name, case in CASES.items() if case.code == detector.code}
+        if not cases:
+            continue
+        lines += [f"## {detector.code}\n", f"{specification(detector)['Summary']}\n"]
+        lines += ["| mistake | told by step | evidence | first change |", "|---|---|---|---|"]
+        lines += [rows[name] for name, case in cases.items() if case.remedy]
+        lines += ["", "Right, and left alone:\n", *(f"- {c.feature}" for c in cases.values() if not c.remedy), ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _codes(run: object) -> set[str]:
-    return {f.code for f in diagnose(run).findings}  # type: ignore[arg-type]
+def _told(name: str, case: Case) -> str:
+    """The step by which a mistake is told."""
+    run, _ = found(name)
+    looks = (step for step in range(EVERY, STEPS + EVERY, EVERY))
+    return next((str(at) for at in looks if case.code in {f.code for f in diagnose(run.until(at)).findings}), "")
 
 
 if __name__ == "__main__":

@@ -55,11 +55,6 @@ def _conditional(
         yield
 
 
-@case("label-mismatch", "G is given one class always", "labels-of-the-data")
-def one_label(attach: Attach) -> Iterator[None]:
-    return _conditional(attach, torch.zeros_like)
-
-
 @case("label-mismatch", "the last class is left out of the labels that are drawn for G", "labels-of-the-data")
 def last_left_out(attach: Attach) -> Iterator[None]:
     return _conditional(attach, lambda labels: torch.randint(2, labels.shape))
@@ -68,6 +63,11 @@ def last_left_out(attach: Attach) -> Iterator[None]:
 @case("label-mismatch", "D is given labels that are drawn again with G's samples", "same-labels")
 def drawn_again(attach: Attach) -> Iterator[None]:
     return _conditional(attach, lambda _: _drawn(), lambda _: _drawn())
+
+
+@case("label-mismatch", "D is told the next class with each generated sample", "same-labels")
+def shifted(attach: Attach) -> Iterator[None]:
+    return _conditional(attach, lambda labels: labels, lambda given: (given + 1) % 3)
 
 
 @case("label-mismatch", "G is given labels of its own, D the same with G's samples")
@@ -113,11 +113,6 @@ def _two_sided(slope: torch.Tensor) -> torch.Tensor:
     return 10 * (slope - 1).square().mean()
 
 
-@case("penalty-error", "the norm of D's gradient is taken over the channels alone", "norm-per-sample")
-def norm_over_channels(attach: Attach) -> Iterator[None]:
-    return _penalised(attach, lambda slopes: _two_sided((slopes.square().sum(1) + 1e-12).sqrt()))
-
-
 @case("penalty-error", "a backward pass of the penalty alone", "whole-loss")
 def penalty_alone(attach: Attach) -> Iterator[None]:
     return _penalised(
@@ -131,6 +126,21 @@ def root_of_zero(attach: Attach) -> Iterator[None]:
     return _penalised(
         attach, lambda slopes: _two_sided((slopes * float(next(steps) != 120)).flatten(1).square().sum(1).sqrt())
     )
+
+
+@case("penalty-error", "a WGAN in which G's weights are clipped, and not the critic's", "bound-the-critic")
+def wrong_network_clipped(attach: Attach) -> Iterator[None]:
+    game = Game(discriminator=mlp(2, 1, hidden=48))
+    game.adam_d = adam(game.discriminator, lr=5e-2)
+    attach(game.generator, game.discriminator)
+    while True:
+        fake = game.generator(noise())
+        game.step_d(game.discriminator(fake.detach()).mean() - game.discriminator(reals()).mean())
+        with torch.no_grad():
+            for parameter in game.generator.parameters():
+                parameter.clamp_(-0.1, 0.1)
+        game.step_g(-game.discriminator(game.generator(noise())).mean())
+        yield
 
 
 @case("penalty-error", "the norm per sample, WGAN-GP")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from browsing import until
 
 from gandiag.reports.html import render
 
@@ -42,7 +43,7 @@ def opened(browser: Browser, path: Path, width: int = 1200, scheme: str = "light
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-charts=drawn]", state="attached", timeout=30_000)
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    page.wait_for_function(DRAWN, timeout=30_000)
+    until(page, DRAWN)
     seen["text"] = page.inner_text("body")
     seen["charts"] = page.locator(".plot:has(.main-svg)").count()
     seen["wanted"] = page.locator(".plot").count()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from browsing import until
 
 from gandiag.reports.html import render
 
@@ -103,8 +104,10 @@ def test_one_zoom_holds_for_the_timeline_and_every_chart(page: Page) -> None:
     assert len(before) == len(dragged) >= 2
     assert all(1450 <= a <= 1520 and 2230 <= b <= 2300 for a, b in dragged)
     assert 1490 <= int(page.locator("#zoom-from").input_value()) <= 1510
-    page.evaluate("Plotly.relayout(document.querySelector('.plot'), { 'xaxis.range[0]': 100, 'xaxis.range[1]': 200 })")
-    page.wait_for_function("document.getElementById('zoom-from').value === '100'")
+    page.evaluate(
+        "Plotly.relayout(document.querySelector('.card .plot'), { 'xaxis.range[0]': 100, 'xaxis.range[1]': 200 })"
+    )
+    until(page, "document.getElementById('zoom-from').value === '100'")
     assert all(98 <= a <= 100 and 200 <= b <= 202 for a, b in shown()[1:])
     page.locator("#zoom-all").click()
     assert page.locator("#zoom-to").input_value() == "3000"
@@ -139,7 +142,7 @@ def test_the_keyboard_reaches_every_finding_and_no_chart_is_in_the_way(page: Pag
         assert not page.evaluate("Boolean(document.activeElement.closest('.plot'))")
     assert {"#finding-1", "#finding-2"} <= reached
     page.locator(".sparked").last.click()
-    page.wait_for_function("document.getElementById('all').open")
+    until(page, "document.getElementById('all').open")
 
 
 def test_charts_are_searched_by_title_and_signal(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Following runs while they grow: what a page is told, and the page itself in a browser."""
+"""Following runs while they grow: what a page is told, and the page itself in a browser, as docs/watch.md has it."""
 
 from __future__ import annotations
 
