@@ -421,6 +421,17 @@ def test_lines_of_epochs_do_not_cut_lines_of_steps(tmp_path):
     assert any("lines of epochs" in note for note in log.notes)
 
 
+def test_biggans_files_of_metrics(tmp_path):
+    """One file for each metric; of D only the two sides of its loss are logged, and their sum is its loss."""
+    for name, value in (("G_loss", 0.5), ("D_loss_real", 0.25), ("D_loss_fake", 0.5), ("G_linear_sv0", 3.0)):
+        (tmp_path / f"{name}.log").write_text("".join(f"{i}: {value:.3e}\n" for i in range(1, 20)))
+    import_run(tmp_path, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    assert run.series("loss/discriminator").to_dict() == dict.fromkeys(range(1, 20), 0.75)
+    assert run.series("loss/generator").iloc[-1] == 0.5
+    assert "sum of" in run.meta["imported"]["derived"]["loss/discriminator"]
+
+
 def test_many_values_on_one_step_keep_their_order(tmp_path):
     """TensorFlow's pix2pix tutorial divides its step by 1,000."""
     write_events(tmp_path, [(i // 1000, {"disc_loss": 1.0, "gen_total_loss": float(i)}) for i in range(3000)])
