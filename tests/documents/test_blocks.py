@@ -22,6 +22,7 @@ ELSEWHERE = {  # page, and heading where not all of it: the test that runs its b
     ("docs/attach.md", "Without torch"): "tests/integrations/test_attach_page.py",
     ("docs/compare.md", ""): "tests/compare/test_compare.py",
     ("docs/dynamics.md", ""): "tests/test_documents.py",
+    ("docs/gallery.md", ""): "tests/mistakes/gallery.py",
     ("docs/gate.md", ""): "tests/gate/test_gate_documents.py",
     ("docs/gallery.md", ""): "tests/test_mistakes.py",
     ("docs/policy.md", ""): "tests/test_documents.py",
