@@ -15,6 +15,7 @@ from torch import nn
 import gandiag
 from gandiag.quality import evaluate, extractor
 from gandiag.quality.extractors import preprocessing
+from gandiag.quality.extractors.own import IdentityExtractor
 from gandiag.quality.extractors.preprocessing import Preprocessing
 from gandiag.quality.measures.kernel import cmmd
 from gandiag.quality.measures.moments import Moments
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 N = 320  # images, five batches
 MOST = 25  # times that a metric may wait for the device, with the reading of two or three sets
-NO_GENERATOR = [m.name for m in METRICS if "generator" not in m.needs and not m.embeddings]
+NO_GENERATOR = [m.name for m in METRICS if "generator" not in m.needs]
 
 
 @pytest.fixture
@@ -46,8 +47,12 @@ def images(n: int, seed: int, side: int = 8) -> torch.Tensor:
 
 
 def measured(metric: str, device: str) -> dict[str, float]:
+    name: Any
     side, name = (16, "pixels") if metric == "ms_ssim" else (8, "digits")
     sets = [images(n, seed, side) for seed, n in enumerate((N, N + 60, N // 2))]
+    if embeddings := next(m.embeddings for m in METRICS if m.name == metric):
+        name = IdentityExtractor(device)
+        name.name = embeddings + name.name
     found = evaluate(*sets[:2], held_out=sets[2], extractor=name, metrics=metric, device=device)
     assert found is not None
     return {m.name: m.value for m in found.measurements}
