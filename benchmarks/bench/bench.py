@@ -48,13 +48,13 @@ def run_bench(
     bench = scored(str(corpus), judged)
     if markdown is not None:
         try:
-            _write(Path(markdown), to_markdown(bench))
+            write_tables(Path(markdown), to_markdown(bench))
         except OSError as error:
             raise RunError(f"{markdown}: cannot be written: {error.strerror or error}") from error
     return bench
 
 
-def _write(page: Path, tables: str) -> None:
+def write_tables(page: Path, tables: str) -> None:
     """Put the tables on a page; what other commands wrote below their mark stays."""
     rest = page.read_text("utf-8").partition(OTHERS) if page.exists() else ("", "", "")
     page.write_text(f"{tables}\n{''.join(rest[1:])}" if rest[1] else tables, "utf-8")

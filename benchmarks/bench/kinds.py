@@ -12,6 +12,8 @@ import click
 
 from benchmarks.bench.corpus import Entry, read_corpus
 from benchmarks.options import PROCESSES
+from gandiag.cli.exits import refuse
+from gandiag.rundir.folder import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,7 +171,10 @@ def main(corpus: str, processes: int, markdown: str | None) -> None:
     """Say how often verdict, failure, root and first remedy are right on the runs of `benchmarks.corpus --kinds`."""
     from benchmarks.bench.kinds_tables import BLOCK, tables
 
-    text = tables(judge_all(read_corpus(corpus), processes))
+    try:
+        text = tables(judge_all(read_corpus(corpus), processes))
+    except (ValueError, RunError) as error:
+        refuse(str(error))
     print(text)
     if markdown:
         page = Path(markdown)

@@ -3,110 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-import tempfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmarks.options import PROCESSES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from benchmarks.bench.corpus import Corpus, Entry
-    from benchmarks.corpus.configurations import Configuration, PlannedRun
-
-    Row = Mapping[str, Any]
-
-BLOCK = re.compile(r"(<!-- remedies -->\n).*?(<!-- /remedies -->)", flags=re.DOTALL)
-OTHER = 50  # added to the seed of the unchanged training
-
-
-def tried(corpus: Corpus, out: Path, entry: Entry) -> dict[str, Any]:
-    """One failing run, its training after the first remedy, and the unchanged one with another seed.
-
-    What `out` holds is not done again.
-    """
-    place = out / f"{entry.name}.json"
-    if place.exists():
-        known: dict[str, Any] = json.loads(place.read_text())
-        return known
-    from benchmarks.bench.kinds import root_of
-    from benchmarks.corpus.kinds import OF_KINDS
-    from benchmarks.remedies.applied import applied
-    from benchmarks.zoo import judged
-
-    (configuration,) = [c for c in OF_KINDS if c.name == entry.configuration]
-    (run,) = [r for r in configuration.runs() if r.name == entry.name]
-    first = root_of(judged(corpus.run_dir(entry)))
-    row: dict[str, Any] = {"name": entry.name, "cause": configuration.cause, "code": first.code if first else ""}
-    row["remedy"] = first.remedies[0].name if first and first.remedies else ""
-    changed = applied(row["remedy"], run.recipe, configuration.cause)
-    if changed is not None:
-        row["remedied"] = _again(configuration, replace(run, recipe=changed), row["code"])
-        other = replace(run.recipe, seed=run.recipe.seed + OTHER)
-        row["rerun"] = _again(configuration, replace(run, recipe=other), row["code"])
-    out.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(row) + "\n")
-    return row
-
-
-def _again(configuration: Configuration, run: PlannedRun, code: str) -> dict[str, Any]:
-    """Train once more: what ground truth says, and whether the finding is there."""
-    import torch
-
-    from benchmarks.corpus.configurations import PlannedRun
-    from benchmarks.corpus.labelling import label
-    from benchmarks.zoo import judged
-    from gandiag.record.callback import MAX_OVERHEAD
-    from gandiag.zoo.training import train
-    from gandiag.zoo.truth import FEW, Referee
-
-    torch.set_num_threads(1)
-    referee = Referee(run.recipe.steps, FEW)
-    with tempfile.TemporaryDirectory() as folder:
-        run_dir = Path(folder) / "run"
-        train(run.recipe, run_dir=run_dir, after_step=referee, detectors=(), max_overhead=MAX_OVERHEAD)
-        diagnosis = judged(run_dir)
-    # what was meant to fail is no longer asked: only what samples show
-    asked = PlannedRun(replace(configuration, recipe=run.recipe, meant=()), run.recipe)
-    known = label(asked, referee.table)
-    found = any(f.code == code and f.severity != "info" and f.ongoing for f in diagnosis.findings)
-    return {"status": known.status, "found": found, "verdict": diagnosis.verdict}
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Markdown: by finding and remedy how often the finding went away and samples were good, with it and without."""
-    from benchmarks.bench.markdown import markdown_table
-    from benchmarks.bench.shares import Share
-
-    trained = [row for row in rows if "remedied" in row]
-    lines = []
-    for code, remedy in [*sorted({(row["code"], row["remedy"]) for row in trained}), ("all", "")]:
-        own = [row for row in trained if code in ("all", row["code"]) and remedy in ("", row["remedy"])]
-        shares = [
-            Share.of(test(row[which]) for row in own) for test in (_gone, _good) for which in ("remedied", "rerun")
-        ]
-        lines.append((f"`{code}`", f"`{remedy}`" if remedy else "", *(f"{s.hits} of {s.n}" for s in shares)))
-    left = [row for row in rows if "remedied" not in row]
-    header = (
-        "root", "first remedy", "finding gone with it", "gone in the rerun", "samples good with it",
-        "good in the rerun",
-    )  # fmt: skip
-    names = ", ".join(f"{row['name']} ({row['remedy'] or 'no remedy'})" for row in left) or "none"
-    return f"{markdown_table(header, lines)}\nNot tried, as no change of a training: {names}.\n"
-
-
-def _gone(outcome: Mapping[str, Any]) -> bool:
-    return not outcome["found"]
-
-
-def _good(outcome: Mapping[str, Any]) -> bool:
-    return bool(outcome["status"] == "healthy")
+from gandiag.cli.exits import refuse
 
 
 @click.command(epilog="Example: python -m benchmarks.remedies runs/kinds --markdown docs/bench.md")
@@ -125,8 +28,13 @@ def main(corpus: str, out: str, only: tuple[str, ...], markdown: str | None, pro
     from concurrent.futures import ProcessPoolExecutor
 
     from benchmarks.bench.corpus import read_corpus
+    from benchmarks.remedies.trying import BLOCK, table, tried
+    from gandiag.rundir.folder import RunError
 
-    known = read_corpus(corpus)
+    try:
+        known = read_corpus(corpus)
+    except RunError as error:
+        refuse(str(error))
     failing = [e for e in known.entries if e.status == "failing" and (not only or e.configuration in only)]
     rows = []
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:

@@ -10,7 +10,7 @@ from bench_corpora import row, write_corpus
 from rich.console import Console
 
 from benchmarks.bench import HELD_OUT, judged, print_bench, run_bench, summary_table, to_markdown
-from benchmarks.bench.bench import judges, scored
+from benchmarks.bench.bench import OTHERS, judges, scored, write_tables
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.judged import Alarm, Judged
 from benchmarks.bench.shares import Share
@@ -154,3 +154,14 @@ def test_nothing_is_printed(tmp_path, capsys):
     """Without a terminal there is no progress bar either."""
     run_bench(write_corpus(tmp_path, [(row("healthy-s1"), synthetic.healthy(1, 300))]))
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_other_commands_wrote_on_the_page_stays(tmp_path):
+    """Below their mark; a page without it is the tables alone."""
+    page = tmp_path / "bench.md"
+    page.write_text(f"old\n\n{OTHERS}\n\ntheirs\n")
+    write_tables(page, "new\n")
+    assert page.read_text() == f"new\n\n{OTHERS}\n\ntheirs\n"
+    page.write_text("old\n")
+    write_tables(page, "new\n")
+    assert page.read_text() == "new\n"

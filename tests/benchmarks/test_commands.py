@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.bench.__main__ import main as bench
+from benchmarks.bench.kinds import main as kinds
 from benchmarks.corpus import CONFIGURATIONS
 from benchmarks.corpus.__main__ import main as corpus
+from benchmarks.remedies.__main__ import main as remedies
 from benchmarks.reproduce.__main__ import main as reproduce
 
 
@@ -39,9 +41,10 @@ def test_a_corpus_is_made_and_scored(tmp_path):
     assert "`oscillation`" in (tmp_path / "bench.md").read_text()
 
 
-def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+@pytest.mark.parametrize("command", [bench, kinds, remedies])
+def test_a_folder_that_is_no_corpus_is_refused(command, tmp_path):
     """One sentence that names it."""
-    done = invoke(bench, tmp_path)
+    done = invoke(command, tmp_path)
     assert done.exit_code == 2
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,8 +12,8 @@ from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.kinds import VARIANTS, Asked, fitted_without
 from benchmarks.bench.kinds_tables import tables
 from benchmarks.corpus.kinds import BROKEN, KINDS, OF_KINDS, WORKING, without_mistake
-from benchmarks.remedies.__main__ import table
 from benchmarks.remedies.applied import EDITS, applied
+from benchmarks.remedies.trying import table
 from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES
 from gandiag.judge.mechanisms import MISTAKES
