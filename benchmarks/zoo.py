@@ -2,7 +2,8 @@
 
 python -m benchmarks.zoo
 
-writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again.
+writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again:
+remove it after a change of what judges them.
 """
 
 from __future__ import annotations
@@ -37,19 +38,30 @@ BLOCK = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", flags=re.DOTAL
 
 def tried(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train, label and judge a recipe with one seed, unless `folder` holds that already."""
+    row = held(recipe, folder)
+    if row is None:
+        row = {**_head(recipe), **outcome(recipe)}
+        folder.mkdir(parents=True, exist_ok=True)
+        _place(recipe, folder).write_text(json.dumps(row) + "\n")
+    return row
+
+
+def held(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
+    """What `folder` holds of this recipe with this seed, None where it was another recipe then."""
+    place, head = _place(recipe, folder), _head(recipe)
+    known: dict[str, Any] = json.loads(place.read_text()) if place.exists() else {}
+    return known if known and all(known[key] == value for key, value in head.items()) else None
+
+
+def _place(recipe: Recipe, folder: Path) -> Path:
+    return folder / f"{recipe.name}-s{recipe.seed}.json"
+
+
+def _head(recipe: Recipe) -> dict[str, Any]:
     from gandiag.zoo.description import describe
 
-    place = folder / f"{recipe.name}-s{recipe.seed}.json"
     described = describe(replace(recipe, seed=0))
-    if place.exists():
-        known: dict[str, Any] = json.loads(place.read_text())
-        if known["recipe"] == described and known["fails"] == list(recipe.fails):
-            return known
-    row = {"name": recipe.name, "seed": recipe.seed, "recipe": described, "fails": list(recipe.fails)}
-    row |= outcome(recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(row) + "\n")
-    return row
+    return {"name": recipe.name, "seed": recipe.seed, "recipe": described, "fails": list(recipe.fails)}
 
 
 def outcome(recipe: Recipe) -> dict[str, Any]:
@@ -107,7 +119,9 @@ def kept(row: Row) -> bool:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown: a recipe in a row, how often ground truth and verdict are as they should be."""
+    """Markdown: a recipe in a row, how often ground truth and verdict are as they should be; then what is missing."""
+    from gandiag.zoo.recipes import RECIPES
+
     lines = ["| recipe | there to show | ground truth | verdict | as it says |", "| --- | --- | --- | --- | --- |"]
     for name in dict.fromkeys(row["name"] for row in rows):
         own = [row for row in rows if row["name"] == name]
@@ -115,7 +129,9 @@ def table(rows: Sequence[Row]) -> str:
         found = f"{sum(map(kept, own))} of {len(own)}"
         cells = (f"`{name}`", shows, _counted(r["status"] for r in own), _counted(r["verdict"] for r in own), found)
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    missing = [f"`{recipe.name}`" for recipe in RECIPES if recipe.name not in {row["name"] for row in rows}]
+    told = f"\nNot trained at their own length since they or this command last changed: {', '.join(missing)}.\n"
+    return "\n".join(lines) + "\n" + (told if missing else "")
 
 
 def _counted(words: Iterable[str]) -> str:
@@ -134,8 +150,9 @@ def write(rows: Sequence[Row]) -> None:
 @click.option("--out", default="runs/zoo", show_default=True, help="A file for each run; complete ones are kept.")
 @click.option("--seeds", type=click.IntRange(min=1), default=SEEDS, show_default=True)
 @click.option("--only", multiple=True, metavar="NAME", help="Only this recipe, and nothing is written to the project.")
+@click.option("--train/--no-train", default=True, help="Train what is missing, or write what there is.")
 @PROCESSES
-def main(out: str, seeds: int, only: tuple[str, ...], processes: int) -> None:
+def main(out: str, seeds: int, only: tuple[str, ...], processes: int, *, train: bool) -> None:
     """Train every recipe of the zoo at its own length and compare what it says of itself with what it does."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -144,11 +161,14 @@ def main(out: str, seeds: int, only: tuple[str, ...], processes: int) -> None:
 
     chosen = [r for r in RECIPES if not only or r.name in only]
     runs = [replace(recipe, seed=seed) for recipe in chosen for seed in range(seeds)]
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        rows = []
-        for row in pool.map(tried, runs, [Path(out)] * len(runs)):
-            rows.append(row)
-            print(_line(row), flush=True)
+    rows: list[Row] = []
+    if train:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            for done in pool.map(tried, runs, [Path(out)] * len(runs)):
+                rows.append(done)
+                print(_line(done), flush=True)
+    else:
+        rows += [row for run in runs if (row := held(run, Path(out))) is not None]
     if not only:
         write(rows)
     print(f"as it says: {sum(map(kept, rows))} of {len(rows)}")

@@ -156,7 +156,7 @@ class LearningRates:
             first = spell.onset - int(run.scalars.index[0])
             if not spell.ongoing or spell.last - spell.onset < max(first, self.min_steps):
                 continue
-            summary = f"Both learning rates have come down to nothing by step {spell.onset:,}, and the training goes on"
+            summary = f"By step {spell.onset:,} both learning rates have dropped to almost nothing, yet it trains on"
             fact = evidence(left, self.faded, "below", spell.certain, "both rates over their highest values")
             made = finding(self, spell, "warning", summary, (fact,), RATES)
             yield replace(made, remedies=named(["step-the-schedule"]))

@@ -32,7 +32,8 @@ class UpdateRatio:
     Sees:
         How many updates of D there are for each one of G, counted in every step. A steady rhythm is what the code says,
         so that it can be held against what is published: one to five updates of D, for a while up to some twenty; up
-        to five of G, and none beyond one where the loss is a Wasserstein loss, whose critic is to be ahead of G.
+        to five of G, and none beyond one where the loss is a Wasserstein loss, whose critic is to be ahead of G. What
+        is out of the common, but has been done, is mentioned.
     Why it happens:
         A mistake in the loop: `if step % n` stands before the other network's update, counts batches in place of steps,
         or is one level too deep, so that one network is updated once in an epoch; n_critic was set and is not used. The
@@ -58,7 +59,7 @@ class UpdateRatio:
     )
     least: float = threshold(0.1, "our choice: twice as rare as the rarest we know, one update of D for five of G")
     usual: float = threshold(
-        5.0, "Arjovsky et al. 2017, Gulrajani et al. 2017: what is above, or below its inverse, is said"
+        5.0, "Arjovsky et al. 2017, Gulrajani et al. 2017; what is above, or below 1, is mentioned"
     )
     steady: float = threshold(0.8, "our choice: the share of recent steps that keep to one rhythm")
     alike: float = threshold(0.05, "our choice: so close, relatively, are two rhythms that are one")
@@ -86,8 +87,8 @@ class UpdateRatio:
 
     def __call__(self, run: Run) -> list[Finding]:
         level = self._level(run)
-        unusual = ~level.between(1 / self.usual - self.alike, self.usual + self.alike)
-        flags = unusual | (level < 1 - self.alike) if run.loss_family in CRITICS else unusual
+        unusual = ~level.between(1 - self.alike, self.usual + self.alike)
+        flags = unusual.reindex(run.series(PACE).dropna().index, fill_value=False)  # a rhythm that is lost is over
         window = self.window_steps
         found = spells(flags, min_steps=self.min_steps, lead_steps=window // 2, bridge_steps=window)
         return [self._found(run, level, spell) for spell in found]
@@ -98,7 +99,7 @@ class UpdateRatio:
         implausible = behind or not self.least <= pace <= self.most
         severity: Severity = "warning" if implausible and spell.ongoing else "info"
         if pace < 1:
-            limit = 1.0 if behind else self.least if implausible else 1 / self.usual
+            limit = self.least if implausible and not behind else 1.0
         else:
             limit = self.most if implausible else self.usual
         fact = evidence(level, limit, "below" if pace < 1 else "above", spell.certain)

@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NETS = ("generator", "discriminator")
 """The two roles."""
@@ -145,3 +149,12 @@ def placeholder(pattern: str, name: str) -> str:
     if not (found := placeholders(pattern, name)):
         raise ValueError(f"{name} is no {pattern}")
     return list(found.values())[-1]
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """Those of `names`, in their order, that a pattern with placeholders stands for.
+
+    >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
+    ['grad/generator/layer/main.0']
+    """
+    return [name for name in names if placeholders(pattern, name) is not None]

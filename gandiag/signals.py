@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from gandiag.signal_names import parse, placeholders
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Worse = Literal["high", "low", "both", "neither"]
 Merge = Literal["mean", "min", "max", "sum", "spread", "norm"]
@@ -290,18 +287,6 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("nonfinite", "values", "recorded values of this step that are NaN or infinite", "high", merge="sum"),
 )
 
-ALIASES = {
-    "g_loss": "loss/generator",
-    "loss_g": "loss/generator",
-    "generator_loss": "loss/generator",
-    "loss_generator": "loss/generator",
-    "d_loss": "loss/discriminator",
-    "loss_d": "loss/discriminator",
-    "discriminator_loss": "loss/discriminator",
-    "loss_discriminator": "loss/discriminator",
-}
-"""Keyword spellings that `Callback.log` takes for the two losses."""
-
 BESIDE = {
     "low": "lower end of its 95 % interval",
     "high": "upper end of its 95 % interval",
@@ -311,15 +296,6 @@ BESIDE = {
 
 _BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
 _ENTRIES = {signal.name: signal for signal in SIGNALS}
-
-
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """Those of `names`, in their order, that a name of the table stands for.
-
-    >>> matching("grad/<net>/layer/<layer>", ["grad/generator/norm", "grad/generator/layer/main.0", "d/auc"])
-    ['grad/generator/layer/main.0']
-    """
-    return [name for name in names if placeholders(pattern, name) is not None]
 
 
 @lru_cache(maxsize=4096)

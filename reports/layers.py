@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.signal_names import parse
-from gandiag.signals import matching
+from gandiag.signal_names import matching, parse
 
 from .text import number
 

@@ -342,7 +342,9 @@ def fake_cuda(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
         "Stream": _Stream, "Event": _Event, "current_stream": _Stream, "stream": lambda _: _Factories(),
         "device": _Device, "manual_seed": lambda _: None,
         "get_rng_state": lambda *_: torch.zeros(1, dtype=torch.uint8), "set_rng_state": lambda *_: None,
-        "is_available": lambda: True, "device_count": lambda: 1, "synchronize": lambda *_: waits.add("synchronize"),
+        "is_available": lambda: True,
+        "is_current_stream_capturing": lambda: False, "device_count": lambda: 1,
+        "synchronize": lambda *_: waits.add("synchronize"),
     }  # fmt: skip
     for name, value in replaced.items():
         patch.setattr(torch.cuda, name, value)

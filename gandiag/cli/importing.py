@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--run", help="Which of several runs that lie there.")
 @click.option("--show", is_flag=True, help="Only say what the names are taken for; write nothing.")
 @click.option(
-    "--low-is-real/--high-is-real", default=None, help="Which way up D's outputs are; by default as they look."
+    "--low-is-real/--high-is-real", default=None, help="Which way up D's outputs are; by default as the log tells."
 )
 @click.option("--loss-family", help="hinge, wgan-gp, non-saturating, ...; by default as far as the log tells.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Turns images and kimg into steps.")
@@ -121,7 +121,7 @@ def _asked(mapping: Recognised) -> dict[str, str]:
     """What the user says of names with several meanings."""
     answers = {}
     for row in mapping.open:
-        say(f"{row.name}: {row.why}")
+        say(f"{row.name}: {row.why}; none keeps it under its own name")
         answers[row.name] = click.prompt("  it is", type=click.Choice(row.choices), default="none", show_choices=True)
     return answers
 

@@ -138,7 +138,8 @@ def _separated(table: pd.DataFrame, failing: np.ndarray) -> Separation:
             f"Of runs that it has not seen, a rule made of {listed(map(str, table), most=5)} {right}."
         )
         return Separation(sentence, score, spread, p_value)
-    rules = tuple(_rules(tree.fit(columns, failing), names, columns, failing))
+    own = [place for place, (name, _) in enumerate(names) if name in {influence.setting for influence in told}]
+    rules = tuple(_rules(tree.fit(columns[:, own], failing), [names[p] for p in own], columns[:, own], failing))
     also = f", then {listed((i.setting for i in told[1:]), most=3)}" if len(told) > 1 else ""
     sentence = (
         f"{told[0].setting} separates failing from healthy runs best{also}. "

@@ -75,11 +75,14 @@ def _widened(detector: Detector, run: Run) -> Detector:
     factor = OF_EPOCHS if epochs else 1.0
     if window and apart:
         factor = max(ROWS * apart / window, factor)
-    if 0.99 < factor < 1.01:
+    if 0.99 < factor < 1.01 or detector.code in CYCLES:
         return detector
     steps = {f.name: getattr(detector, f.name) for f in fields(detector) if f.name.endswith("_steps")}  # type: ignore[arg-type]
     changed: Any = detector
-    return replace(changed, **{n: max(1, round(v * factor)) for n, v in steps.items() if v})  # type: ignore[no-any-return]
+    try:
+        return replace(changed, **{n: max(1, round(v * factor)) for n, v in steps.items() if v})  # type: ignore[no-any-return]
+    except ValueError:  # of a detector that cannot be asked with other windows
+        return detector
 
 
 def _apart(detector: Detector, run: Run) -> float:

@@ -72,7 +72,7 @@ def scale(log: Log, options: Options) -> tuple[Callable[[np.ndarray], np.ndarray
         factor, unit = 1.0, "rows" if log.axis == "rows" else "steps"
 
     def convert(x: np.ndarray) -> np.ndarray:
-        steps: np.ndarray = np.round(x * factor).astype(np.int64)
+        steps: np.ndarray = np.round(np.clip(x * factor, -1, MAX_STEP + 1)).astype(np.int64)
         return steps
 
     return convert, unit

@@ -72,6 +72,9 @@ def write(log: Log, mapping: Recognised, source: str | Path, run_dir: str | Path
         seen = listed((row.name for row in mapping.rows), 12) or "none"
         raise LogError(f"{source}: none of its series tells gandiag anything (found: {seen}); say what they stand for, "
                        "such as --map THEIRS=loss/discriminator")  # fmt: skip
+    columns.series = {name: found for name, found in columns.series.items() if len(found[0])}
+    if not columns.series:
+        raise LogError(f"{source}: holds no values at steps from 0 on")
     meta = _meta(log, mapping, columns, source, unit, options)
     _record(run_dir, columns, shown, meta)
     steps = max(int(s[-1]) for s, _ in columns.series.values() if len(s))

@@ -65,7 +65,7 @@ def _checked(log: Log, given: Mapping[str, str]) -> dict[str, str]:
 
 def _given(name: str, signal: str) -> Row:
     if signal == NONE:
-        return Row(name, None, why="as you said", given=True)
+        return Row(name, Reading("other", why="as you said"), why="as you said", given=True)
     side = next((s for s in ("real", "fake") if f"/{s}/" in signal), "")
     return Row(name, Reading("signal", signal, why="as you said", side=side, rank=-9), why="as you said", given=True)
 
@@ -117,9 +117,11 @@ def _sides(log: Log, rows: list[Row]) -> list[Row]:
 
 
 def _twins(real: str, fake: str) -> bool:
-    return [("S" if w in words.REAL else w) for w in words.words(real)] == [
-        ("S" if w in words.FAKE or w == "gen" else w) for w in words.words(fake)
-    ]
+    """Whether two names differ in nothing but the side."""
+    sides = words.REAL, words.FAKE | {"gen"}
+    both = [[w for part in name.split("/") for w in words.words(part)] for name in (real, fake)]
+    plain = [["side" if w in side else w for w in parts] for side, parts in zip(sides, both, strict=True)]
+    return plain[0] == plain[1]
 
 
 def _spoken(row: Row, voice: values.Voice) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +16,7 @@ Axis = Literal["steps", "kimg", "images", "epochs", "rows"]
 
 MOST_POINTS = 8_000_000  # of all series together: 200 MB
 MOST_PICTURES = 256 * 2**20  # bytes of encoded pictures that are kept
+UNSORTED = 0.1  # of the rows at which x goes back, from which on a table is in no order
 CROWDED = 4  # values on one x, on average, from which on the order tells more than the x
 
 
@@ -25,7 +25,7 @@ class LogError(ValueError):
 
 
 class Series:
-    """One series as logged: `x` and `values`, in the order of x, and `times` in seconds since the epoch or NaN."""
+    """One series in the order in which it was logged: `x`, `values`, and `times` in seconds since the epoch or NaN."""
 
     def __init__(self) -> None:
         self.x, self.values, self.times = array("d"), array("d"), array("d")
@@ -33,17 +33,10 @@ class Series:
         self.thinned = 1  # so many logged values stand behind each one that is kept
 
     def add(self, x: float, value: float, time: float = float("nan")) -> None:
-        """Take in a value. One that goes back replaces what was logged from there on: the training was resumed."""
-        if self.x and x < self.x[-1]:
-            self._cut(bisect_left(self.x, x))
-            self.redone = True
+        """Take in a value."""
         self.x.append(x)
         self.values.append(value)
         self.times.append(time)
-
-    def _cut(self, place: int) -> None:
-        for column in (self.x, self.values, self.times):
-            del column[place:]
 
     def halve(self) -> None:
         """Keep the means of neighbouring values; one of which is not finite stays so."""
@@ -63,11 +56,27 @@ class Series:
         was given) the order is the only x there is.
         """
         x, values, times = (np.array(column, dtype=np.float64) for column in (self.x, self.values, self.times))
-        different = np.unique(x)
-        if len(x) >= 2 * CROWDED and len(x) >= CROWDED * len(different):
+        if len(x) >= 2 * CROWDED and len(x) >= CROWDED * len(np.unique(x)):
             return np.arange(len(x), dtype=np.float64), values, times, True
+        kept = self._in_order(x)
+        x = x[kept]
         last = np.flatnonzero(np.append(np.diff(x) > 0, True)) if len(x) else np.zeros(0, dtype=int)
-        return x[last], values[last], times[last], False
+        return x[last], values[kept][last], times[kept][last], False
+
+    def _in_order(self, x: np.ndarray) -> np.ndarray:
+        """The rows (m,) that count, by ascending x.
+
+        Where x goes back now and then the training was resumed: what it did again replaces all from there on. Where it
+        goes back often, the table is in another order, and is sorted.
+        """
+        back = np.flatnonzero(np.diff(x) < 0)
+        if not len(back):
+            return np.arange(len(x))
+        if len(back) > max(1, UNSORTED * len(x)):
+            return np.argsort(x, kind="stable")
+        self.redone = True
+        later = np.minimum.accumulate(np.append(x[1:], np.inf)[::-1])[::-1]  # the least x that follows
+        return np.flatnonzero(x <= later)
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,9 @@ class Log:
 
     def add(self, name: str, x: float, value: float, time: float = float("nan")) -> None:
         """Take in one value of a series."""
+        if not 0 <= x < float("inf"):
+            self.note("values at no step, or at a negative one, were left out")
+            return
         found = self.series.get(name)
         if found is None:
             found = self.series[name] = Series()

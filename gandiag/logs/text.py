@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gandiag.logs.series import Log
 
 LONGEST = 20_000  # letters of a line; longer ones are no log
+FEW = 50  # values of lines that name an epoch only, before lines with steps take their place
 MOST_UNPLACED = 200_000  # lines without a step that are kept until it is known whether others have one
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|.\x08")
 _IGNORED = frozenset(
@@ -102,9 +103,19 @@ class Reader:
         """One value of the log."""
         if name.lower() in _IGNORED or re.fullmatch(r"(?:e|it|i|b|n|t|lr\.)", name):
             return
-        if self.log.axis != axis and not self.log.series:
-            self.log.axis = axis  # type: ignore[assignment]
+        if self.log.axis != axis and not self._turns_to(axis):
+            return
         self.log.add(name, x, float(value))
+
+    def _turns_to(self, axis: str) -> bool:
+        """Whether lines count something else from now on: at first, or steps after a few lines of epochs."""
+        if self.log.series and not (axis == "steps" and self.log.axis == "epochs" and self.log.points < FEW):
+            self.log.note(f"its lines of {axis} beside those of {self.log.axis} were left out")
+            return False
+        self.log.series.clear()
+        self.log.points = 0
+        self.log.axis = axis  # type: ignore[assignment]
+        return True
 
     def pairs(self, rest: str, x: float, axis: str = "steps") -> None:
         """All pairs of names and numbers in the rest of a line."""

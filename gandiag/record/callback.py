@@ -9,7 +9,7 @@ from gandiag.judge.live import Judge
 from gandiag.judge.policy import check_policy, read_policy
 from gandiag.measure.blocks import is_tensor
 from gandiag.measure.reductions import SCALAR
-from gandiag.record.given import Given
+from gandiag.record.given import ALIASES, Given
 from gandiag.record.options import check_limits, check_options, check_place, chosen
 from gandiag.record.plan import Plan
 from gandiag.record.recording import Recording
@@ -18,7 +18,6 @@ from gandiag.rundir.ending import ended_by
 from gandiag.rundir.ranks import this_rank
 from gandiag.rundir.recorder import FLUSH_SECONDS, MAX_BYTES, Recorder
 from gandiag.rundir.run import Run
-from gandiag.signals import ALIASES
 from gandiag.sinks.named import resolve
 
 if TYPE_CHECKING:

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 CHUNK = 512  # products this small stay on one thread: waking others costs ten times as much
 NUMBERS = "biufV"  # kinds of numpy types; V for the bfloat16 of JAX
 
+ALIASES = {
+    **dict.fromkeys(("g_loss", "loss_g", "generator_loss", "loss_generator"), "loss/generator"),
+    **dict.fromkeys(("d_loss", "loss_d", "discriminator_loss", "loss_discriminator"), "loss/discriminator"),
+}
+"""Keyword spellings that `Callback.log` takes for the two losses."""
+
 
 class Given:
     """Takes the arguments of `Callback.step`, each on its own: what cannot be read becomes a fault, no exception."""

@@ -70,7 +70,7 @@ class Followed:
         """Read and judge again if there is anything new; whether there was."""
         if time.monotonic() < self.rest_until:
             return False
-        started = time.monotonic()
+        started, spent = time.monotonic(), time.thread_time()
         before = self.view
         try:
             self._look()
@@ -78,12 +78,12 @@ class Followed:
             self._trouble(error)
         except Exception as error:  # noqa: BLE001 - the page goes on, and says so
             self._say(f"A fault of gandiag's own ({type(error).__name__}: {error}); the page tries again.")
-        self.rest(time.monotonic() - started)
+        self.rest(time.thread_time() - spent, time.monotonic() - started)
         return self.view is not before
 
-    def rest(self, took: float) -> None:
-        """Have some time pass until the next look, as so many seconds were spent on this one."""
-        rest = min(max(LEAST_REST, took / SHARE - took), LONGEST_REST)
+    def rest(self, spent: float, took: float = 0.0) -> None:
+        """Have some time pass until the next look, as this one took so many seconds of a processor, and of time."""
+        rest = min(max(LEAST_REST, spent / SHARE - spent, took), LONGEST_REST)
         self.rest_until = max(self.rest_until, time.monotonic()) + rest
 
     def _look(self) -> None:

@@ -95,11 +95,11 @@ class Watch:
         version = ",".join(f"{view.version}" for view in views)
         known = self._known.get(address)
         if known is None or known[0] != version:
-            started = time.monotonic()
+            started = time.thread_time()
             made = pages.several(self.runs) if number is None else pages.one(self.runs[number], number, self.alone)
             self._known[address] = known = (version, made)
             for run in self.runs if number is None else [self.runs[number]]:
-                run.rest((time.monotonic() - started) / (len(self.runs) if number is None else 1))
+                run.rest((time.thread_time() - started) / (len(self.runs) if number is None else 1))
         return known[1]
 
 

@@ -72,10 +72,10 @@ def test_a_rate_that_fades_alone_is_told():
     """Of both it is a schedule, as long as it does not come to nothing half way."""
     steps = np.arange(3000)
     fading = 2e-4 * 0.99**steps
-    (found,) = (f for f in DETECT(run_with(**{"rate/generator": fading}).until(900)) if "come down" in f.summary)
+    (found,) = (f for f in DETECT(run_with(**{"rate/generator": fading}).until(900)) if "dropped to" in f.summary)
     assert found.onset_step == pytest.approx(688, abs=2)
     both = run_with(**{"rate/generator": fading, "rate/discriminator": fading})
     assert DETECT(both.until(1300)) == []
     (found,) = DETECT(both)
     assert (found.severity, found.remedies[0].name) == ("warning", "step-the-schedule")
-    assert found.summary.startswith("Both learning rates have come down to nothing by step 689")
+    assert found.summary.startswith("By step 689 both learning rates have dropped to almost nothing")

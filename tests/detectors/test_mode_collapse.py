@@ -134,7 +134,7 @@ def test_the_modes_that_were_lost_are_named_where_there_are_samples_enough():
     run = replace(run, scalars=run.scalars.drop(columns=run.names("modes/share/<class>")).assign(**shares))
     (found,) = DETECT(run)
     assert "2 of 12 (4, 11) have less than a tenth of their share" in found.summary
-    assert found.summary.endswith("at 1,000 samples")
+    assert found.summary.endswith("(1,000 samples, 99 % confidence)")
     (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"modes/samples": 10.0})))
     assert "share each" not in found.summary
 

@@ -72,9 +72,16 @@ def test_a_resumed_run_supersedes_what_it_did_again(tmp_path):
     first.rename(tmp_path / "events.out.tfevents.1000.a")
     later = write_events(tmp_path, [(step, {"d_loss": 2.0}) for step in range(50, 150, 10)])
     later.rename(tmp_path / "events.out.tfevents.2000.b")
-    series = read(tmp_path).series["d_loss"]
-    assert list(series.x) == list(range(0, 150, 10))
-    assert list(series.values) == [1.0] * 5 + [2.0] * 10
+    x, values, _, _ = read(tmp_path).series["d_loss"].settled()
+    assert list(x) == list(range(0, 150, 10))
+    assert list(values) == [1.0] * 5 + [2.0] * 10
+
+
+def test_a_table_in_another_order_is_sorted(tmp_path):
+    """As exports are that begin with the newest row."""
+    (tmp_path / "log.csv").write_text("step,d_loss,g_loss\n" + "".join(f"{i},{i},1\n" for i in range(50, 0, -1)))
+    x, values, _, _ = read(tmp_path / "log.csv").series["d_loss"].settled()
+    assert list(x) == list(values) == list(range(1, 51))
 
 
 def test_a_truncated_file_is_read_up_to_there_and_a_corrupt_one_up_to_the_damage(tmp_path):
@@ -234,6 +241,19 @@ def test_a_winning_discriminator_is_found_in_a_sparse_log_and_dated_between_two_
     assert diagnosis.verdict == "suspect"
 
 
+def test_every_detector_can_be_asked_at_any_cadence(tmp_path):
+    """Whatever a log holds, however far apart: no detector breaks on windows that were widened for it."""
+    random = np.random.default_rng(0)
+    names = ["loss/generator", "loss/discriminator", "d/auc", "d/real/mean", "d/fake/mean", "grad/generator/norm"]
+    names += ["grad/discriminator/norm", "feedback/norm", "diversity/ratio", "distance/energy", "diversity/real"]
+    names += ["centre/fake/1", "bins/lost", "penalty/norm", "rate/generator", "rate/discriminator", "quality/fid"]
+    for apart in (37, 777):
+        rows = [(apart * i, dict(zip(names, random.uniform(0.4, 0.6, len(names)), strict=True))) for i in range(120)]
+        write_events(tmp_path / f"tb{apart}", rows)
+        import_run(tmp_path / f"tb{apart}", tmp_path / f"run{apart}")
+        assert not gandiag.diagnose(Run.open(tmp_path / f"run{apart}")).errors
+
+
 def test_a_log_without_trouble_is_no_healthy_run(tmp_path):
     """Losses alone cannot show a collapse: undecided."""
     random = np.random.default_rng(0)
@@ -387,6 +407,29 @@ def test_an_offline_run_of_wandb(tmp_path):
         read(offline)
     (offline / "files" / "output.log").write_text("[Epoch 0/9] [Batch 1/10] [D loss: 0.5] [G loss: 0.9]\n")
     assert set(signals(read(offline))) == {"loss/generator", "loss/discriminator"}
+
+
+def test_lines_of_epochs_do_not_cut_lines_of_steps(tmp_path):
+    """A summary at the end of each epoch is no step that goes back."""
+    line = "[Epoch {e}/5] [Batch {b}/100] [D loss: 0.5] [G loss: 0.9]\n"
+    text = "".join(
+        "".join(line.format(e=e, b=b) for b in range(0, 100, 10)) + f"Epoch {e} done, d_loss: 7.0\n" for e in range(5)
+    )
+    (tmp_path / "out.log").write_text(text)
+    log = read(tmp_path / "out.log")
+    assert list(log.series["D loss"].x) == list(range(0, 500, 10))
+    assert any("lines of epochs" in note for note in log.notes)
+
+
+def test_biggans_files_of_metrics(tmp_path):
+    """One file for each metric; of D only the two sides of its loss are logged, and their sum is its loss."""
+    for name, value in (("G_loss", 0.5), ("D_loss_real", 0.25), ("D_loss_fake", 0.5), ("G_linear_sv0", 3.0)):
+        (tmp_path / f"{name}.log").write_text("".join(f"{i}: {value:.3e}\n" for i in range(1, 20)))
+    import_run(tmp_path, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    assert run.series("loss/discriminator").to_dict() == dict.fromkeys(range(1, 20), 0.75)
+    assert run.series("loss/generator").iloc[-1] == 0.5
+    assert "sum of" in run.meta["imported"]["derived"]["loss/discriminator"]
 
 
 def test_many_values_on_one_step_keep_their_order(tmp_path):

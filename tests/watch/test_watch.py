@@ -14,6 +14,7 @@ import urllib.request
 import fsspec
 import numpy as np
 import pytest
+from browsing import until
 from click.testing import CliRunner
 
 from gandiag import synthetic
@@ -23,6 +24,8 @@ from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.snapshots import encode
 from gandiag.watch.following import Followed
 from gandiag.watch.server import Watch
+
+SECONDS = 180  # that a busy machine may take for an update
 
 
 class Training:
@@ -44,7 +47,7 @@ class Training:
 def followed(path):
     """A run that is looked at as often as a test asks for it."""
     run = Followed(str(path), Policy())
-    run.rest = lambda _: None
+    run.rest = lambda *_: None
     return run
 
 
@@ -180,15 +183,6 @@ def watching(tmp_path):
         process.kill()
 
 
-def until(page, expression, seconds=60):
-    """Wait for an expression; the page's policy forbids the eval that playwright's own waiting uses."""
-    for _ in range(10 * seconds):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{expression} is not so: {page.inner_text('body')[:500]}")
-
-
 @pytest.mark.slow
 def test_a_page_shows_steps_and_findings_recorded_after_it_was_opened(watching, browser, tmp_path):
     """The page is never loaded again; a zoom and an opened fold survive; nothing leaves; SIGTERM ends it with 0."""
@@ -200,21 +194,21 @@ def test_a_page_shows_steps_and_findings_recorded_after_it_was_opened(watching, 
     page.on("request", lambda r: seen.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
     page.goto(address)
     page.evaluate("window.untouched = true")
-    until(page, "document.body.innerText.includes('does not exist yet')")
+    until(page, "document.body.innerText.includes('does not exist yet')", SECONDS)
     training = Training(tmp_path / "run")
     training.train(1, 600)
-    until(page, "document.body.innerText.includes('600 steps')")
+    until(page, "document.body.innerText.includes('600 steps')", SECONDS)
     page.locator("#all > summary").click()
     page.wait_for_selector("#all .plot .main-svg")
     training.train(601, 1500)
-    until(page, "document.title.startsWith('Failing')")
+    until(page, "document.title.startsWith('Failing')", SECONDS)
     page.wait_for_selector("#alerts p:has-text('mode-collapse')")
     assert page.locator("article.card code", has_text="mode-collapse").count()
     assert "1,500 steps" in page.inner_text("header")
     assert page.locator("#all[open]").count() == 1
     ends = "[...document.querySelectorAll('#all .plot')].filter((p) => p.data).map((p) => p.data[0].x.at(-1))"
     page.locator("#all .plot").first.scroll_into_view_if_needed()
-    until(page, f"Math.max(...{ends}) === 1500")
+    until(page, f"Math.max(...{ends}) === 1500", SECONDS)
     assert page.evaluate("window.untouched")
     assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     with pytest.raises(urllib.error.HTTPError, match="400"):
@@ -223,7 +217,7 @@ def test_a_page_shows_steps_and_findings_recorded_after_it_was_opened(watching, 
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
     assert process.stdout.read() == ""
-    until(page, "document.body.innerText.includes('has been stopped')")
+    until(page, "document.body.innerText.includes('has been stopped')", SECONDS)
     page.close()
     assert [text for text in seen if "ERR_CONNECTION_REFUSED" not in text and "ERR_INCOMPLETE" not in text] == []
 

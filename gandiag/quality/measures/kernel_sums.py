@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Kernel = Callable[["Rows", "Rows"], Tensor]
 
 ROWS = 1024  # of a symmetric kernel matrix that are not halved: its product takes half as long on a CPU as it is
+SLAB = 128  # rows of a kernel matrix at a time whose entries stay in a processor's cache
 ENTRIES = 4 * 2**20  # entries of it that are held at a time
 PRECISE = 1e-6  # of a value, or of its spread over subsets where that is more: else float64 is taken
 ROUNDING = 2.0**-24  # of the mean of an entry in float32, relative to a squared row over the subset's size
@@ -70,15 +71,17 @@ def placed(x: Tensor, y: Tensor, dtype: torch.dtype, *, whole: bool = True) -> t
     """
     d, one = x.shape[1], torch.ones((), dtype=torch.float64, device=x.device)
     centre = torch.stack([z.mean(dim=0, dtype=dtype) for z in (x, y)]).mean(dim=0).double()
-    spread = torch.stack([(z - centre.to(z.dtype)).abs().amax() for z in (x, y)]).amax().double()
     level = centre.square().sum() / d + 1
-    unit = torch.maximum(level, spread.square()) if whole else one  # no u . v / D exceeds it
-    scale = (unit * d).rsqrt() if whole else one
+    beyond = [centred(z, centre, one, dtype) for z in (x, y)]
+    largest = torch.stack([squares.amax() for _, squares in beyond]).amax() / d if whole else one
+    unit = torch.maximum(level, largest) if whole else one  # no u . v / D exceeds it
     sets = []
-    for z in (x, y):
-        beyond, squares = centred(z, centre, scale, dtype)
-        along = torch.cat([part.double() @ centre for part in beyond[:, :d].split(ENTRIES // d + 1)])
-        sets.append(Rows(beyond, along * scale, squares, level / unit))
+    for rows, squares in beyond:
+        scale = (unit * d).rsqrt() if whole else one
+        along = torch.cat([part.double() @ centre for part in rows[:, :d].split(ENTRIES // d + 1)])
+        sets.append(
+            Rows(rows.mul_(scale.to(dtype)) if whole else rows, along * scale**2, squares * scale**2, level / unit)
+        )
     return (sets[0], sets[1]), unit**3
 
 
@@ -129,10 +132,13 @@ def _summed(x: Rows, y: Rows, p: Tensor, q: Tensor) -> Tensor:
 def polynomial(x: Rows, y: Rows) -> Tensor:
     """KID's kernel (N, M) in the units of its rows, without what falls out of a distance."""
     d = product(x.beyond, y.beyond)
-    level = x.level.to(d.dtype)
-    q = d + x.along.to(d.dtype)[:, None]
-    q += y.along.to(d.dtype)
-    return (q + 3 * level).mul_(q).mul_(q).add_(d.mul_(3 * level * level))
+    level, ours, theirs = (values.to(d.dtype) for values in (x.level, x.along, y.along))
+    rows = len(d) if d.is_cuda else SLAB
+    for part, along in zip(d.split(rows), ours.split(rows), strict=True):
+        q = part + along[:, None]
+        q += theirs
+        part.mul_(3 * level * level).addcmul_((q + 3 * level).mul_(q), q)
+    return d
 
 
 def gaussian(x: Rows, y: Rows) -> Tensor:
@@ -165,6 +171,7 @@ def sum_within(x: Rows, kernel: Kernel) -> Tensor:
 
 
 def unbiased(x: Rows, y: Rows) -> Tensor:
+    """The unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012), of the polynomial kernel."""
     m, n = len(x), len(y)
     within = sum_within(x, polynomial) / (m * (m - 1)) + sum_within(y, polynomial) / (n * (n - 1))
     return within - 2 * sum_between(x, y, polynomial) / (m * n)
