@@ -40,8 +40,8 @@ opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
 callback = gandiag.attach(G, D, run_dir="runs/dcgan")  # watch
 
 for _ in range(STEPS):
-    real = digits[torch.randint(len(digits), (64,))]
-    fake = G(torch.randn(64, 32, 1, 1))
+    real = digits[torch.randint(len(digits), (32,))]
+    fake = G(torch.randn(32, 32, 1, 1))
 
     opt_D.zero_grad()
     on_real = D(real)

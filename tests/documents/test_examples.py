@@ -70,7 +70,7 @@ def _rounded(seen):
     return re.sub(r"\d\.\d+", lambda match: str(round(float(match[0]))), seen)
 
 
-def judged(name, folder):
+def judged(name, folder, rows=0.9 * STEPS):
     """The run that an example recorded, after what must be so of each was seen to be."""
     (run_dir,) = (folder / "runs").iterdir()
     run = gandiag.Run.open(run_dir)
@@ -78,7 +78,7 @@ def judged(name, folder):
     assert {who: _rounded(seen) for who, seen in run.meta["attribution"].items()} == SAW[name]
     assert run.meta["faults"] == []
     for signal in SIGNALS:
-        assert run.series(signal).size >= STEPS * 0.9, signal
+        assert run.series(signal).size >= rows, signal
     diagnosis = gandiag.diagnose(run)
     assert diagnosis.verdict in ("healthy", "undecided")
     assert not [f.code for f in diagnosis.findings if f.code in MISTAKES]
@@ -106,5 +106,5 @@ def test_two_processes_record_one_run(tmp_path):
         [*command, *script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
-    run = judged("ddp", tmp_path)
-    assert run.meta["world_size"] == 2
+    run = judged("ddp", tmp_path, rows=20)  # by its plan, as nobody asked these processes for more
+    assert run.meta["segments"][-1]["world_size"] == 2
