@@ -24,7 +24,6 @@ ELSEWHERE = {  # page, and heading where not all of it: the test that runs its b
     ("docs/dynamics.md", ""): "tests/test_documents.py",
     ("docs/gallery.md", ""): "tests/mistakes/gallery.py",
     ("docs/gate.md", ""): "tests/gate/test_gate_documents.py",
-    ("docs/gallery.md", ""): "tests/test_mistakes.py",
     ("docs/policy.md", ""): "tests/test_documents.py",
     ("docs/watch.md", ""): "tests/watch/test_watch.py",
     ("README.md", "Runs that were trained without gandiag"): "tests/logs/test_export.py",
