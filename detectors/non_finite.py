@@ -142,7 +142,9 @@ class NonFinite:
             place = ""
         if not place:
             since = f" between steps {int(before[-1]):,} and {step:,}" if gap and len(before) else ""
-            return (f"; what came first lies{since}, where nothing was recorded", ()) if since else ("", ())
+            sigmoid = SIGMOID in run.meta.get("discriminator_ends", {}).values()
+            remedies = _LOSS if sigmoid else ("detect-anomaly", "safe-division", "safe-norm")
+            return (f"; what came first lies{since}, where nothing was recorded", remedies) if since else ("", ())
         half = bool(run.meta.get("half_precision")) and not place.startswith("grad")
         says, remedies = PLACES[place]
         if half:

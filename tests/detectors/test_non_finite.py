@@ -111,7 +111,9 @@ def test_where_the_step_was_not_recorded_nothing_is_said_of_where_it_began():
     sparse = replace(run, scalars=run.scalars[run.scalars.index % 8 == 0])
     (found,) = DETECT(sparse)
     assert "lies between steps 1,496 and 1,504, where nothing was recorded" in found.summary
-    assert found.remedies[0].name == "logits-loss"
+    assert found.remedies[0].name == "detect-anomaly"
+    sigmoid = replace(sparse, meta={**sparse.meta, "discriminator_ends": {"discriminator": "sigmoid"}})
+    assert DETECT(sigmoid)[0].remedies[0].name == "logits-loss"
     run = healthy_but(range(1504, 3001), nonfinite=3.0, **{"nonfinite/discriminator/loss": 1.0})
     (found,) = DETECT(replace(run, scalars=run.scalars[run.scalars.index % 8 == 0]))
     assert "it began in D's loss" in found.summary
