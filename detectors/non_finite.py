@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
 _NETS = ("generator", "discriminator")
+GRADIENTS = [f"grad/{net}/nonfinite" for net in _NETS]
 COLUMNS = ("nonfinite", "grad/generator/norm", "grad/discriminator/norm")
 SIGMOID = "sigmoid"  # as run.json has it of D's end
 _LOSS, _BACK = ("logits-loss", "bfloat16", "detect-anomaly"), ("safe-norm", "safe-division", "detect-anomaly")
@@ -141,8 +142,16 @@ class NonFinite:
         if gap and place.startswith(UPSTREAM):  # by then the weights are NaN, whatever came first
             place = ""
         if not place:
-            since = f" between steps {int(before[-1]):,} and {step:,}" if gap and len(before) else ""
-            return (f"; what came first lies{since}, where nothing was recorded", ()) if since else ("", ())
+            told = ""
+            if gap and len(before):
+                told = (
+                    f"; what came first lies between steps {int(before[-1]):,} and {step:,}, where nothing was recorded"
+                )
+            elif run.scalars.reindex(columns=GRADIENTS).loc[step].isna().all():
+                told = "; of that step no more was recorded, which would say where it began"
+            sigmoid = SIGMOID in run.meta.get("discriminator_ends", {}).values()
+            remedies = _LOSS if sigmoid else ("detect-anomaly", "safe-division", "safe-norm")
+            return (told, remedies) if told else ("", ())
         half = bool(run.meta.get("half_precision")) and not place.startswith("grad")
         says, remedies = PLACES[place]
         if half:

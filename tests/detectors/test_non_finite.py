@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gandiag import synthetic
-from gandiag.detectors.non_finite import NonFinite
+from gandiag.detectors.non_finite import GRADIENTS, NonFinite
 from gandiag.judge.diagnose import diagnose
 
 CERTAIN_AFTER = 0
@@ -111,10 +111,19 @@ def test_where_the_step_was_not_recorded_nothing_is_said_of_where_it_began():
     sparse = replace(run, scalars=run.scalars[run.scalars.index % 8 == 0])
     (found,) = DETECT(sparse)
     assert "lies between steps 1,496 and 1,504, where nothing was recorded" in found.summary
-    assert found.remedies[0].name == "logits-loss"
+    assert found.remedies[0].name == "detect-anomaly"
+    sigmoid = replace(sparse, meta={**sparse.meta, "discriminator_ends": {"discriminator": "sigmoid"}})
+    assert DETECT(sigmoid)[0].remedies[0].name == "logits-loss"
     run = healthy_but(range(1504, 3001), nonfinite=3.0, **{"nonfinite/discriminator/loss": 1.0})
     (found,) = DETECT(replace(run, scalars=run.scalars[run.scalars.index % 8 == 0]))
     assert "it began in D's loss" in found.summary
+
+
+def test_where_a_loss_alone_was_recorded_it_is_said_so():
+    """Losses are logged in every step, and all else in some."""
+    (found,) = DETECT(healthy_but(range(1500, 3001), nonfinite=1.0, **dict.fromkeys(GRADIENTS, np.nan)))
+    assert "of that step no more was recorded" in found.summary
+    assert found.remedies[0].name == "detect-anomaly"
 
 
 def test_half_precision_is_named_where_outputs_are_in_it():
