@@ -103,9 +103,9 @@ def test_of_several_discriminators_each_is_passed_by_name(tmp_path):
     assert 'callback.observe(discriminator="whole", ' in entry.how_to
 
 
-def test_samples_that_cannot_be_read_cost_nothing_else(tmp_path):
+def test_samples_that_cannot_be_read_cost_nothing_else(tmp_path, caplog):
     """A fault that names the argument; D's outputs are kept."""
-    logging.getLogger("gandiag").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, logger="gandiag")
     with gandiag.Callback(tmp_path / "run", alerts=False) as callback:
         callback.observe(real=[1.0, 2.0], fake=[0.0, 1.0], real_samples="no batch")
         callback.step()

@@ -51,5 +51,6 @@ CAUSES: dict[str, Cause] = {
     "label-mismatch": _cause("label-mismatch", "same-labels labels-of-the-data"),
     "penalty-error": _cause("penalty-error", "norm-per-sample"),
     "learning-rates": _cause("learning-rates", "rates-of-one-scale set-rate"),
+    "update-ratio": _cause("update-ratio", "count-updates critic-updates"),
 }
 """By what configurations of the corpus call it."""

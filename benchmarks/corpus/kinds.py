@@ -170,6 +170,7 @@ _MISTAKES = (
             ("repeated-latents", replace(recipe, game=mistaken.OneNoise)),
             ("double-sigmoid", replace(recipe, discriminator=mistaken.WithSigmoid(recipe.discriminator))),
             ("learning-rates", replace(recipe, discriminator_optimizer=Adam(1e-7))),
+            ("update-ratio", replace(recipe, dynamics=Alternating(n_critic=25))),
         )
     ),
     _wrong("input-mismatch", "images", replace(_FIRST, data=mistaken.unscaled(kinds.digits))),

@@ -44,7 +44,7 @@ def test_a_report_of_a_series_says_the_same(gate, world):
     assert paper.read_bytes()[:4] == b"%PDF"
     text = page.read_text()
     assert "collapsed from step 300 on; the last healthy one is 200" in text
-    assert "healthy up to step 200" in text
+    assert "oad the checkpoint of step 200, or the last one before it (the last healthy one)" in text
     assert {entry.name for entry in (world / "series").iterdir() if entry.is_dir()} == {
         page.parent.name, *(f"ckpt_000{step}.pt" for step in (100, 200, 300, 400))
     }  # fmt: skip
