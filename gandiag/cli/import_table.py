@@ -41,12 +41,16 @@ def print_mapping(logs: str, log: Log, mapping: Recognised) -> None:
     out = wide_console()
     series = f"{len(log.series):,} series" + (f", {len(log.pictures):,} pictures" if log.pictures else "")
     out.print(f"{escape(logs)}: {escape(log.format)}, {series}; x counts {log.axis}\n")
-    if mapping.mapped:
+    ours = [row for row in mapping.mapped if row.name == row.signal]
+    theirs = [row for row in mapping.mapped if row.name != row.signal]
+    if theirs:
         table = Table("their name", "taken for", "because", "values", box=None, pad_edge=False, header_style="bold")
-        for row in mapping.mapped:
+        for row in theirs:
             table.add_row(escape(row.name), row.signal, escape(row.why), _values(log, row.name))
         out.print(table)
-    else:
+    if ours:
+        _print_rest(out, "Names that are gandiag's own", [row.name for row in ours])
+    if not mapping.mapped:
         out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
     if mapping.outputs:
         lie = "all lie in [0, 1]" if mapping.outputs == "probabilities" else "do not all lie in [0, 1]"
