@@ -18,7 +18,8 @@ from gandiag.zoo.recipes.analytic import DIRAC, DIRAC_R1, started_anywhere
 
 COMMITTED = json.loads((Path(__file__).parents[2] / "benchmarks" / "corpus.json").read_text())
 SUBSET = (
-    "dirac-minimax-s200", "dirac-wgan-gp-s200", "dirac-r1-s200", "gaussian-r1-s200", "ring8-nan-s200", "ring8-lsgan-s200",
+    "dirac-minimax-s200", "dirac-wgan-gp-s200", "dirac-r1-s200", "gaussian-r1-s200",
+    "ring8-nan-s200", "ring8-lsgan-s200",
 )  # fmt: skip
 
 
