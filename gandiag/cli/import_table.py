@@ -41,17 +41,7 @@ def print_mapping(logs: str, log: Log, mapping: Recognised) -> None:
     out = wide_console()
     series = f"{len(log.series):,} series" + (f", {len(log.pictures):,} pictures" if log.pictures else "")
     out.print(f"{escape(logs)}: {escape(log.format)}, {series}; x counts {log.axis}\n")
-    ours = [row for row in mapping.mapped if row.name == row.signal]
-    theirs = [row for row in mapping.mapped if row.name != row.signal]
-    if theirs:
-        table = Table("their name", "taken for", "because", "values", box=None, pad_edge=False, header_style="bold")
-        for row in theirs:
-            table.add_row(escape(row.name), row.signal, escape(row.why), _values(log, row.name))
-        out.print(table)
-    if ours:
-        _print_rest(out, "Names that are gandiag's own", [row.name for row in ours])
-    if not mapping.mapped:
-        out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
+    _print_mapped(out, log, mapping)
     if mapping.outputs:
         lie = "all lie in [0, 1]" if mapping.outputs == "probabilities" else "do not all lie in [0, 1]"
         out.print(f"\nD's outputs are read as {mapping.outputs}: they {lie}.")
@@ -74,6 +64,19 @@ def print_mapping(logs: str, log: Log, mapping: Recognised) -> None:
     for note in log.notes:
         out.print(f"\nNote: {escape(note)}", style="yellow")
     out.print()
+
+
+def _print_mapped(out: Any, log: Log, mapping: Recognised) -> None:
+    """What names were taken for; those that are gandiag's own are only listed."""
+    if not mapping.mapped:
+        out.print("[yellow]No name was recognised.[/yellow] Say what they stand for: --map THEIRS=loss/discriminator")
+    theirs = [row for row in mapping.mapped if row.name != row.signal]
+    if theirs:
+        table = Table("their name", "taken for", "because", "values", box=None, pad_edge=False, header_style="bold")
+        for row in theirs:
+            table.add_row(escape(row.name), row.signal, escape(row.why), _values(log, row.name))
+        out.print(table)
+    _print_rest(out, "Names that are gandiag's own", [row.name for row in mapping.mapped if row.name == row.signal])
 
 
 def _print_rest(out: Any, heading: str, names: list[str]) -> None:
