@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Kernel = Callable[["Rows", "Rows"], Tensor]
 
 ROWS = 1024  # of a symmetric kernel matrix that are not halved: its product takes half as long on a CPU as it is
-SLAB = 128  # rows of a kernel matrix at a time whose entries stay in a processor's cache
+SLAB = 32 * 1023  # entries of it at a time: below 32,768 torch takes one thread, and waits for no other
 ENTRIES = 4 * 2**20  # entries of it that are held at a time
 PRECISE = 1e-6  # of a value, or of its spread over subsets where that is more: else float64 is taken
 ROUNDING = 2.0**-24  # of the mean of an entry in float32, relative to a squared row over the subset's size
@@ -133,7 +133,7 @@ def polynomial(x: Rows, y: Rows) -> Tensor:
     """KID's kernel (N, M) in the units of its rows, without what falls out of a distance."""
     d = product(x.beyond, y.beyond)
     level, ours, theirs = (values.to(d.dtype) for values in (x.level, x.along, y.along))
-    rows = len(d) if d.is_cuda else SLAB
+    rows = len(d) if d.is_cuda else max(1, SLAB // len(y))
     for part, along in zip(d.split(rows), ours.split(rows), strict=True):
         q = part + along[:, None]
         q += theirs
