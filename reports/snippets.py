@@ -71,7 +71,7 @@ def show(diagnosis: Diagnosis) -> None:
     if shell is not None and hasattr(shell, "kernel"):
         from IPython.display import display
 
-        display(diagnosis)  # type: ignore[no-untyped-call]
+        display(diagnosis)
     else:
         print("\n".join(_lines(diagnosis)))  # noqa: T201 - what it is for
 
