@@ -7,6 +7,7 @@ import multiprocessing
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def make_corpus(
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     _same_version(folder)
     planned = [run for configuration in configurations for run in configuration.runs()]
-    missing = [run for run in planned if not (folder / "runs" / run.name / LABEL).exists()]
+    missing = [run for run in _in_turn(configurations) if not (folder / "runs" / run.name / LABEL).exists()]
     _train_all(missing, folder, processes, quiet=quiet, minutes=minutes)
     complete = [run for run in planned if (folder / "runs" / run.name / LABEL).exists()]
     manifest = _manifest(configurations, complete, folder)
@@ -99,6 +100,12 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     referee.table.to_parquet(target / TRUTH)
     _write(target / LABEL, json.dumps(label(run, referee.table).to_dict(), indent=1) + "\n")
     return time.perf_counter() - started
+
+
+def _in_turn(configurations: Sequence[Configuration]) -> list[PlannedRun]:
+    """The first seed of each configuration, then the second: a corpus that is broken off is a sample of all."""
+    each = zip_longest(*(configuration.runs() for configuration in configurations))
+    return [run for some in each for run in some if run is not None]
 
 
 def _train_all(runs: Sequence[PlannedRun], folder: Path, processes: int, *, quiet: bool, minutes: float | None) -> None:

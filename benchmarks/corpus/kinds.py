@@ -225,4 +225,4 @@ _HURT = tuple(
 )
 BROKEN = (*_HURT, *_MISTAKES)
 OF_KINDS = tuple(c for some in zip_longest(WORKING, _HURT, _MISTAKES) for c in some if c is not None)
-"""In turn what works, what fails and what is mistaken: a corpus that is broken off is a sample of all."""
+"""In turn what works, what fails and what is mistaken."""
