@@ -40,6 +40,16 @@ CAUSES: dict[str, Cause] = {
     "critic without a bound": _cause(
         "penalty-error critic-constraint", "bound-the-critic wgan-gp spectral-norm clip-bound"
     ),
+    "dead layer": _cause("dead-layer", "fresh-layer leaky-relu normalise-layer roll-back"),
+    "rates too low": _cause("stagnation learning-rates not-learning", "raise-learning-rate set-rate restore-schedule"),
+    "D outruns G": _cause(
+        "discriminator-dominance learning-rates vanishing-gradients",
+        "rates-of-one-scale set-rate train-d-less r1-penalty spectral-norm wgan-gp instance-noise",
+    ),
+    "too few samples": _cause(
+        "discriminator-overfitting memorisation", "augmentation r1-penalty early-stop roll-back train-d-less"
+    ),
+    "no noise": _cause("class-collapse repeated-latents", "fresh-latents mode-seeking projection-discriminator"),
     "not-learning": _cause("not-learning", "step-each-optimizer one-optimizer-each set-rate detach-for-d-only"),
     "stale-copy": _cause("stale-copy", "one-instance"),
     "same-direction": _cause("same-direction", "generator-target discriminator-targets"),

@@ -30,6 +30,7 @@ class Configuration:
         labelled with is decided afterwards, see `labels`.
     cause : what went wrong, as in `benchmarks.bench.causes`; "" where nothing did, or where that is not asked
     plain : recorded as one line of code does: at the default plan, without held-out samples
+    held_out : recorded with them all the same, for failures that nothing else shows
     kind : of data, what is held out together; "" where that is not asked
     """
 
@@ -39,6 +40,7 @@ class Configuration:
     more_tuning: int = 0
     cause: str = ""
     plain: bool = False
+    held_out: bool = False
     kind: str = ""
 
     @property

@@ -87,11 +87,11 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     def log_gradients(game: Game) -> None:
         logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
 
-    recipe, plain = run.recipe, run.configuration.plain
+    recipe, plain, held_out = run.recipe, run.configuration.plain, run.configuration.held_out
     options: dict[str, Any] = {"detectors": ()}  # judged by nobody yet
     if plain:
         options["max_overhead"] = MAX_OVERHEAD
-    elif recipe.game is Game and not recipe.inputs:  # D takes samples as they are
+    if held_out or (not plain and recipe.game is Game and not recipe.inputs):  # D takes samples as they are
         options["held_out"] = recipe.data().held_out
     train(recipe, run_dir=target, before=None if plain else log_gradients, after_step=referee, **options)
     for log in logs:

@@ -95,9 +95,11 @@ class OtherLabels(Conditional):
         return self.loss.discriminator(self.judge(real, labels), self.judge(fake, told))
 
 
-WRONG_TARGET = replace(
-    losses.NON_SATURATING, name="non-saturating, G's target wrong", generator=lambda _real, fake: softplus(fake).mean()
-)
+def _away(_real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(fake).mean()
+
+
+WRONG_TARGET = replace(losses.NON_SATURATING, name="non-saturating, G's target wrong", generator=_away)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,28 @@ class WithSigmoid:
 
     def __call__(self, shape: Shape) -> nn.Module:
         return nn.Sequential(self.plan(shape), nn.Sigmoid())
+
+
+@dataclass(frozen=True)
+class WithRelu:
+    """A discriminator whose activations pass nothing below 0."""
+
+    plan: DiscriminatorPlan
+
+    def __call__(self, shape: Shape) -> nn.Module:
+        layers = self.plan(shape).children()
+        return nn.Sequential(*(nn.ReLU() if isinstance(layer, nn.LeakyReLU) else layer for layer in layers))
+
+
+class OneClassStill(Conditional):
+    """G gets no noise for one class: it knows one picture of it."""
+
+    still = 3
+
+    def fake(self, labels: Tensor) -> Tensor:
+        noise = torch.where((labels == self.still).unsqueeze(1), 0.0, self.latents(len(labels)))
+        samples: Tensor = self.generator(noise, labels)
+        return samples
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import nn
@@ -119,12 +119,14 @@ class WeightsNotFinite:
 
 @dataclass(frozen=True)
 class DeadLayer:
-    """The last hidden layer of G gets a bias so negative that its ReLU is off, and no gradient passes it."""
+    """The last hidden layer of a player gets a bias so negative that its ReLU is off, and no gradient passes it."""
 
     bias: float = -1e3
+    player: Literal["generator", "discriminator"] = "generator"
 
     def __call__(self, game: Game) -> None:
-        shifting = [m for m in game.generator.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.Linear)]
+        modules = getattr(game, self.player).modules()
+        shifting = [m for m in modules if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.Linear)]
         hidden = shifting[-2]
         with torch.no_grad():
             hidden.bias.fill_(self.bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,12 @@ def test_every_kind_works_and_fails_in_several_ways():
         assert sum(c.name.startswith(f"{name}-") for c in BROKEN) >= 2
     assert {c.cause for c in BROKEN} == set(CAUSES)
     assert all(not c.cause and not c.meant for c in WORKING)
+
+
+def test_every_run_can_be_sent_to_another_process():
+    """Trainings run beside each other."""
+    for c in OF_KINDS:
+        assert pickle.dumps(c.runs())
 
 
 def test_every_mistake_that_is_named_is_made():
