@@ -16,7 +16,7 @@ from gandiag.cli.exits import refuse
 from gandiag.rundir.folder import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from benchmarks.bench.corpus import Corpus
     from gandiag.detectors import Detector
@@ -122,13 +122,13 @@ def _lasts(run: Run, detector: Detector) -> bool:
     return any(f.severity == "failure" and f.ongoing for f in diagnose(run, [detector], policy=Policy()).findings)
 
 
-def fitted_without(asked: list[Asked], kind: str) -> dict[str, int]:
-    """By detector the variant that is best on all other kinds.
+def fitted_without(asked: list[Asked], held_out: Callable[[Asked], bool]) -> dict[str, int]:
+    """By detector the variant that is best on all runs that are not held out.
 
     Of those with false alarms on at most 1 % of the healthy runs, or as few as any has, the one that finds most of the
     runs labelled with the failure; today's where that ties.
     """
-    rest = [one for one in asked if one.kind != kind]
+    rest = [one for one in asked if not held_out(one)]
     healthy = [one for one in rest if one.entry.status == "healthy"]
     chosen = {}
     for code, changes in VARIANTS.items():

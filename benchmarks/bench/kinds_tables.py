@@ -13,7 +13,7 @@ from benchmarks.bench.words import NOTHING, at_most, found
 from gandiag.judge.mechanisms import MISTAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmarks.bench.kinds import Asked
 
@@ -23,14 +23,30 @@ BLOCK = re.compile(r"(<!-- kinds -->\n).*?(<!-- /kinds -->)", flags=re.DOTALL)
 
 
 def tables(asked: list[Asked]) -> str:
-    """Markdown: verdicts by kind of data, failures, causes; then the runs that were judged wrongly."""
-    counts = {s: sum(one.entry.status == s for one in asked) for s in ("healthy", "failing", "partial")}
+    """Markdown: verdicts by kind of data and by loss, failures, causes; then the runs that were judged wrongly.
+
+    Reported are the runs whose seeds are for evaluation; thresholds for a kind or a loss are fitted on all runs of the
+    others.
+    """
+    told = [one for one in asked if one.entry.split != "tuning"]
+    counts = {s: sum(one.entry.status == s for one in told) for s in ("healthy", "failing", "partial")}
     head = (
-        f"A sample of {len(asked)} runs, {len({one.entry.configuration for one in asked})} configurations on "
-        f"{len({one.kind for one in asked})} kinds of data: {counts['healthy']} healthy, {counts['failing']} failing, "
-        f"{counts['partial']} in between, which count nowhere. Recorded as one line of code does, without labels.\n"
+        f"{len(told)} runs with seeds for evaluation, {len({one.entry.configuration for one in told})} configurations "
+        f"on {len({one.kind for one in told})} kinds of data: {counts['healthy']} healthy, {counts['failing']} "
+        f"failing, {counts['partial']} in between, which count nowhere. Recorded as one line of code does, without "
+        f"labels. {len(asked) - len(told)} runs with seeds for tuning took part in the fits on the others.\n"
     )
-    return "\n".join([head, _goals(asked), _by_kind(asked), _by_failure(asked), _by_cause(asked), *_wrong(asked)])
+    return "\n".join(
+        [
+            head,
+            _goals(told),
+            _by("kind of data", asked, told, lambda one: one.kind),
+            _by("loss", asked, told, lambda one: one.entry.loss),
+            _by_failure(told),
+            _by_cause(told),
+            *_wrong(told),
+        ]
+    )
 
 
 def _goals(asked: list[Asked]) -> str:
@@ -64,27 +80,31 @@ def _goals(asked: list[Asked]) -> str:
     return markdown_table(("share of", "goal", "measured", "reached"), rows)
 
 
-def _by_kind(asked: list[Asked]) -> str:
+def _by(what: str, asked: list[Asked], reported: list[Asked], of: Callable[[Asked], str]) -> str:
+    """Verdicts by kind of data or by loss, with today's thresholds and with those fitted on all the others."""
     rows = []
-    refit = {kind: fitted_without(asked, kind) for kind in dict.fromkeys(one.kind for one in asked)}
-    for kind in (*refit, "all"):
-        own = [one for one in asked if kind in (one.kind, "all")]
+    refit = {
+        value: fitted_without(asked, lambda one, value=value: of(one) == value)
+        for value in dict.fromkeys(map(of, asked))
+    }
+    for value in (*refit, "all"):
+        own = [one for one in reported if value in (of(one), "all")]
         failing, healthy = (_of(own, status) for status in ("failing", "healthy"))
         rows.append(
             (
-                kind,
+                value,
                 found(Share.of(one.verdict == "failing" for one in failing)),
                 found(Share.of(one.verdict in ("failing", "suspect") for one in failing)),
-                found(Share.of(one.verdict_with(refit[one.kind]) == "failing" for one in failing)),
+                found(Share.of(one.verdict_with(refit[of(one)]) == "failing" for one in failing)),
                 at_most(Share.of(one.verdict == "failing" for one in healthy)),
                 at_most(Share.of(one.verdict == "suspect" for one in healthy)),
                 at_most(Share.of(one.verdict == "undecided" for one in healthy)),
-                at_most(Share.of(one.verdict_with(refit[one.kind]) == "failing" for one in healthy)),
+                at_most(Share.of(one.verdict_with(refit[of(one)]) == "failing" for one in healthy)),
             )
         )
     header = (
-        "kind of data", "failing runs called failing", "or suspect", "failing, refitted without the kind",
-        "healthy runs called failing", "suspect", "undecided", "failing, refitted without the kind",
+        what, "failing runs called failing", "or suspect", "failing, fitted on the others",
+        "healthy runs called failing", "suspect", "undecided", "failing, fitted on the others",
     )  # fmt: skip
     return markdown_table(header, rows)
 

@@ -9,7 +9,15 @@ from benchmarks.bench.causes import CAUSES
 from benchmarks.corpus.kinds import ScaleRates, without_mistake
 from gandiag.zoo import losses
 from gandiag.zoo.dynamics import Alternating, Unrolled
-from gandiag.zoo.events import DuplicateLatents, LearningRates, Move, NewLoss, RestartGenerator, WeightsNotFinite
+from gandiag.zoo.events import (
+    DeadLayer,
+    DuplicateLatents,
+    LearningRates,
+    Move,
+    NewLoss,
+    RestartGenerator,
+    WeightsNotFinite,
+)
 from gandiag.zoo.inputs import InstanceNoise, Pack
 from gandiag.zoo.networks.mlp import MlpDiscriminator
 from gandiag.zoo.optimizers import Adam
@@ -109,6 +117,8 @@ EDITS: dict[str, Edit] = {
     "instance-noise": lambda recipe: replace(recipe, inputs=(InstanceNoise(0.5),)),
     "packing": lambda recipe: replace(recipe, inputs=(Pack(2),)),
     "unrolled-gan": lambda recipe: replace(recipe, dynamics=Unrolled(k=5, lr=0.01)),
+    "raise-learning-rate": _rates(5e-4, 5e-4),
+    "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),
     "roll-back": _without(WeightsNotFinite, RestartGenerator),  # an accident happens once
 }
