@@ -9,7 +9,7 @@ import numpy as np
 
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import Spell, remembered, rolling_median, side_by_side, spells, value_at
+from .windows import Spell, held, remembered, side_by_side, spells, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,12 +27,13 @@ APART = "rate of G over that of D"
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRates:
-    """The learning rates of G and D are a hundred times apart, one starts anew at a resume, or has faded.
+    """The learning rates of G and D are over thirty times apart, one starts anew at a resume, or has faded.
 
     Sees:
         The rates that the optimizers use: how far apart they are where both are of one kind, and whether the updates
-        are, too. A rate that had been scheduled and is back at its start where the run was resumed. A rate that has
-        come down to nothing while the other network's has not, and both, where the training goes on for as long again.
+        are, too. A rate that had been scheduled and is back at its start where the run was resumed. A rate that is
+        suddenly ten times as high as it ever was. A rate that has come down to nothing while the other network's has
+        not, and both, where the training goes on for as long again.
     Why it happens:
         A slip of the pen (1e-6 in place of 1e-4), a scheduler for one network only, or one whose state was not saved.
         One of the networks then hardly learns while the other one does as it likes, which looks like a D that is too
@@ -44,6 +45,7 @@ class LearningRates:
         - rates-of-one-scale
         - restore-schedule
         - step-the-schedule
+        - lower-learning-rates
     References:
         Heusel et al. 2017 (two time scales: up to some ten times apart).
     """
@@ -53,12 +55,12 @@ class LearningRates:
     how_to: ClassVar[str] = "attach with gandiag.attach, and step torch optimizers"
     not_for: ClassVar[Mapping[str, str]] = {}
 
-    apart: float = threshold(100.0, "our choice: published pairs are at most ten times apart")
+    apart: float = threshold(30.0, "our choice: published pairs are at most ten times apart")
     failure_apart: float = threshold(1000.0, "our choice: nothing is left of the slower one")
-    moved: float = threshold(20.0, "our choice: so far apart are the updates, too, relative to the weights")
+    moved: float = threshold(5.0, "our choice: so far apart are the updates, too, relative to the weights")
     jump: float = threshold(3.0, "our choice: schedules go on in smaller steps after a resume")
+    raised: float = threshold(10.0, "our choice: restarts of a schedule do not go beyond its highest rate")
     faded: float = threshold(1e-3, "our choice, of its highest value, while the other rate has a tenth left")
-    window_steps: int = threshold(100, "updates are measured at every tenth round")
     min_steps: int = threshold(100, "our choice: a warm-up of one network may begin like this")
     min_run_steps: int = threshold(100, "a spell")
 
@@ -84,7 +86,7 @@ class LearningRates:
         return side_by_side({name: run.series(name) for name in RATES}).dropna()
 
     def __call__(self, run: Run) -> list[Finding]:
-        return [*self._apart(run), *self._jumps(run), *self._faded(run), *self._both_faded(run)]
+        return [*self._apart(run), *self._jumps(run), *self._raised(run), *self._faded(run), *self._both_faded(run)]
 
     def _apart(self, run: Run) -> Iterator[Finding]:
         kinds = [_kinds(run, net) for net in _NETS]
@@ -93,7 +95,7 @@ class LearningRates:
         apart = self.score(run)
         for spell in spells(apart > self.apart, min_steps=self.min_steps):
             ratio = value_at(self._ratio(run), spell.certain)
-            moves = [value_at(rolling_median(run.series(n), self.window_steps, 3), spell.last) for n in UPDATES]
+            moves = [float(run.series(n).loc[spell.onset : spell.last].median()) for n in UPDATES]
             if min(moves) > 0 and (moves[0] / moves[1]) ** np.sign(np.log(ratio)) < self.moved:
                 continue
             fast, slow = _NETS if ratio > 1 else _NETS[::-1]
@@ -130,6 +132,24 @@ class LearningRates:
                 fact = evidence(after / before.iloc[-1], self.jump, "above", first, f"{name} over that before")
                 made = finding(self, spell, "warning", summary, (fact,), RATES)
                 yield replace(made, remedies=named(["restore-schedule"]))
+
+    def _raised(self, run: Run) -> Iterator[Finding]:
+        """Rates far above all that they had been, in the middle of a run; by one network alone, `_apart` tells it."""
+        rates = self._rates(run)
+        rates = rates[(rates > 0).all(axis=1) & np.isfinite(rates).all(axis=1)]
+        times = rates / rates.cummax().shift()
+        most = times.max(axis=1).rename("a learning rate over its highest value before")
+        apart = held(self.score(run), most.index) > self.apart
+        for step in most.index[(most >= self.raised) & ~apart & (most.index >= rates.index.min() + self.min_steps)]:
+            first = int(step)
+            which = [name.partition("/")[2] for name in RATES if times.loc[step, name] >= self.raised]
+            spell = Spell(first, int(most.index[-1]), first, ongoing=True)
+            summary = (
+                f"From step {first:,} on the learning rate of the {' and the '.join(which)} is {most[step]:,.3g} "
+                "times as high as it had ever been"
+            )
+            made = finding(self, spell, "warning", summary, (evidence(most, self.raised, "above", first),), RATES)
+            yield replace(made, remedies=named(["lower-learning-rates"]))
 
     def _faded(self, run: Run) -> Iterator[Finding]:
         """A rate that has come down to nothing, the other one not."""

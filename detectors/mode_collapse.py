@@ -128,6 +128,8 @@ class ModeCollapse:
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
             never = not has_reached(score, self.stay_share, self.hold_steps).loc[: spell.onset].iloc[-1]
+            if never and not spell.ongoing:
+                severity = "info"  # it was slow to learn, as is known by now
             step = spell.last if never else worst
             lost, names = f"{1 - inside[step]:.0%} of the {what}", _named(run, step)
             summary = (
@@ -159,7 +161,9 @@ class ModeCollapse:
                 f"{chance(typical):.0e}"
             )
             facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
-            found.append(finding(self, spell, "warning", summary, facts, COLUMNS))
+            reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
+            severity: Severity = "warning" if reached or spell.ongoing else "info"
+            found.append(finding(self, spell, severity, summary, facts, COLUMNS))
         return found
 
 

@@ -52,8 +52,8 @@ class NotLearning:
     Misses:
         Weights that move by weight decay or another loss alone, or by a small rate. Single layers that stand still
         (dead-layer). Networks that are frozen, or whose loss is not computed, while no optimizer steps on them, are
-        taken to be meant so. Rates that a scheduler set to 0, networks that stand still later on, or only for a while,
-        are mentioned; an update that fades away late is vanishing-gradients' affair.
+        taken to be meant so. Rates that a scheduler set to 0 from the start, and networks that stand still only for a
+        while or later on both at once, are mentioned; an update that fades away late is vanishing-gradients' affair.
     Try:
         - step-each-optimizer
         - detach-for-d-only
@@ -73,6 +73,8 @@ class NotLearning:
     least_rate: float = threshold(1e-8, "our choice: a tenth of the smallest rate that anybody trains with on purpose")
     min_steps: int = threshold(100, "our choice: schedules that pause one network do so for shorter")
     early_steps: int = threshold(50, "our choice: what stands still from here on never moved")
+    lasting_steps: int = threshold(200, "our choice: one network alone for so long, to the end, is worth a look")
+    lasting_share: float = threshold(0.2, "our choice, of the steps so far: the tail of a schedule is shorter")
     min_run_steps: int = threshold(100, "a spell")
 
     def __post_init__(self) -> None:
@@ -106,8 +108,7 @@ class NotLearning:
                 continue
             if why == TOO_SMALL and value_at(run.series(f"rate/{net}"), spell.certain) >= self.least_rate:
                 continue
-            meant = not early or not spell.ongoing or (why == NO_RATE and _scheduled(run, net))
-            severity: Severity = "info" if meant else "failure"
+            severity = self._severity(run, net, spell, why, early=early)
             over = " any more" * (not early) + f" from step {spell.onset:,} " + _until(spell)
             moves = value_at(run.series(f"update/{net}/ratio"), spell.certain) > self.ratio
             summary = f"The weights of the {net} do not move{over}: {BECAUSE[why]}"
@@ -117,6 +118,22 @@ class NotLearning:
             made = finding(self, spell, severity, summary, (fact,), columns)
             rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
             yield replace(made, remedies=named([FIRST[why], *rest]))
+
+    def _severity(self, run: Run, net: str, spell: Spell, why: str, *, early: bool) -> Severity:
+        """A failure from the start; a warning where it stopped later, for good, and the other network goes on alone."""
+        if not spell.ongoing:
+            return "info"
+        if early:
+            return "info" if why == NO_RATE and _scheduled(run, net) else "failure"
+        steps = spell.last - int(run.scalars.index[0])
+        lasting = spell.last - spell.onset >= max(self.lasting_steps, self.lasting_share * steps)
+        return "warning" if lasting and why in (NO_STEP, NO_RATE) and self._alone(run, net, spell) else "info"
+
+    def _alone(self, run: Run, net: str, spell: Spell) -> bool:
+        """Whether the other network goes on meanwhile."""
+        (other,) = (name for name in _NETS if name != net)
+        still = self._still(run, other).loc[spell.onset : spell.last].dropna()
+        return not still.empty and float(still.mean()) < 0.5
 
     def _reason(self, run: Run, net: str, spell: Spell) -> tuple[str, Evidence]:
         """Why a network stands still, and what shows it."""

@@ -253,13 +253,17 @@ def aligned(run: Run, *names: str) -> pd.DataFrame:
     return frame.ffill().dropna()
 
 
+FALLEN = 0.8  # of its height, our choice: histograms of thousands of samples swing by a few hundredths
+
+
 def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -> tuple[pd.Series, pd.Series]:
     """When a low score is a loss and not a generator that is still warming up: two boolean series by step.
 
     The first says where a low score counts: True from the step on at which the score had stayed at `reach` or above
     for `hold_steps` (for a moment a generator that has learned nothing may be diverse, too). A generator that never
     gets there counts after `grace_steps`, as soon as its score rises by less than 5 % within half of those. The second
-    says how far back the onset may be dated: as the first, and for such a generator half the grace earlier.
+    says how far back the onset may be dated: as the first, and for such a generator half the grace earlier, or from
+    where its score fell by a fifth, if it did: until then it was learning.
     """
     before = held(score.set_axis(score.index + grace_steps // 2), score.index)
     stalled = (score.index >= score.index[0] + grace_steps) & (score <= 1.05 * before)
@@ -268,7 +272,9 @@ def counted(score: pd.Series, reach: float, hold_steps: int, grace_steps: int) -
     dated = counts.copy()
     first = int(counts.to_numpy().argmax())
     if counts.any() and not reached.iloc[first]:
-        dated |= score.index >= score.index[first] - grace_steps // 2
+        late = score.loc[score.index[first] - grace_steps // 2 : score.index[first]]
+        high = late.index[late >= FALLEN * late.max()]
+        dated |= score.index > high[-1] if high[-1] < late.index[-1] else score.index >= late.index[0]
     return counts, dated
 
 

@@ -79,3 +79,16 @@ def test_a_rate_that_fades_alone_is_told():
     (found,) = DETECT(both)
     assert (found.severity, found.remedies[0].name) == ("warning", "step-the-schedule")
     assert found.summary.startswith("By step 689 both learning rates have dropped to almost nothing")
+
+
+def test_rates_that_leap_above_all_that_they_were_are_told():
+    """A step that is 200 times as large; not a restart of a schedule, and not a warm-up."""
+    leap = {f"rate/{net}": 2e-4 * 200 for net in ("generator", "discriminator")}
+    (found,) = DETECT(run_with(at=801, **leap))
+    assert (found.severity, found.onset_step) == ("warning", 801)
+    assert "generator and the discriminator is 200 times as high" in found.summary
+    assert found.remedies[0].name == "lower-learning-rates"
+    again = np.where(np.arange(len(run_with().scalars)) % 500 < 250, 2e-4, 2e-6)
+    warmed = np.minimum(np.arange(1, len(again) + 1) / 1000, 1.0) * 2e-4
+    for values in (again, warmed):
+        assert DETECT(run_with(**{f"rate/{net}": values for net in ("generator", "discriminator")})) == []

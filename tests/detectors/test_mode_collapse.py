@@ -162,3 +162,20 @@ def test_a_generator_that_never_covered_the_modes_did_not_lose_them():
     assert "never covered the modes: at step 3,000 it lacks 80% of the modes" in never.summary
     assert "lost 80% of the modes" in lost.summary
     assert "roll-back" in {r.name for r in lost.remedies} - {r.name for r in never.remedies}
+
+
+def test_a_slow_generator_that_covers_the_modes_at_last_only_learned():
+    """Stalled from step 600 to 1,700, and then there: mentioned, once it is known."""
+    run = covering(lambda steps: np.select([steps < 600, steps < 1700], [3 + steps / 150, 7.5], 10.0))
+    (during,) = DETECT(run.until(1600))
+    assert (during.severity, during.ongoing) == ("failure", True)
+    (after,) = DETECT(run)
+    assert (after.severity, after.ongoing) == ("info", False)
+
+
+def test_what_falls_before_all_is_covered_is_dated_where_it_falls():
+    """It learned until step 1,200; the grace ends only later."""
+    run = covering(lambda steps: np.where(steps < 1200, 2 + steps / 200, 2.0))
+    (found,) = DETECT(run)
+    assert (found.severity, found.ongoing) == ("failure", True)
+    assert 1200 <= found.onset_step <= 1260

@@ -75,16 +75,20 @@ def test_what_is_meant_so_is_no_mistake(columns):
     assert [f for f in DETECT(run_with(**columns)) if f.severity != "info"] == []
 
 
-def test_a_pause_is_no_mistake_and_a_long_one_is_mentioned():
-    """D trained in every fifth step, then no more."""
+def test_a_pause_is_no_mistake_and_a_lasting_one_is_a_warning():
+    """D trained in every fifth step, then no more, first for a while and then for a third of the run."""
     run = synthetic.healthy()
     frame = run.scalars.copy()
     frame.loc[frame.index % 5 != 0, "updates/discriminator"] = 0.0
     assert DETECT(replace(run, scalars=frame)) == []
     frame.loc[frame.index >= 2000, "updates/discriminator"] = 0.0
-    (found,) = DETECT(replace(run, scalars=frame))
+    (found,) = DETECT(replace(run, scalars=frame).until(2300))
     assert (found.severity, found.ongoing) == ("info", True)
+    (found,) = DETECT(replace(run, scalars=frame))
+    assert (found.severity, found.ongoing) == ("warning", True)
     assert found.onset_step in range(1996, 2002)
+    frame.loc[frame.index >= 2000, "updates/generator"] = 0.0
+    assert {f.severity for f in DETECT(replace(run, scalars=frame))} == {"info"}  # neither goes on alone
 
 
 def test_a_rate_that_a_schedule_warms_up_from_zero_is_mentioned_only():
