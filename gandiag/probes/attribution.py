@@ -156,7 +156,7 @@ class Judged:
         touched = self._touched.setdefault(network, Counter())
         for call in calls:
             if len(call.outputs) > 1:
-                touched.update(call.pulls)
+                touched.update(call.pulls.keys())  # of a mapping a Counter would add up the values
             if (position := call.position()) is not None:
                 self._positions.setdefault(network, position)
 
