@@ -63,6 +63,13 @@ SIGNALS: tuple[Signal, ...] = (
         merge="max",
     ),
     Signal(
+        "unheld/<net>",
+        "parameters",
+        "parameters of <net> that get a gradient, and that no optimizer holds",
+        "high",
+        merge="max",
+    ),
+    Signal(
         "optimizers/crossed",
         "",
         "1 where one optimizer updated both networks although another one updates one of them as well",

@@ -65,7 +65,7 @@ class Watcher:
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
         self._first_step = self._passes.first_step
-        self._optimizers, self._pace = OptimizerProbe(recording, networks), Pace()
+        self._optimizers, self._pace = OptimizerProbe(recording, self._holdings), Pace()
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
         self._passes.arrived = self._guard.part("optimizer probe", self._optimizers.arrived)
