@@ -153,6 +153,11 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "penalty/undefined", "", "1 where a penalty's gradient is not finite although D's gradient is", "high", "max"
     ),
+    Signal(
+        "penalty/to_zero",
+        "",
+        "1 where a penalty pulls all norms of D's gradient to 0, in proportion (R1), 0 where it does not (WGAN-GP)",
+    ),
     Signal("penalty/alone", "", "1 where D is updated by a penalty alone", "high", "max"),
     Signal(
         "pull/apart",

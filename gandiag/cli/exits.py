@@ -44,7 +44,7 @@ def _echo(text: str, *, err: bool = False) -> bool:
 
 def unread(stream: IO[str]) -> None:
     """The reader of a stream is gone, as after `| head`: what else is written there is dropped, the work goes on."""
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 

@@ -42,9 +42,11 @@ class Call:
     training: float | None = None  # the mode that D is in, see `gandiag.probes.modes`
     made: Made | None = None  # how the batch was generated, where that is known
     pulls: dict[int, list[Pull]] = field(default_factory=dict)  # what came back, by output, in order
+    differentiable: bool = True  # a loss could use its outputs
+    penalised_only: bool = False  # what came back to its outputs was a penalty's alone
     score: torch.Tensor | None = None  # (B,) what the user's own function makes of the output
     input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
-    penalty: torch.Tensor | None = None  # (2,) how the penalty depends on that gradient, see `penalty_gradient`
+    penalty: torch.Tensor | None = None  # (3,) how the penalty depends on that gradient, see `penalty_gradient`
 
     def answer(self, output: int, gradient: torch.Tensor) -> None:
         """Hook on an output."""
@@ -78,7 +80,7 @@ class Call:
     @property
     def judged(self) -> bool:
         """Whether a loss used it as it is."""
-        return any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
+        return not self.penalised_only and any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
 
     @property
     def may_be_of_generator(self) -> bool:
@@ -127,6 +129,20 @@ class CallLog:
         gone = set(map(id, taken))
         self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
         return taken
+
+    def of_penalty(self, used: Sequence[Call], step: int) -> bool:
+        """Whether calls at a penalty's points are all that an update used.
+
+        Where D was called on samples in the same step, and no loss used its outputs, what came back to those at a
+        penalty's points is its own: of a D that is curved it is not 0.
+        """
+        if not used or not all("leaf" in call.origins for call in used):
+            return False
+        idle = {c.network for c in self._calls if c.step == step and c.differentiable and not c.answered}
+        if all(call.probed and call.network in idle for call in used):
+            for call in used:
+                call.penalised_only = True
+        return True
 
     @property
     def unclaimed(self) -> bool:
@@ -212,6 +228,6 @@ def split_penalties(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
         leaf, derived = "leaf" in call.origins, bool({"derived", "mixed"} & {*call.origins})
         beside = (leaf and plain) or (derived and direct and "direct" not in call.origins)
         alone = not call.judged and (leaf or derived) and "direct" not in call.origins
-        if call.probed and (beside or (alone and len(calls) > 1)):
+        if call.penalised_only or (call.probed and (beside or (alone and len(calls) > 1))):
             penalties.append(call)
     return [c for c in calls if c not in penalties], penalties

@@ -183,6 +183,7 @@ class PassProbe:
             inputs=(arguments, kwargs) if self.repeats is not None and self.repeats() else None,
             training=self._modes.training(network),
             made=next((note for _, note in origins if note is not None), None),
+            differentiable=any(t.requires_grad for t in answers),
         )
         if self._score is not None:
             with torch.no_grad():
