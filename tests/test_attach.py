@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
 import random
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 import gandiag
+from gandiag.probes.attribution import Call
 from gandiag.rundir.run import Run, RunError
 
 
@@ -422,6 +424,28 @@ def test_unusual_images_and_outputs_leave_training_alone(tmp_path):
     assert run.last_step == 4
     assert not run.meta["faults"]
     assert {s.kind for s in run.samples} == {"points"}
+
+
+def test_a_loop_that_keeps_its_losses_keeps_no_batches_of_ours(tmp_path):
+    """A graph is small once backward has used it: what hooks on it hold must be, too, also those of a penalty."""
+    generator, discriminator, kept = nn.Linear(4, 2), nn.Linear(2, 1), []
+    of_g, of_d = (torch.optim.SGD(n.parameters(), 1e-3) for n in (generator, discriminator))
+
+    def step(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        kept.append(loss)
+
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", alerts=False):
+        for _ in range(12):
+            real = torch.randn(8, 2).requires_grad_()
+            on_real, on_fake = discriminator(real), discriminator(generator(torch.randn(8, 4)).detach())
+            (slopes,) = torch.autograd.grad(on_real.square().sum(), real, create_graph=True)
+            step(of_d, on_fake.mean() - on_real.mean() + slopes.square().sum())
+            step(of_g, -discriminator(generator(torch.randn(8, 4))).mean())
+        gc.collect()
+        assert sum(isinstance(each, Call) for each in gc.get_objects()) <= 4  # of the latest step
 
 
 class _Informed(nn.Module):

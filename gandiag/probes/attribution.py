@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,19 +54,17 @@ class Call:
         self.pulls.setdefault(output, []).append(Pull(gradient.detach(), probing=torch.is_grad_enabled()))
 
     def watch_input(self, batch: torch.Tensor) -> None:
-        """Keep the norms of the first gradient that is taken by the input."""
+        """Keep the norms of the first gradient that is taken by the input; no hook keeps the call alive."""
+        known = weakref.ref(self)
 
         def keep(gradient: torch.Tensor) -> None:
             handle.remove()
-            self.input_norms = sample_norms(gradient)
-            if gradient.requires_grad:  # a penalty is made of it
-                gradient.register_hook(partial(self._penalise, gradient.detach()))
+            if (call := known()) is not None:
+                call.input_norms = sample_norms(gradient)
+                if gradient.requires_grad:  # a penalty is made of it
+                    gradient.register_hook(partial(_penalise, known, gradient.detach()))
 
         handle = batch.register_hook(keep)
-
-    def _penalise(self, gradient: torch.Tensor, back: torch.Tensor) -> None:
-        """Hook on the gradient by the input: `back` is that of the penalty by it."""
-        self.penalty = penalty_gradient(gradient, back)
 
     @property
     def answered(self) -> bool:
@@ -203,6 +202,12 @@ class Judged:
         return position if position < len(call.given) else 0
 
 
+def _penalise(known: weakref.ref[Call], gradient: torch.Tensor, back: torch.Tensor) -> None:
+    """Hook on D's gradient by a call's input: `back` is that of the penalty by it."""
+    if (call := known()) is not None:
+        call.penalty = penalty_gradient(gradient, back)
+
+
 def _alike(tensors: Iterable[torch.Tensor]) -> bool:
     return len({t.dim() for t in tensors}) == 1
 
@@ -222,7 +227,9 @@ def split_penalties(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
     A penalty takes D's gradient by its input: at points that require grad themselves, or that autograd derives from
     G's batch. Where D was given such points alone they are the reals, penalised where they are judged (R1).
     """
-    plain, direct = (any(origin in c.origins for c in calls) for origin in ("plain", "direct"))
+    places = {i for c in calls for i, origin in enumerate(c.origins) if origin != "plain"}  # others hold conditions
+    plain = any(c.origins[i] == "plain" for c in calls for i in places if i < len(c.origins))
+    direct = any("direct" in c.origins for c in calls)
     penalties = []
     for call in calls:
         leaf, derived = "leaf" in call.origins, bool({"derived", "mixed"} & {*call.origins})
