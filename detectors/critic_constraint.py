@@ -115,8 +115,9 @@ class CriticConstraint:
         bound = run.series(AT_BOUND)
         says = "{0:.0%} of D's weights lie at the bound to which they are clipped"
         rules = [_Rule(AT_BOUND, bound, bound / self.at_bound, self.at_bound, 0.0, says)]
+        to_zero = run.loss_family != "wgan-gp" and run.series("penalty/to_zero").median() == 1
         if run.loss_family in CRITICS:
-            rules += [self._penalty(run), self._lipschitz(run)]
+            rules += [self._lipschitz(run)] if to_zero else [self._penalty(run), self._lipschitz(run)]
         return (*rules, self._slope(run))
 
     def _penalty(self, run: Run) -> _Rule:

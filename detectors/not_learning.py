@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from gandiag.wording import listed
+
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import all_steps, held, remembered, spells, value_at
@@ -35,6 +37,7 @@ FIRST = {
     TOO_SMALL: "set-rate",
     FROZEN: "unfreeze",
 }
+NAMED = 3  # layers; more are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +47,24 @@ class NotLearning:
     Sees:
         From the start of a run on: steps in which no optimizer updates a network whose loss is computed, updates that
         leave every weight as it was, and a loss of G that uses D's outputs on generated samples but sends nothing back
-        to G.
+        to G. At any time: layers of a network that is updated which get a gradient, and which no optimizer has held.
     Why it happens:
         A mistake in the loop: an optimizer that is never stepped, or holds the parameters of the other network; a
         learning rate of 0; samples detached in G's own step; a D that is frozen for G's update and never again set
-        free. The other network then plays alone, and whatever its curves look like, no balance of the two can help.
+        free; layers that were added or replaced after the optimizer was made. The other network then plays alone, and
+        whatever its curves look like, no balance of the two can help.
     Misses:
-        Weights that move by weight decay or another loss alone, or by a small rate. Single layers that stand still
-        (dead-layer). Networks that are frozen, or whose loss is not computed, while no optimizer steps on them, are
-        taken to be meant so. Rates that a scheduler set to 0 from the start, and networks that stand still only for a
-        while or later on both at once, are mentioned; an update that fades away late is vanishing-gradients' affair.
+        Weights that move by weight decay or another loss alone, or by a small rate. Single layers without a gradient
+        (dead-layer), or that an optimizer has held at some time. Networks that are frozen, or whose loss is not
+        computed, while no optimizer steps on them, are taken to be meant so. Rates that a scheduler set to 0 from the
+        start, and networks that stand still only for a while or later on both at once, are mentioned; an update that
+        fades away late is vanishing-gradients' affair.
     Try:
         - step-each-optimizer
         - detach-for-d-only
         - set-rate
         - unfreeze
+        - whole-network
     References:
         Reports of optimizers that hold the wrong parameters or are never stepped are among the most common mistakes in
         public code. The rule is arithmetic: what gets no update does not learn.
@@ -98,7 +104,25 @@ class NotLearning:
         return pd.DataFrame({i: held(rule, steps) for i, rule in enumerate(known)}, steps).max(axis=1).rename(net)
 
     def __call__(self, run: Run) -> list[Finding]:
-        return [f for net in _NETS for f in self._found(run, net)]
+        return [f for net in _NETS for f in (*self._found(run, net), *self._unheld(run, net))]
+
+    def _unheld(self, run: Run, net: str) -> Iterator[Finding]:
+        """Layers that get a gradient and are in no optimizer; those that came into one later on were not left out."""
+        left = run.series(f"unheld/{net}")
+        for spell in spells(left > 0, min_steps=self.min_steps):
+            if not spell.ongoing:
+                continue
+            told = run.meta.get("unheld", {})
+            places = [place for name, of in told.items() if name.partition(".")[0] == net for place in of]
+            layers = f"layer{'s' * (len(places) != 1)} {listed(places, NAMED)}" if places else "some layers"
+            summary = (
+                f"The {net}'s optimizer does not hold {layers}: nothing is learned from the gradient that comes there; "
+                "where that is meant, requires_grad_(False) says so"
+            )
+            made = finding(
+                self, spell, "warning", summary, (evidence(left, 0, "above", spell.certain),), (str(left.name),)
+            )
+            yield replace(made, remedies=named(["whole-network"]))
 
     def _found(self, run: Run, net: str) -> Iterator[Finding]:
         for spell in spells(self._still(run, net) > 0, min_steps=self.min_steps, bridge_steps=self.min_steps):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gandiag.findings import Evidence
 
+from .non_finite import first_place
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import all_steps, held, remembered, rolling_mean, rolling_median, spells, value_at
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from .windows import Spell
 
-ALONG, ALONE, UNDEFINED, NORM = (f"penalty/{name}" for name in ("along", "alone", "undefined", "norm"))
+ALONG, ALONE, UNDEFINED, NORM, TO_ZERO = (
+    f"penalty/{name}" for name in ("along", "alone", "undefined", "norm", "to_zero")
+)
 STEEP, AT_BOUND, GRADIENT = "d/lipschitz", "weights/discriminator/at_bound", "grad/discriminator/norm"
 FEW = 2  # weights of a matrix as large as the largest, where none is clipped
 FIRST = {ALONG: "norm-per-sample", ALONE: "whole-loss", UNDEFINED: "safe-norm", STEEP: "bound-the-critic"}
@@ -117,6 +120,8 @@ class PenaltyError:
         before = gradients.loc[: first - 1]
         spoilt = run.series("range/real/nonfinite").loc[:first].max() > 0
         lasting = bool(bad.loc[first:].all()) and (bad.index >= first).sum() > 1
+        if run.series(TO_ZERO).loc[:first].median() == 1 or not _may_be_a_penalty(run, bad, first):
+            return bad & False
         calm = len(before) >= self.growth and before.iloc[-3:].max() < self.growth * before.median()
         return bad & (bad.index >= first) & (calm and lasting and not spoilt and norms.index[0] < first)
 
@@ -160,3 +165,12 @@ class PenaltyError:
         columns = (NORM, ALONG, ALONE, UNDEFINED, STEEP)
         made = finding(self, spell, "failure" if severe else "warning", summary, (fact,), columns)
         return replace(made, remedies=named([FIRST[name], *(("penalty-weight",) if name == ALONG else ())]))
+
+
+def _may_be_a_penalty(run: Run, bad: pd.Series, step: int) -> bool:
+    """Whether NaN, first seen at a step, can have begun with D's gradient: not where the step before was recorded and
+    this one had NaN in samples, in D's outputs or in a loss before D was updated.
+    """
+    before = bad.index[bad.index < step]
+    gap = not len(before) or step - int(before[-1]) > 1
+    return gap or first_place(run, step) in ("", "grad/discriminator/nonfinite")

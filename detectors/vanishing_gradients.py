@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DEAD = ("leaky-relu", "fresh-discriminator", "roll-back")
 """Remedies where nothing comes back from D at all."""
+SIGMOID = "sigmoid"  # as run.json has it of D's end
+UNBOUNDED = ("lsgan", "hinge", "wgan", "wgan-gp")
+"""Losses of outputs without bounds: the logarithm of the others makes up for a sigmoid's flat ends, theirs does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,9 @@ class VanishingGradients:
         steps, whatever D says.
     Why it happens:
         Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
-        sigmoid(logit), next to nothing. Real and generated data that lie on disjoint thin sets let D become that
-        sure. The better D, the less G learns.
+        sigmoid(logit), next to nothing. So is a sigmoid at D's end under a loss without a logarithm (least squares,
+        hinge, Wasserstein), whose gradient is p (1 - p) times what it should be: fine as long as D is unsure. Real and
+        generated data that lie on disjoint thin sets let D become that sure. The better D, the less G learns.
     Misses:
         A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never more than
         next to nothing, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
@@ -125,6 +129,7 @@ class VanishingGradients:
         auc = self._auc(run, left.index)
         separates = (auc >= self.auc) & self._apart(run, left.index)
         gone = self._gone(run, left)
+        flat = run.loss_family in UNBOUNDED and SIGMOID in run.meta.get("discriminator_ends", {}).values()
         found = []
         for spell in spells(
             ((left < self.ratio) & separates) | gone,
@@ -138,11 +143,13 @@ class VanishingGradients:
                 summary = f"The gradient that D gives G fell to {low:.2g} of its best level from step {spell.onset:,}, "
                 summary += "while D tells real from generated"
                 facts += (evidence(auc, self.auc, "above", spell.certain),)
+                summary += "; D ends in a sigmoid, which is flat there" if flat else ""
             else:
                 summary = f"No gradient at all has reached G for {self.zero_steps} steps at step {spell.certain:,}"
             columns = ("feedback/norm", "grad/generator/norm", "d/auc", "d/fake/mean")
             made = finding(self, spell, "failure", summary, facts, columns)
-            found.append(made if sure else replace(made, remedies=named(DEAD)))
+            rest = (*named(("linear-end",)), *made.remedies) if flat else made.remedies
+            found.append(replace(made, remedies=rest if sure else named(DEAD)))
         return found
 
     def _gone(self, run: Run, left: pd.Series) -> pd.Series:

@@ -50,8 +50,9 @@ def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple
     Parameters
     ----------
     evidence : for "generated" (in G's step) and "real" (in D's step) samples `<kind>/outputs` and
-        `<kind>/gradients`, each (calls, n), as far as seen; `penalised` 1.0 if D's step had a penalty batch. Calls
-        among the "real" that D's loss pulls as G's are, older ones for instance, do not count
+        `<kind>/gradients`, each (calls, n), as far as seen; `penalised` 1.0 if D's step had a penalty batch, and
+        `to_zero` (k,) of such penalties, 1 where it pulls D's slope to 0 (R1), 0 where it does not, NaN where that did
+        not show. Calls among the "real" that D's loss pulls as G's are, older ones for instance, do not count
     sign : -1 where a low output of D means real
     """
     nothing = np.empty((0, 0))
@@ -61,7 +62,10 @@ def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple
         on_real, pushed = (evidence.get(f"real/{k}", nothing) for k in ("outputs", "gradients"))
         as_real = pushed.sum(axis=1) * sign <= 0
         real, pull = (values[as_real].reshape(-1) * sign for values in (on_real, pushed))
-        family = infer_linear_family(real, pull, penalised=bool(evidence.get("penalised")))
+        to_zero = evidence.get("to_zero", nothing)
+        known = to_zero[np.isfinite(to_zero)]
+        penalised = bool(evidence.get("penalised")) and not (len(known) and known.mean() > 0.5)
+        family = infer_linear_family(real, pull, penalised=penalised)
     return family, probabilities
 
 

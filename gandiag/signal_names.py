@@ -38,6 +38,7 @@ _OF_A_ROLE = (
     "pace",
     "rate",
     "leftover",
+    "unheld",
     "mode",
     "copied",
     "skipped",

@@ -63,6 +63,13 @@ SIGNALS: tuple[Signal, ...] = (
         merge="max",
     ),
     Signal(
+        "unheld/<net>",
+        "parameters",
+        "parameters of <net> that get a gradient, and that no optimizer holds",
+        "high",
+        merge="max",
+    ),
+    Signal(
         "optimizers/crossed",
         "",
         "1 where one optimizer updated both networks although another one updates one of them as well",
@@ -145,6 +152,11 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         "penalty/undefined", "", "1 where a penalty's gradient is not finite although D's gradient is", "high", "max"
+    ),
+    Signal(
+        "penalty/to_zero",
+        "",
+        "1 where a penalty pulls all norms of D's gradient to 0, in proportion (R1), 0 where it does not (WGAN-GP)",
     ),
     Signal("penalty/alone", "", "1 where D is updated by a penalty alone", "high", "max"),
     Signal(

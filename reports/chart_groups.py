@@ -57,6 +57,7 @@ GROUPS: tuple[Group, ...] = (
     Group("Updates of D per update of G", "pace/discriminator", even_constant=False),
     Group("Learning rates", f"rate/{NET}", even_constant=False),
     Group("Updates with gradients of before", f"leftover/{NET}", even_constant=False),
+    Group("Parameters that no optimizer holds", f"unheld/{NET}", even_constant=False),
     Group("Optimizers that hold what others hold", "optimizers/crossed", even_constant=False),
     Group("G's input is that of before", "input/repeated", even_constant=False),
     Group("How the losses pull at D's outputs", "pull/(agreement|apart)", even_constant=False),

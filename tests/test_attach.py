@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
 import random
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 import gandiag
+from gandiag.probes.attribution import Call
 from gandiag.rundir.run import Run, RunError
 
 
@@ -422,3 +424,71 @@ def test_unusual_images_and_outputs_leave_training_alone(tmp_path):
     assert run.last_step == 4
     assert not run.meta["faults"]
     assert {s.kind for s in run.samples} == {"points"}
+
+
+def test_a_loop_that_keeps_its_losses_keeps_no_batches_of_ours(tmp_path):
+    """A graph is small once backward has used it: what hooks on it hold must be, too, also those of a penalty."""
+    generator, discriminator, kept = nn.Linear(4, 2), nn.Linear(2, 1), []
+    of_g, of_d = (torch.optim.SGD(n.parameters(), 1e-3) for n in (generator, discriminator))
+
+    def step(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        kept.append(loss)
+
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", alerts=False):
+        for _ in range(12):
+            real = torch.randn(8, 2).requires_grad_()
+            on_real, on_fake = discriminator(real), discriminator(generator(torch.randn(8, 4)).detach())
+            (slopes,) = torch.autograd.grad(on_real.square().sum(), real, create_graph=True)
+            step(of_d, on_fake.mean() - on_real.mean() + slopes.square().sum())
+            step(of_g, -discriminator(generator(torch.randn(8, 4))).mean())
+        gc.collect()
+        assert sum(isinstance(each, Call) for each in gc.get_objects()) <= 4  # of the latest step
+
+
+class _Informed(nn.Module):
+    """A D that also tells codes: only a third optimizer's loss uses those, as of InfoGAN."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.validity, self.code = nn.Linear(2, 8), nn.Linear(8, 1), nn.Linear(8, 3)
+
+    def forward(self, batch):
+        hidden = torch.relu(self.body(batch))
+        return self.validity(hidden), self.code(hidden)
+
+
+@pytest.mark.parametrize("g_first", [True, False])
+def test_an_optimizer_for_a_loss_of_both_networks_makes_no_steps_of_its_own(g_first, tmp_path):
+    """A round has all optimizers of G; outputs that only this loss uses are no fault, and no judgement of D."""
+    generator, discriminator = nn.Linear(4, 2), _Informed()
+    of_g, of_d, of_both = (
+        torch.optim.Adam([p for n in nets for p in n.parameters()], 1e-3)
+        for nets in ([generator], [discriminator], [generator, discriminator])
+    )
+
+    def step(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def update_g():
+        step(of_g, (discriminator(generator(torch.randn(8, 4)))[0] - 1).square().mean())
+
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", alerts=False, max_overhead=None):
+        for _ in range(40):
+            if g_first:
+                update_g()
+            fake = generator(torch.randn(8, 4)).detach()
+            on_real, on_fake = discriminator(torch.randn(8, 2) + 2)[0], discriminator(fake)[0]
+            step(of_d, (on_real - 1).square().mean() + on_fake.square().mean())
+            if not g_first:
+                update_g()
+            step(of_both, discriminator(generator(torch.randn(8, 4)))[1].square().mean())
+    run = Run.open(tmp_path / "run")
+    assert run.meta["faults"] == []
+    assert run.last_step in (40, 41)  # until the first optimizer comes again, the third may have replaced it
+    assert run.meta["loss_family"]["name"] == "lsgan"
+    assert run.series("d/auc").index.tolist()[-20:] == list(range(run.last_step - 19, run.last_step + 1))

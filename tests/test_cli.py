@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gandiag.detectors import DETECTORS
 from gandiag.findings import Diagnosis
 from gandiag.rundir.ending import this_process
 from gandiag.rundir.recorder import Recorder
+from gandiag.rundir.run import Run
 
 HEAVY = ("torch", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "plotly", "typst", "rich")
 
@@ -194,6 +196,29 @@ def test_check_can_fail_on_warnings(tmp_path):
     assert gandiag("check", suspect).exit_code == 0
     assert gandiag("check", suspect, "--fail-on", "warning").exit_code == 1
     assert gandiag("check", suspect, "--fail-on", "anything").exit_code == 2
+
+
+@contextmanager
+def unread_output():
+    """Standard output as a pipe whose reader has gone, as of `| head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream, redirect_stdout(stream):
+        yield
+
+
+def test_a_reader_who_leaves_stops_no_command(tmp_path):
+    """What is to be written is written, and a check exits by its verdict: 1 by a broken pipe would say failing."""
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(f'{{"step": {i}, "d_loss": 1.0, "g_loss": 2.0}}' for i in range(20)))
+    with unread_output():
+        main(["import", str(log), str(tmp_path / "theirs")], standalone_mode=False)
+    assert Run.open(tmp_path / "theirs").last_step == 19
+    healthy = store(synthetic.healthy(), tmp_path / "run")
+    for options in ([], ["--json"]):
+        with unread_output(), pytest.raises(SystemExit) as ended:
+            main(["check", healthy, *options], standalone_mode=False)
+        assert ended.value.code == 0
 
 
 def test_json_output_is_json(collapsed):

@@ -52,6 +52,13 @@ def test_a_penalty_makes_a_critic_wgan_gp():
     assert infer_family(_evidence("wgan", -1.0) | {"penalised": np.array(1.0)}, -1.0) == ("wgan-gp", False)
 
 
+def test_a_penalty_that_pulls_to_0_does_not():
+    """R1 beside a Wasserstein loss; where that does not show, WGAN-GP is likelier."""
+    evidence = _evidence("wgan", 1.0) | {"penalised": np.array(1.0)}
+    for to_zero, family in (([1.0, np.nan, 1.0], "wgan"), ([0.0, 0.0, 1.0], "wgan-gp"), ([np.nan], "wgan-gp")):
+        assert infer_family(evidence | {"to_zero": np.array(to_zero)}) == (family, False)
+
+
 def test_older_batches_among_the_reals_do_not_count():
     """D's loss pulls them as G's: a hinge's margin is looked for on reals alone."""
     evidence = _evidence("hinge", 1.0)

@@ -187,6 +187,16 @@ def test_findings_stand_in_causal_order():
     assert diagnosis.findings == (first, second, third)
 
 
+def test_of_what_begins_together_a_mistake_in_the_loop_stands_first():
+    """It accounts for the rest, also where that was over sooner; what began earlier stays before it."""
+    found = judged(
+        finding("stagnation", onset=1, last=2000, ongoing=False),
+        finding("not-learning", onset=1),
+        finding("stub", onset=0),
+    )
+    assert [f.code for f in found.findings] == ["stub", "not-learning", "stagnation"]
+
+
 def test_a_code_with_a_finding_is_not_clean():
     """Nor is one that was not assessed or crashed: each code stands in one place."""
     detectors = [

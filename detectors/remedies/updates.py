@@ -44,6 +44,18 @@ UPDATES = (
         expect="update/<net>/ratio is above 1e-6 at once",
     ),
     Remedy(
+        name="whole-network",
+        change="make the optimizer of a network once it is complete, of all its parameters",
+        code="opt_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))  # after the last layer was added\n"
+        "assert {*D.parameters()} <= {p for group in opt_D.param_groups for p in group['params']}",
+        why="An optimizer keeps the parameters that it was given: of layers made or replaced later it knows nothing.",
+        cost="none; the optimizer's state starts anew",
+        cost_level=0,
+        evidence="Arithmetic: a weight without an update does not change.",
+        verified=True,
+        expect="unheld/<net> is 0 at once",
+    ),
+    Remedy(
         name="set-rate",
         change="set the learning rate of the network that stands still, and look for what has set it to 0",
         code='for group in (*opt_G.param_groups, *opt_D.param_groups):\n    print(group["lr"])\n    group["lr"] = 2e-4',

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.errors import MarkupError
 from rich.text import Text
 
+from gandiag.cli.exits import unread
 from gandiag.wording import MOST_SHOWN, shown
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ LEAST_WIDE = 100  # columns for tables that lose figures below
 
 class SafeConsole(Console):
     """Escapes what steers a terminal, and shortens what would take rich minutes to wrap, wherever it stands."""
+
+    def on_broken_pipe(self) -> None:
+        """Where rich would end the program, which may have a run to write, or a verdict to exit with."""
+        unread(self.file)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text with its markup; what is no markup after all, or is too long to be searched for it, as it stands."""

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -25,12 +25,27 @@ def print_json(content: Any) -> None:
     """Indented JSON on stdout; numbers that JSON lacks as their names."""
     from gandiag.findings import json_ready
 
-    click.echo(json.dumps(json_ready(content), indent=1))
+    _echo(json.dumps(json_ready(content), indent=1))
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """One line on stdout, or on stderr, whatever stands in the text."""
-    click.echo(re.sub(r"\s*[\n\t]\s*", " ", shown(text)), err=err)
+def say(text: str, *, err: bool = False) -> bool:
+    """One line on stdout, or on stderr, whatever stands in the text; False where nobody reads it any more."""
+    return _echo(re.sub(r"\s*[\n\t]\s*", " ", shown(text)), err=err)
+
+
+def _echo(text: str, *, err: bool = False) -> bool:
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        unread(sys.stderr if err else sys.stdout)
+        return False
+    return True
+
+
+def unread(stream: IO[str]) -> None:
+    """The reader of a stream is gone, as after `| head`: what else is written there is dropped, the work goes on."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def refuse(message: str) -> NoReturn:

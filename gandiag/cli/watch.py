@@ -79,9 +79,8 @@ def _in_terminal(runs: Sequence[Followed]) -> None:
         if not out.is_terminal:
             while not over.wait(POLL):
                 for run in runs:
-                    if run.look():
-                        say(_line(run))
-                        sys.stdout.flush()
+                    if run.look() and not say(_line(run)):
+                        return
             return
         with Live(console=out, auto_refresh=False) as live:
             live.update(Group(*map(_panel, runs)), refresh=True)

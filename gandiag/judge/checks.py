@@ -28,6 +28,12 @@ def loop_checks(codes: Iterable[str], findings: Sequence[Finding], clean: Collec
     return {code: worst.get(code, PASS if code in clean else SKIP) for code in known}
 
 
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings by onset, of those that begin together mistakes in the loop first, which account for the others."""
+    rank = {code: place for place, code in enumerate(MISTAKES)}
+    return sorted(findings, key=lambda f: (f.onset_step, rank.get(f.code, len(rank)), f.last_step))
+
+
 def repairs_first(findings: Sequence[Finding]) -> list[Finding]:
     """Findings as given, but that no advice on the game stands first while the loop has a mistake: its repair does.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.findings import Diagnosis, Finding, NotApplicable, NotAssessed, Verdict
 from gandiag.judge.asking import Answer, answered, asked_of, looked_for_by_part, merged_findings, merged_reasons
-from gandiag.judge.checks import loop_checks, repairs_first
+from gandiag.judge.checks import in_order, loop_checks, repairs_first
 from gandiag.judge.doubts import is_essential, looked_at_essentials
 from gandiag.judge.mechanisms import MISTAKES
 from gandiag.judge.missing import blind, what_is_missing
@@ -89,7 +89,7 @@ class Judgement:
 
     def interim(self, findings: Sequence[Finding]) -> Diagnosis:
         """What is known before all were asked: these findings, and the last step before any of them."""
-        known = tuple(sorted(findings, key=lambda f: (f.onset_step, f.last_step)))
+        known = tuple(in_order(findings))
         last = _last_healthy_step(known, self.run)
         verdict = _verdict(known, decided=False)
         return Diagnosis(verdict=verdict, findings=known, last_step=self.run.last_step, last_healthy_step=last)
@@ -117,8 +117,8 @@ class Judgement:
     def diagnosis(self) -> Diagnosis:
         """What the detectors asked so far say of the run."""
         run, codes = self.run, [d.code for d in self._selection.detectors]
-        findings = sorted(self._findings, key=lambda f: (f.onset_step, f.last_step))
-        findings = repairs_first([replace(f, remedies=self._on_balance(f)) for f in findings])
+        findings = [replace(f, remedies=self._on_balance(f)) for f in in_order(self._findings)]
+        findings = repairs_first(findings)
         errors = tuple(dict.fromkeys(a.error for a in self._answers if a.error))
         unseen = {n.code for n in self._not_assessed} | {e.code for e in errors}
         out = {f.code for f in findings} | unseen | self._excluded

@@ -28,7 +28,7 @@ _SAME = "Both see one collapse: by labels, by distances between samples, or clas
 
 MISTAKES = {
     "stale-copy": "A network that plays against a frozen copy learns nothing of what its opponent has learned since.",
-    "not-learning": "If one network does not learn, the other plays alone; whatever comes after follows from that.",
+    "not-learning": "What does not learn cannot answer its opponent; whatever comes after follows from that.",
     "same-direction": "Losses that do not oppose each other make no adversarial game; the rest follows from that.",
     "shared-update": "A network updated by its opponent's loss, or by old gradients, does not minimise its own.",
     "input-mismatch": "Values that only one of the two kinds can have give it away; NaN in the data spoils all.",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     Signals = dict[str, np.ndarray]
 
 INPUT, LEFTOVER = "input", "leftover"
-MERGED = {"updates": np.min, "pace": np.min, "rate": np.max, LEFTOVER: np.max, "mode": np.max, "copied": np.max}
+_LEAST, _MOST = ("updates", "pace"), ("rate", LEFTOVER, "unheld", "mode", "copied")
+MERGED = dict.fromkeys(_LEAST, np.min) | dict.fromkeys(_MOST, np.max)
 """How the values of several networks in one role become one: the network that is updated least often counts."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,28 +43,28 @@ class Call:
     training: float | None = None  # the mode that D is in, see `gandiag.probes.modes`
     made: Made | None = None  # how the batch was generated, where that is known
     pulls: dict[int, list[Pull]] = field(default_factory=dict)  # what came back, by output, in order
+    differentiable: bool = True  # a loss could use its outputs
+    penalised_only: bool = False  # what came back to its outputs was a penalty's alone
     score: torch.Tensor | None = None  # (B,) what the user's own function makes of the output
     input_norms: torch.Tensor | None = None  # (B,) of the gradient by the input, as a penalty takes it
-    penalty: torch.Tensor | None = None  # (2,) how the penalty depends on that gradient, see `penalty_gradient`
+    penalty: torch.Tensor | None = None  # (3,) how the penalty depends on that gradient, see `penalty_gradient`
 
     def answer(self, output: int, gradient: torch.Tensor) -> None:
         """Hook on an output."""
         self.pulls.setdefault(output, []).append(Pull(gradient.detach(), probing=torch.is_grad_enabled()))
 
     def watch_input(self, batch: torch.Tensor) -> None:
-        """Keep the norms of the first gradient that is taken by the input."""
+        """Keep the norms of the first gradient that is taken by the input; no hook keeps the call alive."""
+        known = weakref.ref(self)
 
         def keep(gradient: torch.Tensor) -> None:
             handle.remove()
-            self.input_norms = sample_norms(gradient)
-            if gradient.requires_grad:  # a penalty is made of it
-                gradient.register_hook(partial(self._penalise, gradient.detach()))
+            if (call := known()) is not None:
+                call.input_norms = sample_norms(gradient)
+                if gradient.requires_grad:  # a penalty is made of it
+                    gradient.register_hook(partial(_penalise, known, gradient.detach()))
 
         handle = batch.register_hook(keep)
-
-    def _penalise(self, gradient: torch.Tensor, back: torch.Tensor) -> None:
-        """Hook on the gradient by the input: `back` is that of the penalty by it."""
-        self.penalty = penalty_gradient(gradient, back)
 
     @property
     def answered(self) -> bool:
@@ -78,7 +79,7 @@ class Call:
     @property
     def judged(self) -> bool:
         """Whether a loss used it as it is."""
-        return any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
+        return not self.penalised_only and any(not pull.probing for pulls in self.pulls.values() for pull in pulls)
 
     @property
     def may_be_of_generator(self) -> bool:
@@ -128,6 +129,20 @@ class CallLog:
         self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
         return taken
 
+    def of_penalty(self, used: Sequence[Call], step: int) -> bool:
+        """Whether calls at a penalty's points are all that an update used.
+
+        Where D was called on samples in the same step, and no loss used its outputs, what came back to those at a
+        penalty's points is its own: of a D that is curved it is not 0.
+        """
+        if not used or not all("leaf" in call.origins for call in used):
+            return False
+        idle = {c.network for c in self._calls if c.step == step and c.differentiable and not c.answered}
+        if all(call.probed and call.network in idle for call in used):
+            for call in used:
+                call.penalised_only = True
+        return True
+
     @property
     def unclaimed(self) -> bool:
         """Whether a loss of G was computed that no update has used."""
@@ -156,7 +171,7 @@ class Judged:
         touched = self._touched.setdefault(network, Counter())
         for call in calls:
             if len(call.outputs) > 1:
-                touched.update(call.pulls)
+                touched.update(call.pulls.keys())  # of a mapping a Counter would add up the values
             if (position := call.position()) is not None:
                 self._positions.setdefault(network, position)
 
@@ -187,6 +202,12 @@ class Judged:
         return position if position < len(call.given) else 0
 
 
+def _penalise(known: weakref.ref[Call], gradient: torch.Tensor, back: torch.Tensor) -> None:
+    """Hook on D's gradient by a call's input: `back` is that of the penalty by it."""
+    if (call := known()) is not None:
+        call.penalty = penalty_gradient(gradient, back)
+
+
 def _alike(tensors: Iterable[torch.Tensor]) -> bool:
     return len({t.dim() for t in tensors}) == 1
 
@@ -206,12 +227,14 @@ def split_penalties(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
     A penalty takes D's gradient by its input: at points that require grad themselves, or that autograd derives from
     G's batch. Where D was given such points alone they are the reals, penalised where they are judged (R1).
     """
-    plain, direct = (any(origin in c.origins for c in calls) for origin in ("plain", "direct"))
+    places = {i for c in calls for i, origin in enumerate(c.origins) if origin != "plain"}  # others hold conditions
+    plain = any(c.origins[i] == "plain" for c in calls for i in places if i < len(c.origins))
+    direct = any("direct" in c.origins for c in calls)
     penalties = []
     for call in calls:
         leaf, derived = "leaf" in call.origins, bool({"derived", "mixed"} & {*call.origins})
         beside = (leaf and plain) or (derived and direct and "direct" not in call.origins)
         alone = not call.judged and (leaf or derived) and "direct" not in call.origins
-        if call.probed and (beside or (alone and len(calls) > 1)):
+        if call.penalised_only or (call.probed and (beside or (alone and len(calls) > 1))):
             penalties.append(call)
     return [c for c in calls if c not in penalties], penalties

@@ -13,6 +13,8 @@ from gandiag.nets.tensors import tensors
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+SAME = 1e-3  # relative difference of multiples that count as one: rounding leaves 1e-6 in single precision
+UNLIKE = 1.02  # the largest over the smallest square of a norm, from which on norms are not alike
 MAX_CLASSES = 1000  # in rows that may be one-hot
 
 
@@ -49,10 +51,12 @@ def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def penalty_gradient(gradient: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-    """How a penalty depends on D's gradient by its input (B, ...), from its own gradient `back` by that; shape (2,).
+    """How a penalty depends on D's gradient by its input (B, ...), from its own gradient `back` by that; shape (3,).
 
     First the share of `back` that lies along the gradient within each sample, where it is not 0: a function of a
-    sample's whole norm pulls along it, and has 1. Then 1 where `back` is not finite although the gradient is.
+    sample's whole norm pulls along it, and has 1. Then 1 where `back` is not finite although the gradient is. Last 1
+    where `back` is one multiple of the gradient in all samples, as of the square of the norm, 0 where it is not, NaN
+    where all norms are alike, which tells nothing.
     """
     flat, pulled = (t.detach().flatten(1).float() for t in (gradient, back))
     finite = torch.isfinite(pulled).all()
@@ -60,7 +64,18 @@ def penalty_gradient(gradient: torch.Tensor, back: torch.Tensor) -> torch.Tensor
     flat = torch.where(pulled == 0, 0.0, flat)  # what is masked
     power = flat.square().sum(dim=1) * pulled.square().sum(dim=1)
     along = (flat * pulled).sum(dim=1).square() / power
-    return torch.stack([_mean_where(along, power > 0), undefined.float()])
+    return torch.stack([_mean_where(along, power > 0), undefined.float(), _to_zero(flat, pulled)])
+
+
+def _to_zero(flat: torch.Tensor, pulled: torch.Tensor) -> torch.Tensor:
+    """Whether the second of two batches (B, n) is one positive multiple of the first, NaN where that does not show."""
+    power = flat.square().sum(dim=1)
+    there = power > 0
+    times = torch.where(there, (flat * pulled).sum(dim=1) / power, torch.nan)
+    least, most = torch.where(there, times, torch.inf).min(), torch.where(there, times, -torch.inf).max()
+    same = (least > 0) & (most - least < SAME * most)
+    alike = power.max() < UNLIKE * torch.where(there, power, torch.inf).min()
+    return torch.where(~there.any() | (same & alike), torch.nan, same.float())
 
 
 def _mean_where(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gandiag.probes.attribution import Call, Judged
     from gandiag.record.settings import Settings
@@ -26,6 +26,7 @@ class FamilyProbe:
         self._generated: deque[Pair] = deque(maxlen=KEPT_CALLS)
         self._others: deque[Pair] = deque(maxlen=KEPT_CALLS)
         self._penalised = False
+        self._to_zero: deque[torch.Tensor] = deque(maxlen=KEPT_CALLS)  # of penalties, see `penalty_gradient`
 
     @property
     def wanted(self) -> bool:
@@ -37,12 +38,22 @@ class FamilyProbe:
         self._wanted = False
 
     def see(
-        self, role: str, calls: Iterable[Call], judged: Judged, scale: torch.Tensor | None, *, penalised: bool = False
+        self,
+        role: str,
+        calls: Iterable[Call],
+        judged: Judged,
+        scale: torch.Tensor | None,
+        *,
+        penalties: Sequence[Call] = (),
     ) -> None:
-        """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients."""
+        """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients.
+
+        `penalties` are the calls of D that only a penalty used.
+        """
         if not self.wanted:
             return
-        self._penalised |= penalised
+        self._penalised |= bool(penalties)
+        self._to_zero += [call.penalty[2] for call in penalties if call.penalty is not None]
         for call in calls:
             origin = call.origins[judged.batch(call)]
             if (origin in ("direct", "derived", "mixed")) != (role == "generator"):
@@ -56,6 +67,8 @@ class FamilyProbe:
     def collected(self) -> dict[str, Any]:
         """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""
         evidence: dict[str, Any] = {"penalised": float(self._penalised)}
+        if self._to_zero:
+            evidence["to_zero"] = torch.stack(list(self._to_zero))
         for kind, pairs in (("generated", self._generated), ("real", self._others)):
             same = [(o.reshape(-1), g.reshape(-1)) for o, g in pairs if o.shape == pairs[-1][0].shape]
             if same:

@@ -115,6 +115,7 @@ class Holdings:
 
     def __init__(self, networks: list[Network]) -> None:
         self.networks = networks
+        self.ever: set[int] = set()  # ids of the parameters that any optimizer has held so far
         self._known: dict[int, tuple[Any, Holding]] = {}
 
     def of(self, optimizer: torch.optim.Optimizer) -> Holding:
@@ -125,6 +126,7 @@ class Holdings:
         if known is None or known[0] != signature:
             # an optimizer not met before, grown, or another one that took the id of a deleted one
             held = holding(self._match({id(p) for group in groups for p in group["params"]}))
+            self.ever.update(id(p) for h in held.parts for p in h.present)
             known = self._known[id(optimizer)] = signature, held
         return known[1]
 

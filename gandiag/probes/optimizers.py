@@ -9,12 +9,13 @@ import torch
 
 from gandiag.measure.reductions import SCALAR
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
+from gandiag.probes.unheld import Unheld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from gandiag.probes.attribution import Call
-    from gandiag.probes.networks import Held, Holding, Network
+    from gandiag.probes.networks import Held, Holding, Holdings, Network
     from gandiag.record.recording import Recording
 
 AT_ONCE = 16  # updates that were looked at, among which two optimizers must be to be used side by side
@@ -40,8 +41,9 @@ class Use:
 class OptimizerProbe:
     """Reads how optimizers are used into the row of the step in progress; nothing here waits for a device."""
 
-    def __init__(self, recording: Recording, networks: Sequence[Network]) -> None:
-        self._recording, self._networks = recording, networks
+    def __init__(self, recording: Recording, holdings: Holdings) -> None:
+        self._recording, self._networks = recording, (networks := holdings.networks)
+        self._unheld = Unheld(recording, holdings)
         self._uses: dict[int, Use] = {}
         self._turn = 0  # updates that were looked at
         self._gradients = {n.name: Leftover(p) for n in networks if (p := _looked_at(n)) is not None}
@@ -60,6 +62,7 @@ class OptimizerProbe:
             once = 1.0 if h.present[-1].requires_grad or any(p.requires_grad for p in h.present) else FROZEN
             row[f"{SCALAR}updates/{name}"] = row.get(f"{SCALAR}updates/{name}", 0.0) + once
             row[f"{SCALAR}rate/{name}"] = _rate([optimizer.param_groups[i]["lr"] for i in use.groups[name]])
+            self._unheld.put(row, h.network)
             if name in self._gradients:
                 self._gradients[name].put(row, name)
         row[f"{SCALAR}optimizers/crossed"] = float(self._crossed())
@@ -131,7 +134,6 @@ class OptimizerProbe:
 
     def _describe(self, optimizer: torch.optim.Optimizer) -> None:
         """Tell run.json which optimizer updates which network."""
-        held = {parameter for use in self._uses.values() for parameter in use.parameters}
         told: dict[str, Any] = {}
         for h in self._uses[id(optimizer)].held:
             uses = [u for u in self._uses.values() if any(other.network is h.network for other in u.held)]
@@ -139,7 +141,6 @@ class OptimizerProbe:
                 "optimizers": sorted({u.kind for u in uses}),
                 "scheduled": any(u.scheduled for u in uses),
                 "together with": sorted({o.network.name for u in uses for o in u.held} - {h.network.name}),
-                "parameters in none": sum(p.requires_grad and id(p) not in held for p in h.network.parameters),
             }
         self._recording.describe(optimizers=told)
 

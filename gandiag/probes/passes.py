@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -183,6 +184,7 @@ class PassProbe:
             inputs=(arguments, kwargs) if self.repeats is not None and self.repeats() else None,
             training=self._modes.training(network),
             made=next((note for _, note in origins if note is not None), None),
+            differentiable=any(t.requires_grad for t in answers),
         )
         if self._score is not None:
             with torch.no_grad():
@@ -217,9 +219,10 @@ class PassProbe:
         """Have the call told what comes back to its outputs, and to inputs at which a penalty may take a gradient."""
         if not torch.is_grad_enabled() and any(t.requires_grad for t in given):
             self.unheard = call
+        network = call.network
         for i, answer in enumerate(answers):
-            if answer.requires_grad:
-                answer.register_hook(partial(self._on_answer, call, i))
+            if answer.requires_grad:  # a loop that keeps its losses keeps this hook, which must not keep the batch
+                answer.register_hook(partial(self._on_answer, network, weakref.ref(call), i))
         if self._plan.gradients:
             for tensor, origin in zip(given, call.origins, strict=True):
                 if origin == "leaf" or (origin == "derived" and tensor.requires_grad):
@@ -239,10 +242,11 @@ class PassProbe:
         self._phases.mute.add(network)
         self._tell("complex numbers", notices.COMPLEX.format(network=network.name))
 
-    def _on_answer(self, call: Call, output: int, gradient: torch.Tensor) -> None:
+    def _on_answer(self, network: Network, known: weakref.ref[Call], output: int, gradient: torch.Tensor) -> None:
         if not torch.is_grad_enabled():  # else a penalty takes the gradient, and nothing is added to the weights'
-            self.arrived(call.network)
-        call.answer(output, gradient)
+            self.arrived(network)
+        if (call := known()) is not None:
+            call.answer(output, gradient)
 
     @property
     def _early(self) -> bool:

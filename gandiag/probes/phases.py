@@ -76,10 +76,11 @@ class PhaseProbe:
         if self._shown == network.name and self._recording.wants_batch:
             self._generated = detached(batch)
 
-    def is_aside(self, roles: AbstractSet[str], *, called: bool, penalty: bool) -> bool:
+    def is_aside(self, roles: AbstractSet[str], *, called: bool, penalty: bool, sure: bool) -> bool:
         """Whether an update is not part of the game: G's without D, or D's on a penalty alone.
 
-        `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone. Examples
+        `called` says whether D was called for it, `penalty` whether that was on a penalty's batches alone, `sure`
+        whether that is known of the calls that the update used, not taken from all that there were. Examples
         are a regulariser with an optimizer step of its own (StyleGAN2's lazy ones) and the reconstruction phase of an
         adversarial autoencoder; only where the game itself has been seen before.
         """
@@ -96,7 +97,7 @@ class PhaseProbe:
                 return True
             self._played -= roles
         self._aside = 0
-        if called and not aside:
+        if called and sure and not aside:
             self._played |= roles
         return False
 
@@ -107,7 +108,7 @@ class PhaseProbe:
         for network, used in own.items():
             calls, penalties = split_penalties(used)
             self.judged.learn(network, calls)
-            self._family.see(DISCRIMINATOR, calls, self.judged, scale, penalised=bool(penalties))
+            self._family.see(DISCRIMINATOR, calls, self.judged, scale, penalties=penalties)
             self._record_penalties(network, penalties)
             self._look_at_penalty(network, used)
             self._record_update(network, calls)
@@ -241,6 +242,7 @@ class PhaseProbe:
             row[f"{key}/along"] = found[0]
             before = row.get(f"{key}/undefined")
             row[f"{key}/undefined"] = found[1] if before is None else torch.maximum(before, found[1])
+            row[f"{key}/to_zero"] = found[2]
 
     def _is_reconstruction(self, network: Network, call: Call, judged: list[int], batch: torch.Tensor) -> bool:
         """Whether D returns its input rebuilt: then nobody knows how it is to be judged, and the user is told."""

@@ -21,6 +21,8 @@ class Rounds:
         self._members: set[int] = set()  # optimizers of the generator, by id
         self._done: set[int] = set()  # those that have stepped in this round
         self._updated: set[int] = set()  # ids of the parameters they updated, in this round or the last
+        self._replaced: set[int] = set()  # optimizers in whose place others updated the same weights
+        self._of_both: set[int] = set()  # those that update D as well
         self._generator_first: bool | None = None
 
     def before(self, optimizer: int, generator: AbstractSet[int], *, discriminator: bool) -> None:
@@ -29,6 +31,8 @@ class Rounds:
             self._generator_first = bool(generator) and not discriminator
         if not generator:
             return
+        if discriminator:
+            self._of_both.add(optimizer)
         if optimizer not in self._members:
             self._welcome(optimizer, generator)
         elif optimizer in self._done:  # again: whoever else belonged to the round does not come
@@ -39,9 +43,15 @@ class Rounds:
         self._updated |= generator
 
     def _welcome(self, optimizer: int, generator: AbstractSet[int]) -> None:
-        """Take in an optimizer met for the first time: into the round that just ended if it updates other weights."""
-        if self._updated & generator:  # a replacement
-            self._members.clear()
+        """Take in an optimizer met for the first time: into the round that just ended if it updates other weights.
+
+        One that updates the same weights is a replacement, unless the one that it replaced comes again, and one of them
+        is G's own: then a round has both, as of InfoGAN, which updates G by a loss of both networks, too.
+        """
+        if self._updated & generator:
+            if optimizer not in self._replaced or self._members | {optimizer} <= self._of_both:
+                self._replaced |= self._members
+                self._members.clear()
             if self._done:
                 self._finish()
         elif self._members and not self._done and self._reopen():

@@ -65,7 +65,7 @@ class Watcher:
         self._guard = Guard(recording)
         self._passes = PassProbe(recording, networks, self._guard, self._phases, self._updates, score)
         self._first_step = self._passes.first_step
-        self._optimizers, self._pace = OptimizerProbe(recording, networks), Pace()
+        self._optimizers, self._pace = OptimizerProbe(recording, self._holdings), Pace()
         self._read_optimizer = self._guard.part("optimizer probe", self._optimizers.before)
         self._mark_gradients = self._guard.part("optimizer probe", self._optimizers.after)
         self._passes.arrived = self._guard.part("optimizer probe", self._optimizers.arrived)
@@ -184,11 +184,13 @@ class Watcher:
         called, penalty = self._passes.forget(generator=bool(held.generator))
         if not called and not held.generator:
             self._miss(held.discriminators)
-        self._enter(optimizer, held, called=called, penalty=penalty)
+        self._enter(optimizer, held, called=called, penalty=penalty, sure=False)
 
-    def _enter(self, optimizer: torch.optim.Optimizer, held: Holding, *, called: bool, penalty: bool) -> bool:
-        """Whether an update is part of the game: then it may begin a round."""
-        if self._phases.is_aside(held.roles, called=called, penalty=penalty):
+    def _enter(
+        self, optimizer: torch.optim.Optimizer, held: Holding, *, called: bool, penalty: bool, sure: bool
+    ) -> bool:
+        """Whether an update is part of the game, see `PhaseProbe.is_aside`: then it may begin a round."""
+        if self._phases.is_aside(held.roles, called=called, penalty=penalty, sure=sure):
             self._aside.add(id(optimizer))
             return False
         if self._plan.counting:
@@ -210,8 +212,8 @@ class Watcher:
         others = {d: self._passes.calls.take(d, step, generator=True) for d in asked}
         calls = [c for found in (own, others) for of_one in found.values() for c in of_one]
         self._passes.forget(generator=generator)
-        penalty = bool(calls) and all("leaf" in c.origins for c in calls)
-        if not self._enter(optimizer, held, called=bool(calls), penalty=penalty):
+        penalty = self._passes.calls.of_penalty(calls, step)
+        if not self._enter(optimizer, held, called=bool(calls), penalty=penalty, sure=True):
             return
         if not self._plan.ahead:
             self._plan.ahead = any(c.step < self._step for c in calls)

@@ -70,6 +70,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
         for n in ("generator", "discriminator")
         for w in ("samples", "outputs", "loss")
     },
+    **{f"unheld/{net}": (1, 0.0, 0.0) for net in ("generator", "discriminator")},
 }
 """Signals that scatter without memory, or are recorded now and then."""
 

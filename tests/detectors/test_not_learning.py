@@ -55,6 +55,18 @@ def test_the_first_remedy_is_of_the_cause(columns, first):
     assert (found.severity, found.remedies[0].name) == ("failure", first)
 
 
+@pytest.mark.parametrize("net", ["generator", "discriminator"])
+def test_layers_that_no_optimizer_holds_are_named(net):
+    """A warning, as it may be meant; by the hundredth step, and only as long as it lasts."""
+    run = run_with(meta={"unheld": {net: ["head", "body.0"]}}, **{f"unheld/{net}": 3.0})
+    (found,) = DETECT(run.until(110))
+    assert found.severity == "warning"
+    assert f"The {net}'s optimizer does not hold layers head, body.0" in found.summary
+    assert found.remedies[0].name == "whole-network"
+    run.scalars.loc[2000:, f"unheld/{net}"] = 0.0
+    assert DETECT(run) == []
+
+
 def test_it_is_the_root_of_what_follows():
     """D that wins against a G that stands still."""
     run = synthetic.vanishing_gradients()

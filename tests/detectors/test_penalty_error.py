@@ -63,6 +63,11 @@ def test_nan_from_one_record_to_the_next_is_most_likely_a_root():
     assert DETECT(run_with(at=500, nonfinite=3.0, without=["penalty/norm"])) == []
     assert DETECT(run_with(at=500, nonfinite=3.0, **{"range/real/nonfinite": 1.0})) == []
     assert DETECT(run_with(at=500, nonfinite=3.0, **{"skipped/discriminator": 0.0})) == []
+    assert DETECT(run_with(at=500, nonfinite=3.0, **{"penalty/to_zero": 1.0})) == []  # a square has no root
+    for place in ("outputs", "samples"):  # weights were NaN before D was updated
+        assert DETECT(run_with(at=500, nonfinite=3.0, **{f"nonfinite/discriminator/{place}": 1.0})) == []
+    back = run_with(at=500, nonfinite=3.0, **{"grad/discriminator/nonfinite": 2.0, "nonfinite/generator/outputs": 1.0})
+    assert len(DETECT(back)) == 1
     grown = run_with(at=500, nonfinite=3.0)
     grown.scalars.loc[490:499, "grad/discriminator/norm"] = 1e3
     assert DETECT(grown) == []
@@ -95,8 +100,11 @@ def test_what_a_penalty_asks_for_is_told_from_its_gradient():
 
     slopes = torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     norm = lambda s: (s.flatten(1).norm(dim=1) - 1).square().mean()  # noqa: E731
-    assert of(norm, slopes) == pytest.approx([1.0, 0.0], abs=1e-5)
-    assert of(lambda s: s.square().sum(), slopes) == pytest.approx([1.0, 0.0], abs=1e-5)
+    assert of(norm, slopes) == pytest.approx([1.0, 0.0, 0.0], abs=1e-5)
+    assert of(lambda s: s.square().sum(), slopes) == pytest.approx([1.0, 0.0, 1.0], abs=1e-5)
+    assert of(lambda s: s.flatten(1).norm(dim=1).square().mean(), slopes) == pytest.approx([1.0, 0.0, 1.0], abs=1e-5)
+    alike = slopes / slopes.flatten(1).norm(dim=1)[:, None, None, None] * 2
+    assert np.isnan(of(norm, alike)[2])
     assert of(lambda s: (s.norm(dim=1) - 1).square().mean(), slopes)[0] < 0.9
     slopes[0] = 0
     assert of(lambda s: (s.flatten(1).square().sum(1).sqrt() - 1).square().mean(), slopes)[1] == 1.0

@@ -38,6 +38,24 @@ def test_fading_feedback_is_found_while_it_fades(seed):
     assert (found.severity, found.ongoing) == ("failure", True)
 
 
+def test_a_sigmoid_under_a_loss_without_a_logarithm_is_named_once_it_is_flat():
+    """Not before, and not under a loss whose logarithm makes up for it."""
+
+    def found(family, end="sigmoid", make=faded, **columns):
+        run = make(loss_family=family, **columns)
+        return DETECT(replace(run, meta={**run.meta, "discriminator_ends": {"discriminator": end}}))
+
+    for family in ("lsgan", "hinge"):
+        (flat,) = found(family)
+        assert "D ends in a sigmoid" in flat.summary
+        assert flat.remedies[0].name == "linear-end"
+        assert found(family, make=run_with) == []
+    for family, end in (("non-saturating", "sigmoid"), ("lsgan", "other")):
+        (other,) = found(family, end)
+        assert "sigmoid" not in other.summary
+        assert other.remedies[0].name != "linear-end"
+
+
 @pytest.mark.parametrize("auc", [0.5, 0.7])
 def test_feedback_that_fades_at_rest_is_convergence(auc):
     """The same fall with D at chance, or nearly: nobody is sure of anything."""

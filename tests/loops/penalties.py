@@ -6,9 +6,10 @@ import copy
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from .matrix import PLAIN, loop
-from .parts import BATCH, Game, adam, judged, length, loss_of_d, loss_of_g, mean, noise, norm, reals
+from .parts import BATCH, Game, adam, judged, length, loss_of_d, loss_of_g, mean, mlp, noise, norm, reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,34 @@ def r1(attach: Attach) -> Steps:
         game.step_d(loss_of_d(on_real, on_fake) + 5 * _slope(real, on_real).square().mean())
         values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
         yield values | game.update_g()
+
+
+class Labelled(nn.Module):
+    """A network that is told a number with each sample."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = mlp(inputs + 1, outputs)
+
+    def forward(self, batch: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.body(torch.cat([batch, labels[:, None].to(batch.dtype)], dim=1))
+
+
+@loop(GROUP, "R1: at the reals of a D that is given labels, too, with a backward pass of its own")
+def r1_conditional(attach: Attach) -> Steps:
+    game = Game(Labelled(4, 2), Labelled(2, 1))
+    attach(game.generator, game.discriminator)
+    while True:
+        labels, real = torch.randint(3, (BATCH,)), reals().requires_grad_()
+        on_real = game.discriminator(real, labels)
+        on_fake = game.discriminator(game.generator(noise(), labels).detach(), labels)
+        game.adam_d.zero_grad()
+        loss_of_d(on_real, on_fake).backward(retain_graph=True)
+        _slope(real, on_real).square().mean().backward()
+        values = {"grad/discriminator/norm": norm(game.discriminator)} | judged(on_real, on_fake)
+        game.adam_d.step()
+        game.step_g(loss_of_g(game.discriminator(game.generator(noise(), labels), labels)))
+        yield values | {"grad/generator/norm": norm(game.generator)}
 
 
 @loop(GROUP, "zero-centred: at reals and generated samples")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from loops.parts import Game, adam, loss_of_d, loss_of_g, noise, reals
+from loops.parts import Game, adam, loss_of_d, loss_of_g, mlp, noise, reals
 
 from .cases import STEPS, case
 
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .cases import Attach
+
+
+class Staged(torch.nn.Module):
+    """A network with an input layer for each stage, of which one is in use."""
+
+    def __init__(self, first: torch.nn.Module, second: torch.nn.Module, trunk: torch.nn.Module) -> None:
+        super().__init__()
+        self.inputs, self.trunk, self.stage = torch.nn.ModuleList([first, second]), trunk, 0
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.trunk(self.inputs[self.stage](batch))
 
 
 @case("not-learning", "G's optimizer is never stepped", "step-each-optimizer")
@@ -92,6 +103,17 @@ def no_grad_for_g(attach: Attach) -> Iterator[None]:
         with torch.no_grad():
             score = loss_of_g(game.discriminator(fake))
         game.step_g(score + 0.01 * fake.square().mean())
+        yield
+
+
+@case("not-learning", "D's first layer is replaced after its optimizer was made", "whole-network", severity="warning")
+def layer_replaced(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.discriminator[0] = torch.nn.Linear(2, 12)
+    attach(game.generator, game.discriminator)
+    while True:
+        game.update_d()
+        game.update_g()
         yield
 
 
@@ -201,6 +223,34 @@ def frozen_layer(attach: Attach) -> Iterator[None]:
     attach(game.generator, game.discriminator)
     while True:
         game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D grows: a stage leaves its first input layer for another, with a new optimizer of what it uses")
+def stages(attach: Attach) -> Iterator[None]:
+    first, second, trunk = mlp(2, 8), mlp(2, 8), mlp(8, 1)
+    game = Game(discriminator=Staged(first, second, trunk))
+    game.adam_d = adam(first, trunk)
+    attach(game.generator, game.discriminator)
+    for step in range(STEPS):
+        if step == STEPS // 4:
+            game.discriminator.stage, game.adam_d = 1, adam(second, trunk)
+        game.update_d()
+        game.update_g()
+        yield
+
+
+@case("not-learning", "D's last layer has an optimizer of its own, which steps in every seventh step")
+def seldom_stepped(attach: Attach) -> Iterator[None]:
+    game = Game()
+    game.adam_d, last = adam(game.discriminator[0]), adam(game.discriminator[2])
+    attach(game.generator, game.discriminator)
+    for step in range(STEPS):
+        last.zero_grad()
+        game.update_d()
+        if step % 7 == 6:
+            last.step()
         game.update_g()
         yield
 

@@ -120,6 +120,24 @@ def penalty_alone(attach: Attach) -> Iterator[None]:
     )
 
 
+@case(
+    "penalty-error",
+    "D's loss is computed beside the penalty's, D ends in a sigmoid, and the penalty alone goes back",
+    "whole-loss",
+)
+def loss_forgotten(attach: Attach) -> Iterator[None]:
+    game = Game(discriminator=nn.Sequential(*mlp(2, 1), nn.Sigmoid()))
+    attach(game.generator, game.discriminator)
+    while True:
+        real, fake = reals(), game.generator(noise())
+        game.step_g(-game.discriminator(fake).log().mean())
+        -(game.discriminator(real).log() + (1 - game.discriminator(fake.detach())).log()).mean()
+        at = (real + torch.rand(BATCH, 2)).requires_grad_()
+        (slopes,) = torch.autograd.grad(game.discriminator(at).sum(), at, create_graph=True)
+        game.step_d(_two_sided(slopes.norm(dim=1)))
+        yield
+
+
 @case("penalty-error", "the root of 0 without a small constant, once D's gradient is 0 somewhere", "safe-norm")
 def root_of_zero(attach: Attach) -> Iterator[None]:
     steps = itertools.count(1)
@@ -156,6 +174,20 @@ def one_sided(attach: Attach) -> Iterator[None]:
 @case("penalty-error", "the square of the norm, pulled towards 0 (R1, Mescheder et al.)")
 def square_of_norm(attach: Attach) -> Iterator[None]:
     return _penalised(attach, lambda slopes: slopes.square().sum() / BATCH)
+
+
+@case("penalty-error", "R1 on the reals beside a Wasserstein loss")
+def r1_of_a_critic(attach: Attach) -> Iterator[None]:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        real = reals().requires_grad_()
+        on_real = game.discriminator(real)
+        (slopes,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
+        loss = game.discriminator(game.generator(noise()).detach()).mean() - on_real.mean()
+        game.step_d(loss + slopes.square().sum() / BATCH)
+        game.step_g(-game.discriminator(game.generator(noise())).mean())
+        yield
 
 
 @case("penalty-error", "a norm of what a mask leaves of D's gradient, as for inpainting")
