@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from gandiag.record.plan import Plan
     from gandiag.record.recording import Recording
 
 _transformed = torch._C._functorch.maybe_current_level  # noqa: SLF001 - in vmap, jacrev: not the loop's own values
@@ -83,15 +84,22 @@ class Guard:
         self._recording.faults.add(where, error, self._recording.completed_steps)
 
 
-def held_weakly(function: Callable[..., None]) -> Callable[..., None]:
-    """Calls a function as long as somebody else holds it: a hook for registries that outlive what is watched."""
-    reference = weakref.ref(function)
+def held_weakly(function: Callable[..., None], plan: Plan | None = None) -> Callable[..., None]:
+    """Calls a function as long as somebody else holds it: a hook for registries that outlive what is watched.
+
+    With a `plan`, only in steps in which anything is due.
+    """
+    reference, is_compiling = weakref.ref(function), torch.compiler.is_compiling
 
     def called(*arguments: Any) -> None:
         if (alive := reference()) is not None:
             alive(*arguments)
 
-    return called
+    def called_when_due(*arguments: Any) -> None:
+        if not (is_compiling() or plan.idle) and (alive := reference()) is not None:
+            alive(*arguments)
+
+    return called if plan is None else called_when_due
 
 
 class Handle:

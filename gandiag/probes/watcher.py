@@ -108,11 +108,11 @@ class Watcher:
             self._guard.hook("hook on a GradScaler", self._before_scaler),
             self._guard.hook("hook on a GradScaler", self._after_scaler),
         ]
-        before, after, before_scaler, after_scaler = (held_weakly(hook) for hook in self._held)
+        before, after, before_scaler, after_scaler = self._held
         handles = [
-            register_optimizer_step_pre_hook(before),
-            register_optimizer_step_post_hook(after),
-            watch_scalers(Observer(before_scaler, after_scaler)),
+            register_optimizer_step_pre_hook(held_weakly(before, self._plan)),
+            register_optimizer_step_post_hook(held_weakly(after)),
+            watch_scalers(Observer(held_weakly(before_scaler), held_weakly(after_scaler))),
             leave_out_of_scripts(),
         ]
         weakref.finalize(self, _remove, handles).atexit = False
@@ -140,9 +140,7 @@ class Watcher:
                 self._passes.tell_complex(network)
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
-        self._stepped = optimizer
-        if self._recording.idle:  # that it came is noted afterwards
-            return
+        """Not called in a step in which nothing is due: that an update came is noted afterwards."""
         held = self._holdings.of(optimizer)
         if not held:
             self._first_step.met(optimizer)
@@ -153,14 +151,16 @@ class Watcher:
             self._use(optimizer, held)
 
     def _after_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        self._stepped = optimizer
         held = self._holdings.of(optimizer)
         if not held.parts:
             return
-        if self._recording.idle:
+        plan = self._plan
+        if plan.idle:
             self._pass_over(optimizer, held)
         elif _closure(arguments, kwargs):
             self._use(optimizer, held)
-        if self._plan.marks:
+        if plan.marks:
             self._mark_gradients(optimizer, held)
         if self._aside and id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
@@ -168,7 +168,7 @@ class Watcher:
             return
         if self._updates.measures:
             self._measure_update(optimizer)
-        self._plan.updated(id(optimizer), self._recording.completed_steps + 1)
+        plan.updated(id(optimizer), self._recording.completed_steps + 1)
         self._rounds.after(id(optimizer), held.generator)
         if self._rounds.without_generator and self._waits():
             self._end_step()
@@ -259,20 +259,21 @@ class Watcher:
         return self._recording.completed_steps + 1
 
     def _end_step(self) -> None:
-        if self._plan.outputs:
+        step, plan, recording = self._step, self._plan, self._recording
+        if plan.outputs:
             self._finish_phases(self._passes.calls)
             self._count_updates()
-            self._pace.put(self._recording.row, self._step)
-        if self._step % BOUND_EVERY == 0:
-            self._record_weights(self._step)
+            self._pace.put(recording.row, step)
+        if step % BOUND_EVERY == 0:
+            self._record_weights(step)
         if not self._first_step.seen:
             self._first_step.came()
-        self._recording.steps_are_seen = True
-        self._recording.end_step()
-        if self._plan.round_steps != self._described[0] or self._plan.counting != self._described[1]:
-            self._described = self._plan.round_steps, self._plan.counting
-            self._recording.describe_plan()
-        step = self._recording.completed_steps
+        recording.steps_are_seen = True
+        recording.end_step()
+        if plan.round_steps != self._described[0] or plan.counting != self._described[1]:
+            self._described = plan.round_steps, plan.counting
+            recording.describe_plan()
+        step = recording.completed_steps
         if step in INFER_AT:
             self._report()
         if self._quality is not None:
