@@ -84,22 +84,26 @@ class Guard:
         self._recording.faults.add(where, error, self._recording.completed_steps)
 
 
-def held_weakly(function: Callable[..., None], plan: Plan | None = None) -> Callable[..., None]:
-    """Calls a function as long as somebody else holds it: a hook for registries that outlive what is watched.
-
-    With a `plan`, only in steps in which anything is due.
-    """
-    reference, is_compiling = weakref.ref(function), torch.compiler.is_compiling
+def held_weakly(function: Callable[..., None]) -> Callable[..., None]:
+    """Calls a function as long as somebody else holds it: a hook for registries that outlive what is watched."""
+    reference = weakref.ref(function)
 
     def called(*arguments: Any) -> None:
         if (alive := reference()) is not None:
             alive(*arguments)
 
-    def called_when_due(*arguments: Any) -> None:
-        if not (is_compiling() or plan.idle) and (alive := reference()) is not None:
-            alive(*arguments)
+    return called
 
-    return called if plan is None else called_when_due
+
+def unless_idle(function: Callable[..., None], plan: Plan) -> Callable[..., None]:
+    """Calls a function in steps in which a plan wants anything; nothing of it is seen in a compiled graph."""
+    is_compiling = torch.compiler.is_compiling
+
+    def called(*arguments: Any) -> None:
+        if not (is_compiling() or plan.idle):
+            function(*arguments)
+
+    return called
 
 
 class Handle:

@@ -55,6 +55,11 @@ class Rounds:
             self._finish()
 
     @property
+    def begun(self) -> bool:
+        """Whether an optimizer of the game has come; then those that update D alone need not be told of."""
+        return self._generator_first is not None
+
+    @property
     def without_generator(self) -> bool:
         """Whether no optimizer has updated the generator so far."""
         return not self._members

@@ -10,7 +10,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gandiag.probes.family import FamilyProbe
-from gandiag.probes.hooks import Guard, held_weakly, hook_forward
+from gandiag.probes.hooks import Guard, held_weakly, hook_forward, unless_idle
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network
 from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.pace import Pace
@@ -110,7 +110,7 @@ class Watcher:
         ]
         before, after, before_scaler, after_scaler = self._held
         handles = [
-            register_optimizer_step_pre_hook(held_weakly(before, self._plan)),
+            register_optimizer_step_pre_hook(unless_idle(held_weakly(before), self._plan)),
             register_optimizer_step_post_hook(held_weakly(after)),
             watch_scalers(Observer(held_weakly(before_scaler), held_weakly(after_scaler))),
             leave_out_of_scripts(),
@@ -168,8 +168,9 @@ class Watcher:
             return
         if self._updates.measures:
             self._measure_update(optimizer)
-        plan.updated(id(optimizer), self._recording.completed_steps + 1)
-        self._rounds.after(id(optimizer), held.generator)
+        plan.updated(id(optimizer), plan.step)
+        if held.generator:
+            self._rounds.after(id(optimizer), held.generator)
         if self._rounds.without_generator and self._waits():
             self._end_step()
 
@@ -193,8 +194,10 @@ class Watcher:
             return False
         if self._plan.counting:
             self._passes.work.updated(sum(len(h.present) for h in held.parts))
-        self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
-        self._pace.updated(id(optimizer), held.discriminators, self._step)
+        if held.generator or not self._rounds.begun:
+            self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
+        if held.discriminators:
+            self._pace.updated(id(optimizer), held.discriminators, self._plan.step)
         if held.generator and self._recording.wants_batch:
             self._show()
         return True
@@ -204,7 +207,7 @@ class Watcher:
         if not self._plan.calls:
             self._pass_over(optimizer, held)
             return
-        generator, step = bool(held.generator), self._step
+        generator, step = bool(held.generator), self._plan.step
         own = {d: self._passes.calls.take(d, step, generator=False) for d in held.discriminators}
         asked = self._discriminators if generator else []
         others = {d: self._passes.calls.take(d, step, generator=True) for d in asked}
@@ -214,7 +217,7 @@ class Watcher:
         if not self._enter(optimizer, held, called=bool(calls), penalty=penalty):
             return
         if not self._plan.ahead:
-            self._plan.ahead = any(c.step < self._step for c in calls)
+            self._plan.ahead = any(c.step < self._plan.step for c in calls)
         if not self._plan.outputs:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
@@ -254,12 +257,9 @@ class Watcher:
             self._aside.discard(id(optimizer))
             self._rounds.after(id(optimizer), held.generator)
 
-    @property
-    def _step(self) -> int:
-        return self._recording.completed_steps + 1
-
     def _end_step(self) -> None:
-        step, plan, recording = self._step, self._plan, self._recording
+        plan, recording = self._plan, self._recording
+        step = plan.step
         if plan.outputs:
             self._finish_phases(self._passes.calls)
             self._count_updates()

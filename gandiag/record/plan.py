@@ -41,6 +41,7 @@ class Plan:
 
     Attributes
     ----------
+    step : the step in progress
     outputs, gradients, points, updates : whether these records are due in the step in progress
     calls : whether D's calls are to be remembered: for this step, or for the next where a loop makes them before
     marks : whether batches of G are to be known again: in this step or in the next one
@@ -62,7 +63,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.outputs = self.gradients = self.points = self.updates = self.calls = self.marks = True
-        self.idle = False
+        self.idle, self.step = False, 1
         self._first: int | None = None  # the step at which counting begins
         self._counted = 0.0
         self._last: dict[int, tuple[int, int]] = {}  # by optimizer: the step of its last update, and the one before
@@ -75,6 +76,7 @@ class Plan:
 
     def begin(self, step: int, *, shows: bool = False) -> None:
         """A step begins: what is due in it? `shows` says that its generated batch is wanted in any case."""
+        self.step = step
         self._choose(step)
         self.idle = not (self.calls or self.updates or shows)
 

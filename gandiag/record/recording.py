@@ -15,7 +15,7 @@ from gandiag.measure.blocks import Row, is_tensor, stack
 from gandiag.record import leaving
 from gandiag.record.announcing import tell_verdict
 from gandiag.record.faults import Faults
-from gandiag.record.rows import BLOCK_ROWS, Rows
+from gandiag.record.rows import Rows
 from gandiag.record.stages import MODES_EVERY
 from gandiag.record.terminal import say
 from gandiag.record.worker import CLOSING_SECONDS, Worker
@@ -220,8 +220,7 @@ class Recording:
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
         self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
-        every = self.plan.every["outputs"]
-        self._rows.block_rows = BLOCK_ROWS * every * min(every, 2)
+        self._rows.full_every(self.plan.every["outputs"])
         self.describe(plan=self.plan.describe())
 
     def announce(self, what: str) -> None:
