@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then the same
 PART_SECONDS = 0.020  # of CPU time
 SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time in CPU time, and of how long a time what was not used is to be had;
-# nothing is saved up when a training begins: a short one of quick steps would pay for two judgements in its first second
+# nothing is saved up when a training begins, or one of quick steps would pay for two judgements in its first second
 
 
 class History:
@@ -81,8 +81,8 @@ class Judge:
     A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, one at least, so that Python's
     lock, which the training needs, too, is not wanted for longer on end. What a detector finds is told when it was
     asked, and `stop`, the first reason to stop that the policy names, is looked for then; it stays. Parts take at most
-    2 % of the time since the beginning, counted in CPU time of the thread that judges; what was not used is saved up, ten
-    seconds' worth of it.
+    2 % of the time since the beginning, counted in CPU time of the thread that judges; what was not used is saved up,
+    ten seconds' worth of it.
     """
 
     def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:
