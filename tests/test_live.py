@@ -216,3 +216,12 @@ def test_a_diagnosis_is_made_in_parts():
     assert judge.judgement is None
     assert judge.diagnosis.last_step == 300
     assert judge.go_on() == []
+
+
+def test_nothing_is_saved_up_when_a_training_begins():
+    """After the first part of the first diagnosis the judge rests, however little time it took."""
+    judge = Judge([Slow("a"), Slow("b")], every=100, policy=Policy())
+    judge.begin(synthetic.healthy().until(300))
+    judge.go_on()
+    assert judge.rest > 0
+    assert not judge.due(300)

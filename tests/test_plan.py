@@ -49,6 +49,20 @@ def test_a_plan_is_as_rich_as_the_loop_can_afford(loop, record, expected):
     assert plan.every == expected
 
 
+def test_nothing_is_wanted_of_most_steps_of_a_sparse_plan():
+    """Neither records of the step nor of the one that a loop's calls may be used in, unless its batch is shown."""
+    plan = Plan(0.02)
+    due = Loop(240, 130).play(plan)
+    idle = []
+    for step in range(61, 101):
+        plan.begin(step)
+        idle += [step] if plan.idle else []
+        plan.begin(step, shows=True)
+        assert not plan.idle
+    assert due[-2:] == [48, 56]
+    assert idle == [step for step in range(61, 101) if step % 8]
+
+
 def test_a_short_step_is_granted_15_calls():
     """Two per cent of 30 calls would leave no room for records of 10."""
     plan = Plan(0.02)

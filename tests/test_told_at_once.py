@@ -60,6 +60,15 @@ def test_rows_of_a_slow_training_are_handed_over_after_a_second(tmp_path, monkey
     callback.close()
 
 
+def test_rows_of_quick_steps_are_handed_over_in_longer_blocks(tmp_path):
+    """Where one of eight holds more than the loop's own logs; never later than the disk is to have them."""
+    with gandiag.Callback(tmp_path / "run", alerts=False, flush_seconds=1.5) as callback:
+        rows = callback._recording._rows
+        assert (rows.block_rows, rows._patience) == (100, 1.0)
+        rows.full_every(8)
+        assert (rows.block_rows, rows._patience) == (3200, 1.5)
+
+
 @dataclass(frozen=True)
 class Sleepy:
     """A detector that waits for something, or works."""

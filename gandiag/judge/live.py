@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 20_000  # full detail up to here: live and offline verdicts are then the same
 PART_SECONDS = 0.020  # of CPU time
-SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time in CPU time, and of how long a time what was not used is to be had
+SHARE, SAVED_SECONDS = 0.02, 10.0  # of the time in CPU time, and of how long a time what was not used is to be had;
+# nothing is saved up when a training begins, or one of quick steps would pay for two judgements in its first second
 
 
 class History:
@@ -80,7 +81,8 @@ class Judge:
     A diagnosis is made in parts: each asks as many detectors as are through in 20 ms, one at least, so that Python's
     lock, which the training needs, too, is not wanted for longer on end. What a detector finds is told when it was
     asked, and `stop`, the first reason to stop that the policy names, is looked for then; it stays. Parts take at most
-    2 % of the time, counted in CPU time of the thread that judges, with ten seconds' worth of them saved up.
+    2 % of the time since the beginning, counted in CPU time of the thread that judges; what was not used is saved up,
+    ten seconds' worth of it.
     """
 
     def __init__(self, detectors: Sequence[Any] | None, every: int, policy: Policy | None = None) -> None:
@@ -92,7 +94,7 @@ class Judge:
         self._known: dict[str, list[Finding]] = {}  # by code, when its detector was last asked
         self._took: dict[str, float] = {}  # CPU seconds by detector, at their last turn
         self._judged_step = 0
-        self._rest_until = 0.0
+        self._rest_until = time.monotonic()
 
     def due(self, step: int) -> bool:
         """Whether to begin a diagnosis, or to go on with the one in the making."""

@@ -17,6 +17,7 @@ from gandiag.measure.broken import HEAD
 from gandiag.measure.calls import is_call, read
 from gandiag.measure.directions import directions
 from gandiag.measure.game import Game, Look
+from gandiag.measure.targets import MAX_TRIED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,19 +73,23 @@ class Attribution:
         groups : positions of rows, and their records, see `gandiag.measure.calls`
         """
         with np.errstate(all="ignore"):  # outputs and pulls may be infinite
-            looks = [self._looks(raw, len(rows)) for rows, raw in groups]
+            left = {own: 1 for own, game in self.games.items() if game.is_curved}  # one row of the block is enough
+            looks = [self._looks(raw, len(rows), left) for rows, raw in groups]
             for learn in (Game.learn, Game.remember):
                 for of in looks:
                     for own, look in of.items():
                         learn(self.games.setdefault(own, Game()), look)
             return [part for group, of in zip(groups, looks, strict=True) for part in self._told_apart(*group, of)]
 
-    def _looks(self, raw: Raw, k: int) -> dict[str, Look]:
-        """The calls in k rows by their D."""
+    def _looks(self, raw: Raw, k: int, left: dict[str, int]) -> dict[str, Look]:
+        """The calls in k rows by their D; of some D so many rows are `left` to be looked at for two lines."""
         calls = read(raw)
-        curved = {own for own, game in self.games.items() if game.is_curved}
-        every = dict.fromkeys(c.own for c in calls)
-        return {own: Look([c for c in calls if c.own == own], k, own in curved) for own in every}
+        looks = {}
+        for own in dict.fromkeys(c.own for c in calls):
+            looks[own] = Look([c for c in calls if c.own == own], k, left.get(own, MAX_TRIED))
+            if looks[own].seen and own in left:
+                left[own] = 0
+        return looks
 
     def _told_apart(self, rows: list[int], raw: Raw, looks: dict[str, Look]) -> list[tuple[list[int], Raw]]:
         """One group of rows in parts that have equally many samples of each kind."""

@@ -32,16 +32,16 @@ class Look:
 
     calls: Sequence[Calls]
     k: int
-    curved: InitVar[bool] = False  # whether D's losses have long been seen to pull along no line
+    tried: InitVar[int] = MAX_TRIED  # rows in which pulls are looked at for two lines, see `gandiag.measure.targets`
 
-    def __post_init__(self, curved: bool) -> None:
+    def __post_init__(self, tried: int) -> None:
         self.broken = broken(self.calls, self.k)
         self.seen = [c for c in self.calls if c.role == SEEN and c.origin != "watched" and c.answers]
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
         seen, asked = ([answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked))
         self.straight = False  # whether some pulls lie on lines
-        found = straightened(seen, asked, 1 if curved else MAX_TRIED)
+        found = straightened(seen, asked, tried)
         for of, pulls in zip((seen, asked), found, strict=True):
             for answer, pull in zip(of, pulls, strict=True):
                 self.straight |= not np.array_equal(pull, np.nan_to_num(answer.pull))

@@ -87,7 +87,7 @@ def targets(outputs: np.ndarray, pull: np.ndarray, bent: float = STRAIGHT, tried
     straight = finite & (slope > 0) & (power > 1e-12 * np.square(p).sum(axis=1)) & (left <= bent * power)
     value: np.ndarray = np.where(straight[:, None], f - p / np.where(straight, slope, 1.0)[:, None], np.nan)
     left_over = np.flatnonzero(finite & ~straight & (power > 0))
-    if not len(left_over):
+    if not len(left_over) or not tried:
         return value
     first, others = left_over[:tried], left_over[tried:]
     value[first] = _of_two_lines(f[first], p[first])

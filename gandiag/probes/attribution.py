@@ -121,12 +121,14 @@ class CallLog:
         given a detached one.
         """
         fresh = [c for c in self._calls if c.step >= step - 1]
-        taken = [c for c in fresh if c.answered and c.network is network]
-        own = [c for c in taken if not c.may_be_of_generator]
-        if not generator and any({"direct", "derived"} & {*c.origins} and not c.connected for c in own):
-            taken = own
-        gone = set(map(id, taken))
-        self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
+        taken = [c for c in fresh if c.pulls and c.network is network]
+        if not generator:
+            own = [c for c in taken if not c.may_be_of_generator]
+            if any({"direct", "derived"} & {*c.origins} and not c.connected for c in own):
+                taken = own
+        if taken or len(fresh) < len(self._calls):
+            gone = set(map(id, taken))
+            self._calls = deque((c for c in fresh if id(c) not in gone), maxlen=self._calls.maxlen)
         return taken
 
     def of_penalty(self, used: Sequence[Call], step: int) -> bool:

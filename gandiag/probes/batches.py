@@ -28,7 +28,7 @@ def ends(values: torch.Tensor, limit: int) -> torch.Tensor:
 
 def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """D's outputs (B, ...), averaged over patches where there are several, as (min(B, limit),) copies."""
-    kept = output.detach()
+    kept = output.detach() if output.requires_grad else output
     kept = kept.reshape(1) if kept.dim() == 0 else ends(kept, limit)
     if kept.numel() > kept.shape[0]:
         return torch.mean(kept.flatten(1), dim=1)
@@ -41,7 +41,6 @@ def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     return torch.sum(kept.flatten(1), dim=1) if kept.numel() > kept.shape[0] else kept.reshape(-1)
 
 
-@torch.no_grad()
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     """L2 norm per sample of a gradient (B, ...), shape (B,), in float32 at least."""
     wide = torch.float64 if gradient.dtype is torch.float64 else torch.float32
@@ -49,7 +48,6 @@ def sample_norms(gradient: torch.Tensor) -> torch.Tensor:
     return norms
 
 
-@torch.no_grad()
 def penalty_gradient(gradient: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
     """How a penalty depends on D's gradient by its input (B, ...), from its own gradient `back` by that; shape (3,).
 
@@ -89,7 +87,6 @@ def classes(arguments: Iterable[object], size: int) -> torch.Tensor | None:
     return next((t for t in found if not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)), None)
 
 
-@torch.no_grad()
 def conditions(arguments: Iterable[object], size: int, batch: torch.Tensor | None = None) -> torch.Tensor | None:
     """The labels (size,) among a network's arguments, whole numbers or rows with a single 1; a copy.
 

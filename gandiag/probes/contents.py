@@ -26,7 +26,6 @@ class Contents:
         self._made: deque[tuple[int, torch.Tensor]] = deque(maxlen=REMEMBERED)
         self._positions: dict[tuple[int, torch.device], torch.Tensor] = {}
 
-    @torch.no_grad()
     def note(self, batch: torch.Tensor) -> None:
         """Keep a few values of each sample of a generated batch (B, ...)."""
         if self.wanted and batch.dim() > 1 and len(batch) <= MAX_MADE:
@@ -34,7 +33,6 @@ class Contents:
             size = flat.shape[1]
             self._made.append((size, flat[:, self._spread(size, flat.device)]))
 
-    @torch.no_grad()
     def holds(self, batch: torch.Tensor) -> torch.Tensor | None:
         """Which samples (N,) begin or end with the values of one that G made; None where nothing can be compared."""
         if not self._made or batch.dim() < 2 or len(batch) > 2 * MAX_MADE:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from gandiag.record.plan import Plan
     from gandiag.record.recording import Recording
 
 _transformed = torch._C._functorch.maybe_current_level  # noqa: SLF001 - in vmap, jacrev: not the loop's own values
@@ -90,6 +91,17 @@ def held_weakly(function: Callable[..., None]) -> Callable[..., None]:
     def called(*arguments: Any) -> None:
         if (alive := reference()) is not None:
             alive(*arguments)
+
+    return called
+
+
+def unless_idle(function: Callable[..., None], plan: Plan) -> Callable[..., None]:
+    """Calls a function in steps in which a plan wants anything; nothing of it is seen in a compiled graph."""
+    is_compiling = torch.compiler.is_compiling
+
+    def called(*arguments: Any) -> None:
+        if not (is_compiling() or plan.idle):
+            function(*arguments)
 
     return called
 

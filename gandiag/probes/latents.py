@@ -27,11 +27,12 @@ class InputProbe:
         self._recording = recording
         self._places: dict[tuple[int, torch.device], torch.Tensor] = {}
 
-    @torch.no_grad()
     def note(self, network: Network, given: Any) -> None:
         """A call of G whose samples a loss may use; `given` are its arguments."""
+        if not self._recording.plan.points:
+            return
         inputs = [detached(t).flatten() for t in tensors(given) if t.is_floating_point() and t.numel()]
-        if not inputs or not self._recording.plan.points:
+        if not inputs:
             return
         found = [t[self._spread(len(t), t.device)].float() for t in inputs]
         values = found[0] if len(found) == 1 else torch.cat([v.to(found[0].device) for v in found])

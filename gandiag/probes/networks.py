@@ -35,18 +35,13 @@ class Network:
     module: nn.Module
     parameters: list[nn.Parameter] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
+    role: str = field(init=False)
+    suffix: str = field(init=False)  # what sets its signals apart from those of others in its role: "" or ".a2b"
 
     def __post_init__(self) -> None:
+        self.role = self.name.partition(".")[0]
+        self.suffix = self.name.removeprefix(self.role)
         self.refresh()
-
-    @property
-    def role(self) -> str:
-        return self.name.partition(".")[0]
-
-    @property
-    def suffix(self) -> str:
-        """What sets this network's signals apart from those of others in its role: "" or ".a2b"."""
-        return self.name.removeprefix(self.role)
 
     def refresh(self) -> None:
         """Take in the parameters that the module has now: it may have grown, or been sharded."""

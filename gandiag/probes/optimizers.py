@@ -170,7 +170,6 @@ class Leftover:
         self._marked = None if gradient is None else (gradient.data_ptr(), gradient._version)  # noqa: SLF001
         self._fresh = True
 
-    @torch.no_grad()
     def look(self, backward: int) -> None:
         """Before a backward pass, the one of that number, adds to the gradient."""
         if not self._parameter.requires_grad:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from gandiag.measure.reductions import SCALAR
@@ -21,16 +20,17 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._latest: dict[str, tuple[int, Counter[int]]] = {}  # by D: a step, and its updates by optimizer
+        self._latest: dict[str, tuple[int, dict[int, int]]] = {}  # by D: a step, and its updates by optimizer
         self._apart: dict[str, int] = {}
 
     def updated(self, optimizer: int, discriminators: Iterable[Network], step: int) -> None:
         """An optimizer, by its id, updates some D in the step in progress."""
-        for name in (d.name for d in discriminators):
-            last, counts = self._latest.get(name, (step, Counter[int]()))
+        for network in discriminators:
+            name = network.name
+            last, counts = self._latest.get(name) or (step, {})
             if step != last:
-                self._apart[name], counts = step - last, Counter()
-            counts[optimizer] += 1
+                self._apart[name], counts = step - last, {}
+            counts[optimizer] = counts.get(optimizer, 0) + 1
             self._latest[name] = step, counts
 
     def put(self, row: dict[str, Any], step: int) -> None:

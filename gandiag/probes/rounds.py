@@ -20,7 +20,7 @@ class Rounds:
         self._end, self._reopen = end, reopen
         self._members: set[int] = set()  # optimizers of the generator, by id
         self._done: set[int] = set()  # those that have stepped in this round
-        self._updated: set[int] = set()  # ids of the parameters they updated, in this round or the last
+self._updated: AbstractSet[int] = frozenset()  # ids of the parameters they updated, in this round or the last
         self._replaced: set[int] = set()  # optimizers in whose place others updated the same weights
         self._of_both: set[int] = set()  # those that update D as well
         self._generator_first: bool | None = None
@@ -38,9 +38,7 @@ class Rounds:
         elif optimizer in self._done:  # again: whoever else belonged to the round does not come
             self._members = set(self._done)
             self._finish()
-        if not self._done:
-            self._updated = set()
-        self._updated |= generator
+        self._updated = self._updated | generator if self._done else generator
 
     def _welcome(self, optimizer: int, generator: AbstractSet[int]) -> None:
         """Take in an optimizer met for the first time: into the round that just ended if it updates other weights.
@@ -65,6 +63,11 @@ class Rounds:
         self._done.add(optimizer)
         if self._done >= self._members and not self._generator_first:
             self._finish()
+
+    @property
+    def begun(self) -> bool:
+        """Whether an optimizer of the game has come; then those that update D alone need not be told of."""
+        return self._generator_first is not None
 
     @property
     def without_generator(self) -> bool:

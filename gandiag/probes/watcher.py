@@ -10,7 +10,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gandiag.probes.family import FamilyProbe
-from gandiag.probes.hooks import Guard, held_weakly, hook_forward
+from gandiag.probes.hooks import Guard, held_weakly, hook_forward, unless_idle
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR, Holdings, Network
 from gandiag.probes.optimizers import OptimizerProbe
 from gandiag.probes.pace import Pace
@@ -108,11 +108,11 @@ class Watcher:
             self._guard.hook("hook on a GradScaler", self._before_scaler),
             self._guard.hook("hook on a GradScaler", self._after_scaler),
         ]
-        before, after, before_scaler, after_scaler = (held_weakly(hook) for hook in self._held)
+        before, after, before_scaler, after_scaler = self._held
         handles = [
-            register_optimizer_step_pre_hook(before),
-            register_optimizer_step_post_hook(after),
-            watch_scalers(Observer(before_scaler, after_scaler)),
+            register_optimizer_step_pre_hook(unless_idle(held_weakly(before), self._plan)),
+            register_optimizer_step_post_hook(held_weakly(after)),
+            watch_scalers(Observer(held_weakly(before_scaler), held_weakly(after_scaler))),
             leave_out_of_scripts(),
         ]
         weakref.finalize(self, _remove, handles).atexit = False
@@ -140,9 +140,7 @@ class Watcher:
                 self._passes.tell_complex(network)
 
     def _before_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
-        self._stepped = optimizer
-        if self._recording.idle:  # that it came is noted afterwards
-            return
+        """Not called in a step in which nothing is due: that an update came is noted afterwards."""
         held = self._holdings.of(optimizer)
         if not held:
             self._first_step.met(optimizer)
@@ -153,14 +151,16 @@ class Watcher:
             self._use(optimizer, held)
 
     def _after_update(self, optimizer: torch.optim.Optimizer, arguments: Any, kwargs: Any) -> None:
+        self._stepped = optimizer
         held = self._holdings.of(optimizer)
         if not held.parts:
             return
-        if self._recording.idle:
+        plan = self._plan
+        if plan.idle:
             self._pass_over(optimizer, held)
         elif _closure(arguments, kwargs):
             self._use(optimizer, held)
-        if self._plan.marks:
+        if plan.marks:
             self._mark_gradients(optimizer, held)
         if self._aside and id(optimizer) in self._aside:
             self._aside.discard(id(optimizer))
@@ -168,8 +168,9 @@ class Watcher:
             return
         if self._updates.measures:
             self._measure_update(optimizer)
-        self._plan.updated(id(optimizer), self._recording.completed_steps + 1)
-        self._rounds.after(id(optimizer), held.generator)
+        plan.updated(id(optimizer), plan.step)
+        if held.generator:
+            self._rounds.after(id(optimizer), held.generator)
         if self._rounds.without_generator and self._waits():
             self._end_step()
 
@@ -195,8 +196,10 @@ class Watcher:
             return False
         if self._plan.counting:
             self._passes.work.updated(sum(len(h.present) for h in held.parts))
-        self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
-        self._pace.updated(id(optimizer), held.discriminators, self._step)
+        if held.generator or not self._rounds.begun:
+            self._rounds.before(id(optimizer), held.generator, discriminator=bool(held.discriminators))
+        if held.discriminators:
+            self._pace.updated(id(optimizer), held.discriminators, self._plan.step)
         if held.generator and self._recording.wants_batch:
             self._show()
         return True
@@ -206,7 +209,7 @@ class Watcher:
         if not self._plan.calls:
             self._pass_over(optimizer, held)
             return
-        generator, step = bool(held.generator), self._step
+        generator, step = bool(held.generator), self._plan.step
         own = {d: self._passes.calls.take(d, step, generator=False) for d in held.discriminators}
         asked = self._discriminators if generator else []
         others = {d: self._passes.calls.take(d, step, generator=True) for d in asked}
@@ -216,7 +219,7 @@ class Watcher:
         if not self._enter(optimizer, held, called=bool(calls), penalty=penalty, sure=True):
             return
         if not self._plan.ahead:
-            self._plan.ahead = any(c.step < self._step for c in calls)
+            self._plan.ahead = any(c.step < self._plan.step for c in calls)
         if not self._plan.outputs:
             return
         scale = self._scaling[1] if self._scaling and self._scaling[0] is optimizer else None
@@ -256,25 +259,23 @@ class Watcher:
             self._aside.discard(id(optimizer))
             self._rounds.after(id(optimizer), held.generator)
 
-    @property
-    def _step(self) -> int:
-        return self._recording.completed_steps + 1
-
     def _end_step(self) -> None:
-        if self._plan.outputs:
+        plan, recording = self._plan, self._recording
+        step = plan.step
+        if plan.outputs:
             self._finish_phases(self._passes.calls)
             self._count_updates()
-            self._pace.put(self._recording.row, self._step)
-        if self._step % BOUND_EVERY == 0:
-            self._record_weights(self._step)
+            self._pace.put(recording.row, step)
+        if step % BOUND_EVERY == 0:
+            self._record_weights(step)
         if not self._first_step.seen:
             self._first_step.came()
-        self._recording.steps_are_seen = True
-        self._recording.end_step()
-        if self._plan.round_steps != self._described[0] or self._plan.counting != self._described[1]:
-            self._described = self._plan.round_steps, self._plan.counting
-            self._recording.describe_plan()
-        step = self._recording.completed_steps
+        recording.steps_are_seen = True
+        recording.end_step()
+        if plan.round_steps != self._described[0] or plan.counting != self._described[1]:
+            self._described = plan.round_steps, plan.counting
+            recording.describe_plan()
+        step = recording.completed_steps
         if step in INFER_AT:
             self._report()
         if self._quality is not None:

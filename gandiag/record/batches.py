@@ -16,7 +16,6 @@ class TensorProjection:
         self._seed = seed
         self._matrices: dict[tuple[int, torch.device], torch.Tensor] = {}
 
-    @torch.no_grad()
     def __call__(self, batch: torch.Tensor, limit: int = MAX_POINTS) -> torch.Tensor:
         """(B, ...) of any real dtype to (min(B, limit), p) float32, detached."""
         points = detached(batch)
@@ -36,7 +35,6 @@ class TensorProjection:
         return self._matrices[key]
 
 
-@torch.no_grad()
 def value_range(batch: torch.Tensor) -> torch.Tensor:
     """Smallest and largest value of a batch (B, ...) and the share of its values equal in all samples, (3,) float32."""
     values = batch.detach().flatten(1)

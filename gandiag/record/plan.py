@@ -41,9 +41,11 @@ class Plan:
 
     Attributes
     ----------
+    step : the step in progress
     outputs, gradients, points, updates : whether these records are due in the step in progress
     calls : whether D's calls are to be remembered: for this step, or for the next where a loop makes them before
     marks : whether batches of G are to be known again: in this step or in the next one
+    idle : whether nothing of the step in progress is wanted but that it came
     ahead : whether calls have been used in a later step than they were made in
     every : rounds between two records of each kind
     round_steps : steps in a round
@@ -61,6 +63,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.outputs = self.gradients = self.points = self.updates = self.calls = self.marks = True
+        self.idle, self.step = False, 1
         self._first: int | None = None  # the step at which counting begins
         self._counted = 0.0
         self._last: dict[int, tuple[int, int]] = {}  # by optimizer: the step of its last update, and the one before
@@ -71,8 +74,13 @@ class Plan:
         """Samples of a batch that are recorded: the more, the rarer the records are."""
         return min(MORE_POINTS, MAX_POINTS * self.every["points"])
 
-    def begin(self, step: int) -> None:
-        """A step begins: what is due in it?"""
+    def begin(self, step: int, *, shows: bool = False) -> None:
+        """A step begins: what is due in it? `shows` says that its generated batch is wanted in any case."""
+        self.step = step
+        self._choose(step)
+        self.idle = not (self.calls or self.updates or shows)
+
+    def _choose(self, step: int) -> None:
         if self.counting:
             self._first = step if self._first is None else self._first
             self.updates = step - self._first == 1  # the first step meets the optimizers

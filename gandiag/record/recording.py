@@ -15,7 +15,7 @@ from gandiag.measure.blocks import Row, is_tensor, stack
 from gandiag.record import leaving
 from gandiag.record.announcing import tell_verdict
 from gandiag.record.faults import Faults
-from gandiag.record.rows import BLOCK_ROWS, Rows
+from gandiag.record.rows import Rows
 from gandiag.record.stages import MODES_EVERY
 from gandiag.record.terminal import say
 from gandiag.record.worker import CLOSING_SECONDS, Worker
@@ -59,7 +59,6 @@ class Recording:
     leads : whether this process, of those that train together, judges and evaluates
     world_size : how many processes train together
     steps_are_seen : True once hooks end the steps, not the loop
-    idle : whether nothing of the step in progress is wanted but that it came
     wants_batch : whether this step's generated batch is wanted, for modes or for a snapshot
     wants_real : whether a batch of real samples is to be kept for comparison
     first_snapshot : whether no snapshot was kept so far
@@ -131,21 +130,22 @@ class Recording:
         """End the step in progress, under a number that the loop counts, or the next one."""
         if not self._live:
             return
-        with self.faults.caught("step", self.completed_steps + 1):
+        try:
             if not self._announced:
                 self.announce("recording")
             self._rows.end(number)
             self._observed = False
-            self._begin(self.completed_steps + 1)
+            self._begin(self._rows.completed + 1)
             if self._on_finding is not None:
                 self._tell()
+        except Exception as error:  # noqa: BLE001 - as in `Faults.caught`, which takes longer
+            self.faults.add("step", error, self.completed_steps + 1)
 
     def _begin(self, step: int) -> None:
         """See what is wanted of a step."""
-        plan = self.plan
-        plan.begin(step)
-        self.wants_batch = self.wants_samples or self.wants_modes
-        self.idle = not (plan.calls or plan.updates or self.wants_batch)
+        sampled = self.leads and step >= self._sample_step
+        self.wants_batch = sampled or (self._modes_stride > 0 and step % self._modes_stride == 0)
+        self.plan.begin(step, shows=self.wants_batch)
 
     def reopen(self) -> bool:
         """Make the last step the step in progress again; False when it is out of reach."""
@@ -220,8 +220,7 @@ class Recording:
     def describe_plan(self) -> None:
         """Put down what is recorded how often."""
         self.settings.layer_every, self.settings.round_steps = self.plan.every["layers"], self.plan.round_steps
-        every = self.plan.every["outputs"]
-        self._rows.block_rows = BLOCK_ROWS * every * min(every, 2)
+        self._rows.full_every(self.plan.every["outputs"])
         self.describe(plan=self.plan.describe())
 
     def announce(self, what: str) -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from gandiag.record.faults import Faults
     from gandiag.record.worker import Worker
 
-BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds; more of them,
-# 1,600 at most, where only every few rows hold more than a loop's own logs: a block takes much the same time however
-# long it is
+BLOCK_ROWS = 100  # rows handed to the background thread at a time, or what there is after flush_seconds
 HAND_OVER_SECONDS = 1.0  # or after so long, however few they are: a failure is to be told soon
+LONGER_ROWS, LONGER_SECONDS = 4, 2  # times as much at most, of rows and of seconds, where only every few rows hold more
+# than a loop's own logs: a block takes much the same time however long it is
 BUSY = 4  # tasks waiting in the background: then rows are only handed over when there are enough of them
 BEHIND = (
     "the background thread does not keep up, because the disk is slow or hangs, or because there is no CPU time left "
@@ -33,11 +33,16 @@ class Rows:
         self.completed = completed
         self.current = Row()
         self._worker, self._faults = worker, faults
-        self._patience = min(HAND_OVER_SECONDS, flush_seconds)
-        self.block_rows = BLOCK_ROWS
+        self._flush_seconds = flush_seconds
+        self.full_every(1)
         self._done: list[Row] = []
         self._gap: list[int] = []
         self._handed_over = time.monotonic()
+
+    def full_every(self, rounds: int) -> None:
+        """Of so many rounds of the game one holds more than the loop's own logs."""
+        self.block_rows = BLOCK_ROWS * rounds * min(rounds, LONGER_ROWS)
+        self._patience = min(HAND_OVER_SECONDS * min(rounds, LONGER_SECONDS), self._flush_seconds)
 
     def end(self, number: Any = None) -> None:
         """Complete the step in progress, as the `number` that the loop counts or as the next; hand over what is due."""
