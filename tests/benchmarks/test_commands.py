@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -11,6 +14,8 @@ from benchmarks.corpus import CONFIGURATIONS
 from benchmarks.corpus.__main__ import main as corpus
 from benchmarks.remedies.__main__ import main as remedies
 from benchmarks.reproduce.__main__ import main as reproduce
+
+COMMITTED = Path(__file__).parents[2] / "benchmarks" / "corpus.json"
 
 
 def invoke(command, *arguments):
@@ -30,11 +35,15 @@ def test_the_corpus_can_be_listed_without_training(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_corpus_is_made_and_scored(tmp_path):
-    """From nothing to the tables, by the two commands."""
+    """From nothing to the tables, by the two commands; a watched run comes out as committed."""
     folder = tmp_path / "corpus"
-    made = invoke(corpus, "--out", folder, "--only", "dirac-minimax", "--processes", "1")
+    made = invoke(corpus, "--out", folder, "--only", "dirac-minimax", "--seeds", "1", "--processes", "1")
     assert made.exit_code == 0
-    assert "5 oscillation" in made.output
+    assert "1 oscillation" in made.output
+    (run,) = json.loads((folder / "manifest.json").read_text())["runs"]
+    (expected,) = [r for r in json.loads(COMMITTED.read_text())["runs"] if r["name"] == run["name"]]
+    assert run["failures"] == expected["failures"]
+    assert run["figures"] == pytest.approx(expected["figures"], rel=1e-3, abs=1e-3)
     scored = invoke(bench, folder, "--markdown", tmp_path / "bench.md", "--processes", "1")
     assert scored.exit_code == 0
     assert "oscillation" in scored.output

@@ -11,27 +11,19 @@ import pytest
 
 from benchmarks.corpus import CONFIGURATIONS, FAILING, HEALTHY
 from benchmarks.corpus.configurations import UNSEEN_DATA, Configuration
-from benchmarks.corpus.generate import GRADIENTS, LABEL, TRUTH, make_corpus
+from benchmarks.corpus.generate import GRADIENTS, LABEL, TRUTH, make_corpus, make_run
+from benchmarks.corpus.labelling import label
 from gandiag.rundir.run import Run
 from gandiag.zoo.description import describe
 from gandiag.zoo.recipes.analytic import DIRAC, DIRAC_R1, started_anywhere
+from gandiag.zoo.training import train
+from gandiag.zoo.truth import SAMPLES, Referee
 
 COMMITTED = json.loads((Path(__file__).parents[2] / "benchmarks" / "corpus.json").read_text())
 SUBSET = (
-    "dirac-minimax-s200", "dirac-wgan-gp-s200", "dirac-r1-s200", "gaussian-r1-s200",
-    "ring8-nan-s200", "ring8-lsgan-s200",
+    "dirac-wgan-gp-s200", "dirac-r1-s200", "gaussian-r1-s200", "ring8-nan-s200", "ring8-lsgan-s200",
 )  # fmt: skip
-
-
-def only(name):
-    """The configuration of one run, with that run alone."""
-    (run,) = [r for c in CONFIGURATIONS for r in c.runs() if r.name == name]
-
-    class One(Configuration):
-        def runs(self):
-            return (run,)
-
-    return One(recipe=run.recipe, seeds=1, meant=run.configuration.meant)
+"""test_commands.py has dirac-minimax-s200."""
 
 
 def test_configurations_are_as_many_and_as_different_as_promised():
@@ -66,17 +58,21 @@ def test_the_committed_manifest_is_that_of_these_configurations():
 
 
 @pytest.mark.slow
-def test_some_runs_come_out_as_committed(tmp_path):
-    """Status, failures and onset; the figures too, where one number is not torn away by the next rounding."""
-    manifest = make_corpus(tmp_path, [only(name) for name in SUBSET], processes=1, quiet=True)
-    committed = {run["name"]: run for run in COMMITTED["runs"]}
-    assert len(manifest["runs"]) == len(SUBSET)
-    for run in manifest["runs"]:
-        expected = committed[run["name"]]
-        assert run["status"] == expected["status"], run["name"]
-        assert {f["code"] for f in run["failures"]} == {f["code"] for f in expected["failures"]}, run["name"]
-        if run["data"] == "dirac":
-            assert run["figures"] == pytest.approx(expected["figures"], rel=1e-3, abs=1e-3)
+@pytest.mark.parametrize("name", SUBSET)
+def test_some_runs_come_out_as_committed(name):
+    """Status, failures and onset; the figures too, where one number is not torn away by the next rounding.
+
+    Trained unwatched, which ends where a watched training does and takes a fifth of the time.
+    """
+    (run,) = [r for c in CONFIGURATIONS for r in c.runs() if r.name == name]
+    (expected,) = [r for r in COMMITTED["runs"] if r["name"] == name]
+    referee = Referee(run.recipe.steps, SAMPLES)
+    train(run.recipe, after_step=referee)
+    found = label(run, referee.table).to_dict()
+    assert found["status"] == expected["status"]
+    assert {f["code"] for f in found["failures"]} == {f["code"] for f in expected["failures"]}
+    if expected["data"] == "dirac":
+        assert found["figures"] == pytest.approx(expected["figures"], rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.slow
@@ -86,7 +82,9 @@ def test_a_corpus_goes_on_where_it_was_broken_off(tmp_path):
         Configuration(recipe=replace(started_anywhere(r), steps=60), seeds=2, meant=meant)
         for r, meant in ((DIRAC, ("oscillation",)), (DIRAC_R1, ()))
     ]
-    make_corpus(tmp_path, configurations[:1], processes=1, quiet=True)
+    (tmp_path / "runs").mkdir()
+    for run in configurations[0].runs():
+        make_run(run, tmp_path)
     kept, broken = (tmp_path / "runs" / name for name in ("dirac-minimax-s100", "dirac-minimax-s200"))
     before = (kept / LABEL).stat().st_mtime_ns
     (broken / LABEL).unlink()
