@@ -20,7 +20,7 @@ class Rounds:
         self._end, self._reopen = end, reopen
         self._members: set[int] = set()  # optimizers of the generator, by id
         self._done: set[int] = set()  # those that have stepped in this round
-self._updated: AbstractSet[int] = frozenset()  # ids of the parameters they updated, in this round or the last
+        self._updated: AbstractSet[int] = frozenset()  # ids of the parameters they updated, in this round or the last
         self._replaced: set[int] = set()  # optimizers in whose place others updated the same weights
         self._of_both: set[int] = set()  # those that update D as well
         self._generator_first: bool | None = None
