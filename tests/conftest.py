@@ -17,8 +17,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
+    from xdist.scheduler import LoadFileScheduling
 
     import gandiag
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file goes to one process, so that what its tests share is made once; files in the order of the collection."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the files, those with slow tests come first, then long ones: all processes end together."""
+    if not hasattr(config, "workerinput"):
+        return
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    slow = {name for name, own in files.items() if any(item.get_closest_marker("slow") for item in own)}
+    items[:] = [item for name in sorted(files, key=lambda n: (n not in slow, -len(files[n]))) for item in files[name]]
 
 
 @dataclass

@@ -58,11 +58,11 @@ def warnings_of(caplog):
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_opens_with_all_that_was_flushed(tmp_path):
-    """Fifty times, while rows are written, parts merged and details thinned: whole rows from the first step on."""
+    """Twenty times, while rows are written, parts merged and details thinned: whole rows from the first step on."""
     thinned = 0
-    children = killed(tmp_path, SEED, 50, 1)
-    assert len(children) == 50
-    for child in children:
+    children = killed(tmp_path, SEED, 20, 1)
+    assert len(children) == 20
+    for number, child in enumerate(children):
         run = Run.open(child["run"])
         assert run.meta["status"] == "running"
         assert run.last_step >= child["flushed"][-1]
@@ -75,14 +75,15 @@ def test_a_run_killed_at_any_moment_opens_with_all_that_was_flushed(tmp_path):
             thinned += 1
         else:
             assert steps.tolist() == list(range(1, run.last_step + 1))
-        diagnose(run)
+        if number % 5 == 0:  # whole rows are judged alike
+            diagnose(run)
     assert thinned, "no child lived long enough to thin anything: the test does not test that"
 
 
 @pytest.mark.slow
 def test_a_run_survives_crash_resume_crash_and_rollback(tmp_path):
     """Killed, continued, killed, continued from an earlier step, killed: each step as the last process left it."""
-    for child in killed(tmp_path, SEED, 4, 3):
+    for child in killed(tmp_path, SEED, 3, 3):
         run = Run.open(child["run"])
         starts = [s["start_step"] for s in run.meta["segments"]]
         assert len(starts) == 3

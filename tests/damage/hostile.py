@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-BOMB = 2**27  # bytes that something small expands to
+    Contents = Mapping[str, bytes | Callable[[], bytes]]
+
+BOMB = 2**27  # bytes that something small expands to; made when it is written
 
 
 def header(shape: tuple[int, ...], kind: str = "<f8") -> bytes:
@@ -83,11 +86,10 @@ class _Code:
 
 
 @cache
-def sample_files() -> dict[str, bytes]:
+def sample_files() -> Contents:
     """By their name: files that stand for samples, none of which can be read."""
     good = _npz(x=np.random.default_rng(0).normal(size=(50, 8)))
     deep = b'{"a":' * 5000 + b"1" + b"}" * 5000
-    zeros = np.zeros((2**20, BOMB // 2**23))
     return {
         "empty.npz": b"",
         "empty.npy": b"",
@@ -108,18 +110,18 @@ def sample_files() -> dict[str, bytes]:
         "cut.npz": good[: len(good) // 2],
         "encrypted.npz": encrypted(good),
         "compression.npz": unknown_compression(good),
-        "bomb.npz": _npz(x=zeros),
-        "idx1-bomb.gz": gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", BOMB // 100, 100) + bytes(BOMB), 9),
+        "bomb.npz": lambda: _npz(x=np.zeros((2**20, BOMB // 2**23))),
+        "idx1-bomb.gz": lambda: gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", BOMB // 100, 100) + bytes(BOMB), 9),
         "idx1-endless.gz": gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", 2**31, 2**31)),
         "deep.json": deep,
         "pickle.npy": pickle.dumps(_Code()),
     }
 
 
-def picture_files() -> dict[str, bytes]:
+def picture_files() -> Contents:
     """By their name: images none of which can be read."""
     return {
-        "bomb.png": png(20_000, 20_000, bytes(20_001 * 20_000 // 8)),
+        "bomb.png": lambda: png(20_000, 20_000, bytes(20_001 * 20_000 // 8)),
         "larger-bomb.png": png(60_000, 60_000),
         "cut.png": png(8, 8, bytes(72))[:40],
         "empty.png": b"",
@@ -130,14 +132,14 @@ def picture_files() -> dict[str, bytes]:
 
 
 @cache
-def weight_files() -> dict[str, bytes]:
+def weight_files() -> Contents:
     """By their name: files that stand for weights, none of which can be read."""
     return {
         "empty.pt": b"",
         "pk.pt": b"PK\x03\x04",
         "code.pt": pickle.dumps(_Code()),
         "zip-code.pt": archive("a/data.pkl", content=pickle.dumps(_Code(), protocol=2)),
-        "bomb.pt": archive("a/data.pkl", "a/data/0", content=bytes(BOMB), compression=zipfile.ZIP_DEFLATED),
+        "bomb.pt": lambda: archive("a/data.pkl", "a/data/0", content=bytes(BOMB), compression=zipfile.ZIP_DEFLATED),
         "encrypted.pt": encrypted(archive("a/data.pkl", content=pickle.dumps({}))),
         "program.pt2": archive("a/models/model.json", content=b'{"a":' * 5000 + b"1" + b"}" * 5000),
         "other-program.pt2": archive("a/models/model.json", content=b"\xff"),
@@ -149,7 +151,7 @@ def weight_files() -> dict[str, bytes]:
     }
 
 
-def policy_files() -> dict[str, bytes]:
+def policy_files() -> Contents:
     """By their name: policies none of which can be used."""
     return {
         "nested.toml": b"a = " + b"[" * 5000 + b"]" * 5000,
@@ -166,7 +168,7 @@ def policy_files() -> dict[str, bytes]:
     }
 
 
-def baseline_files() -> dict[str, bytes]:
+def baseline_files() -> Contents:
     """By their name: baselines none of which can be used."""
 
     def kept(**changes: Any) -> bytes:
@@ -190,9 +192,9 @@ def _saved(array: Any) -> bytes:
     return sink.getvalue()
 
 
-def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
+def write(folder: Path, files: Contents) -> list[Path]:
     """The files, written."""
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        (folder / name).write_bytes(content() if callable(content) else content)
     return [folder / name for name in files]

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from gandiag.cli.main import main
 from gandiag.wording import UNSEEN
 
-MUTANTS = int(os.environ.get("GANDIAG_MUTANTS", "120"))
+MUTANTS = int(os.environ.get("GANDIAG_MUTANTS", "60"))
 """How many in all; 2,000 take ten minutes."""
 CHUNKS = 4
 MOST_MEMORY = 2**30

@@ -67,7 +67,8 @@ def found(name: str, seed: int = 0, *, seldom: bool = False, corrected: bool = F
         path = Path(folder) / "run"
 
         def attach(generator: nn.Module, discriminator: nn.Module) -> None:
-            made = gandiag.attach(generator, discriminator, run_dir=path, max_overhead=None, alerts=False)
+            options: dict[str, Any] = {"max_overhead": None, "alerts": False, "detectors": ()}  # judged afterwards
+            made = gandiag.attach(generator, discriminator, run_dir=path, **options)
             callbacks.append(made)
             if seldom:
                 plan = recording_of(made).plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,10 +46,21 @@ def test_perfect_sampler_scores_what_the_sheet_says(mnist: Data) -> None:
     assert found.recognised.high_quality == pytest.approx(sure.mean())
 
 
-@pytest.mark.slow
-def test_perfect_sampler_at_the_published_size(mnist: Data) -> None:
+class Known:
+    """Stands in for the classifier where images hold numbers of test images, each of which was read once."""
+
+    def __init__(self, read: np.ndarray) -> None:
+        self.read = read
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        return self.read[images[:, 0, 0, 0]]
+
+
+def test_perfect_sampler_at_the_published_size(mnist: Data, mnist_read: np.ndarray) -> None:
     """26,000 samples of MNIST's own frequencies: all 1000 modes, KL .0235, which is .0043 after the correction."""
-    found = stacked_mnist_coverage(stack_digits(*mnist.test, 26_000, seed=1)[0])
+    numbers = np.broadcast_to(np.arange(10_000, dtype=np.int16)[:, None, None], mnist.test[0].shape)
+    labeller = replace(stacked_mnist(), classifier=Known(mnist_read))  # type: ignore[arg-type]
+    found = stacked_mnist_coverage(stack_digits(numbers, mnist.test[1], 26_000, seed=1)[0], labeller)
     assert (found.published.captured, found.recognised.captured, found.recognised.missing) == (1000, 1000, 0)
     assert found.published.robust == 1000
     assert found.published.kl == pytest.approx(0.0235, abs=0.003)

@@ -19,7 +19,7 @@ from gandiag.quality.plan import planned
 
 class Stream:
     name, labels = "stream", None
-    def __len__(self): return int(sys.argv[1])
+    def __len__(self): return self.n
     def content_hash(self): return ""
     def batches(self, size, start=0, stop=None):
         random = torch.Generator().manual_seed(0)
@@ -27,18 +27,19 @@ class Stream:
             yield torch.randn(size, 1024, generator=random)
 
 torch.set_num_threads(1)
-planned(extractor="identity", metrics="fid").collect(Stream())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+for n in sys.argv[1:]:
+    stream = Stream()
+    stream.n = int(n)
+    planned(extractor="identity", metrics="fid").collect(stream)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 @pytest.mark.slow
 def test_memory_of_a_frechet_distance_does_not_grow_with_n() -> None:
     """Features of the larger set would take 98 MB more."""
-    peaks = []
-    for n in (1280, 25_600):
-        done = subprocess.run([sys.executable, "-c", PEAK, str(n)], capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout) * 1024)
+    done = subprocess.run([sys.executable, "-c", PEAK, "1280", "25600"], capture_output=True, text=True, check=True)
+    peaks = [int(kilobytes) * 1024 for kilobytes in done.stdout.split()]
     assert peaks[1] - peaks[0] < 20e6
 
 
