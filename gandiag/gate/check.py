@@ -134,8 +134,6 @@ def check(  # noqa: PLR0913 - all but the first have defaults
         With one sentence, for what the user can put right before anything is judged: the policy, the reference, the
         baseline, a pattern that nothing matches. What cannot be read of a single target is said in its result.
     """
-    started = time.monotonic()
-    named = [targets] if isinstance(targets, (str, Path)) or hasattr(targets, "shape") else targets
     settings = _settings(policy, bounds, fail_on, require_closed=require_closed, least_samples=least_samples,
                          false_alarms=false_alarms, seed=seed)  # fmt: skip
     options = Options(
@@ -144,8 +142,14 @@ def check(  # noqa: PLR0913 - all but the first have defaults
         value_range=value_range, reference_range=reference_range, skip_corrupt=skip_corrupt, baseline=baseline,
         write_baseline=write_baseline, report=report, fail_on=fail_on, seed=seed, trust=trust,
     )  # fmt: skip
-    found = targets_of(named if isinstance(named, (list, tuple)) else [named])
-    results, notes = _judged(found, options, settings, policy, tell)
+    return _checked(targets, options, settings, policy, tell)
+
+
+def _checked(targets: Any, options: Options, settings: Settings, policy: Any, tell: Tell | None) -> CheckResult:
+    """Find the targets, judge them, and write reports where they are wanted."""
+    started = time.monotonic()
+    given = targets if isinstance(targets, (list, tuple)) else [targets]
+    results, notes = _judged(targets_of(given), options, settings, policy, tell)
     series = found_series(results)
     if options.report is not None and series and not rank():
         from gandiag.gate.report import write_series

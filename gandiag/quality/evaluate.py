@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gandiag.quality.collect import Collected
     from gandiag.quality.plan import Plan, Tell
     from gandiag.quality.protocol import Measurement
+    from gandiag.quality.sources.open import Source
     from gandiag.quality.values import Inputs
 
 
@@ -166,12 +167,18 @@ def evaluate(  # noqa: PLR0913 - all but the first have defaults
     if reference is not None:
         known = ReferenceSet(reference, plan, tell, key=reference_key, skip_corrupt=skip_corrupt)
     unseen = None if held_out is None else open_source(held_out, skip_corrupt=skip_corrupt)
-    fake = plan.collect(source, n=n, tell=tell)
-    real = known.collected() if known else None
-    apart = plan.collect(unseen, real=True, tell=tell) if unseen else None
-    if together and distributed.rank():
-        return None
-    return _evaluated(plan, plan.inputs(fake, real, apart, source), started)
+    inputs = _read(plan, source, known, unseen, tell)
+    return None if together and distributed.rank() else _evaluated(plan, inputs, started)
+
+
+def _read(
+    plan: Plan, source: Source, reference: ReferenceSet | None, held_out: Source | None, tell: Tell | None
+) -> Inputs:
+    """What the metrics are computed from; every set was opened before one is read, so that errors come early."""
+    fake = plan.collect(source, n=plan.n, tell=tell)
+    real = reference.collected() if reference else None
+    apart = plan.collect(held_out, real=True, tell=tell) if held_out else None
+    return plan.inputs(fake, real, apart, source)
 
 
 def _given(generated: Any, reference: Any, held_out: Any) -> frozenset[str]:

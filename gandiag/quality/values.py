@@ -200,7 +200,10 @@ def neighbour_values(inputs: Inputs) -> Iterator[Measurement]:
 
 def _repeated(real: torch.Tensor, k: int) -> tuple[str, ...]:
     """What is to be known of a reference with rows that occur more than k times: their neighbourhoods are points."""
-    weights = Distinct.of(real).weights
+    distinct = Distinct.of(real)
+    if distinct.rows is real:
+        return ()
+    weights = distinct.weights
     points = int(torch.where(weights > k, weights, 0).sum())
     if not points:
         return ()

@@ -69,12 +69,14 @@ def test_one_subset_of_all_samples_equals_torchmetrics_and_clean_fid() -> None:
 
 
 def test_sizes_beyond_the_blocks_of_the_kernel_matrix_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunking is exact, for any number of rows at a time."""
+    """Chunking is exact, for any number of rows at a time, with one subset of all and subset by subset."""
     x, y = features(601, 5, seed=1), features(640, 5, seed=2)
     expected = naive(x[:601], y[:601])
-    for rows, entries in ((256, 2**22), (7, 2**22), (256, 1000), (601, 10**9)):
+    for rows, entries, gathered in ((256, 2**22, 0), (7, 2**22, 2), (256, 1000, 0), (601, 10**9, 2)):
         monkeypatch.setattr(kernel_sums, "ROWS", rows)
+        monkeypatch.setattr(kernel_sums, "TILE", rows)
         monkeypatch.setattr(kernel_sums, "ENTRIES", entries)
+        monkeypatch.setattr(kernel_sums, "GATHERED", gathered)  # at 0 subset by subset
         assert kernel_distance(x, y[:601], subsets=1, subset_size=601).value == pytest.approx(expected, rel=1e-9)
 
 

@@ -99,6 +99,21 @@ def test_finite_features_whose_sum_overflows_are_taken() -> None:
     assert float(moments_of(samples[1:]).statistics().mean[0]) == float(samples[1, 0])
 
 
+def test_a_constant_feature_has_no_variance_below_zero() -> None:
+    """Rounding leaves some 1e-17 on either side; a covariance with a negative variance would be refused."""
+    samples = normal(900, 3)
+    samples[:, 1] = 0.1
+    found = moments_of(samples[:300] + 0.7, samples[300:] + 0.7).statistics().covariance
+    assert torch.equal(found, found.T)
+    assert 0 <= float(found[1, 1]) < 1e-25
+
+
+def test_what_overflows_is_said() -> None:
+    """Finite features whose squares are not."""
+    with pytest.raises(ValueError, match=r"covariance must be finite, found NaN or infinity in 1 places"):
+        moments_of(torch.tensor([[1e200, 0.0], [-1e200, 0.0]], dtype=torch.float64)).statistics()
+
+
 def test_memory_does_not_grow_with_the_number_of_samples() -> None:
     """What is kept after many samples has the size of what was kept after few."""
     few, many = moments_of(normal(10, 8)), moments_of(*normal(20_000, 8).split(100))

@@ -64,7 +64,7 @@ class DigitsExtractor:
         self.device = usable_device(device)
         state = _shipped(WEIGHTS)
         self.hash = weights_hash(self.name, state)
-        self._layers = {key: value.to(self.device, torch.float64) for key, value in state.items()}
+        self._layers = {key: value.to(self.device, torch.float64, non_blocking=True) for key, value in state.items()}
         self.dimensions = len(self._layers["hidden_bias"])
 
     def __call__(self, samples: Tensor) -> Features:

@@ -13,12 +13,13 @@ from gandiag.quality.measures.features import checked_rows, mark
 from gandiag.quality.measures.nearest import kth_neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
 QUANTILE = 1e-4  # of real nearest-neighbour distances: one real sample in 10,000 has a neighbour as near by chance
 ENTRIES = 2**26  # of batches that are kept until they are asked about: 256 MiB
+TOGETHER = 64  # samples of the largest batches that are drawn before it is known whether smaller ones are enough
 ROUNDS = 40  # batches per size: a share of 1/2 has a standard error of 0.08, s then one of about 7 %
 
 
@@ -122,13 +123,10 @@ def birthday(
         sizes = f"smallest = {smallest}, largest = {largest}, rounds = {rounds}"
         raise ValueError(f"birthday needs 2 <= smallest <= largest and a round, found {sizes}")
     rates: list[tuple[int, float]] = []
-    size = smallest
-    while True:
-        hits = _with_duplicate(sample, size, threshold, rounds)
+    for size, hits in _with_duplicate(sample, _sizes(smallest, largest), threshold, rounds):
         rates.append((size, hits / rounds))
-        if hits * 2 >= rounds or size == largest:
+        if hits * 2 >= rounds:
             break
-        size = min(2 * size, largest)
     bounded = rates[-1][1] >= 0.5
     half = _half(rates) if bounded else float(largest)
     return Support(half, half**2 / (2 * math.log(2)), half**2, bounded, threshold)
@@ -169,23 +167,59 @@ def expected_batch(support: float) -> float:
     return math.sqrt(2 * math.log(2) * support)
 
 
-def _with_duplicate(sample: Callable[[int], Tensor], size: int, threshold: float, rounds: int) -> int:
-    """How many of so many batches hold two samples that are the same.
+def _sizes(smallest: int, largest: int) -> list[list[int]]:
+    """Sizes doubled up to the largest: those of few samples together, each other alone."""
+    sizes = [smallest]
+    while sizes[-1] < largest:
+        sizes.append(min(2 * sizes[-1], largest))
+    few = sum(size <= TOGETHER for size in sizes)
+    return [group for group in (sizes[:few], *([size] for size in sizes[few:])) if group]
 
-    Products bound all distances, as in `nearest`; which batches are clear by that is asked for together.
+
+def _with_duplicate(
+    sample: Callable[[int], Tensor], groups: list[list[int]], threshold: float, rounds: int
+) -> Iterator[tuple[int, int]]:
+    """Each size with how many of so many batches hold two samples that are the same.
+
+    Products bound all distances, as in `nearest`; which batches of a group are clear by that is asked for together.
     """
-    unclear, flags, hits = [], [], 0
-    for turn in range(rounds):
-        batch = checked_rows(sample(size), "the batch from sample", 1)
-        if len(batch) != size:
-            raise ValueError(f"sample must return as many samples as it is asked for, {size}, found {len(batch)}")
-        unclear.append(batch)
-        flags.append(_bounded(batch, threshold**2))
-        if len(unclear) * batch.numel() >= ENTRIES or turn == rounds - 1:
-            for one, (possible, sure) in zip(unclear, torch.stack(flags).tolist(), strict=True):
-                hits += sure or (possible and float(kth_neighbours(one, (1,)).min()) <= threshold**2)
-            unclear, flags = [], []
-    return hits
+    for group in groups:
+        unclear: list[Tensor] = []
+        flags: list[Tensor] = []
+        answers: list[tuple[Tensor | None, bool]] = []  # batches that are still to be searched, and those that hit
+        for size in [size for size in group for _ in range(rounds)]:
+            unclear.append(_batch(sample, size))
+            flags.append(_bounded(unclear[-1], threshold**2))
+            if len(unclear) * unclear[-1].numel() >= ENTRIES:
+                answers += _answered(unclear, flags)
+        answers += _answered(unclear, flags)
+        for at, size in enumerate(group):
+            told = answers[at * rounds : (at + 1) * rounds]
+            yield size, sum(sure or (one is not None and _holds(one, threshold**2)) for one, sure in told)
+
+
+def _batch(sample: Callable[[int], Tensor], size: int) -> Tensor:
+    """So many samples; ValueError where there are more or fewer, or where they are no features."""
+    batch = checked_rows(sample(size), "the batch from sample", 1)
+    if len(batch) != size:
+        raise ValueError(f"sample must return as many samples as it is asked for, {size}, found {len(batch)}")
+    return batch
+
+
+def _answered(unclear: list[Tensor], flags: list[Tensor]) -> list[tuple[Tensor | None, bool]]:
+    """Batches that are still to be searched, None for others, and whether one surely has a duplicate; once for each."""
+    if not flags:
+        return []
+    told = torch.stack(flags).tolist()
+    found = [(one if may and not does else None, does) for one, (may, does) in zip(unclear, told, strict=True)]
+    unclear.clear()
+    flags.clear()
+    return found
+
+
+def _holds(batch: Tensor, limit: float) -> bool:
+    """Whether two of the rows (N, D) are as near as a squared distance."""
+    return float(kth_neighbours(batch, (1,)).min()) <= limit
 
 
 def _bounded(batch: Tensor, limit: float) -> Tensor:

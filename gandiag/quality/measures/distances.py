@@ -7,11 +7,11 @@ summed from differences in float64, pair by pair. On a GPU the host waits for a 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROWS = 2048  # of a block, and its columns: 16 MiB in float32
 ROWS_CUDA = 4096  # larger ones keep a GPU busy
 SLAB_ROWS = 512  # of a block at a time where all its pairs may be wanted
+SLAB = 32 * 1023  # entries of a block that norms are added to at a time: torch takes one thread, within its cache
 EXACT_CELLS = 2**16  # float64 differences at a time: small enough for the cache
 ARITHMETICS = (torch.float32, torch.float64)  # of a block: the second where the first leaves too much open
 UNDERFLOW = 2.0**-100  # more than products below the smallest float32 can add up to
@@ -65,7 +66,7 @@ class Pairs:
 
     def take(self, which: Tensor) -> Pairs:
         """Those at an index, or where a mask is true, for which a GPU is waited for once."""
-        which = which.nonzero().squeeze(1) if which.dtype == torch.bool else which
+        which = positions(which) if which.dtype == torch.bool else which
         return Pairs(self.row[which], self.col[which], self.low[which], self.high[which])
 
     def turned(self) -> Pairs:
@@ -116,7 +117,8 @@ class Block:
         """Pairs that may lie within the limit (R,) of their row or (C,) of their column, float64; not both are None."""
         limits = [None if row_limits is None else row_limits[:, None], col_limits]
         mask = reduce(Tensor.logical_or_, [self.low <= self._rounded_up(each) for each in limits if each is not None])
-        row, col = mask.nonzero(as_tuple=True)
+        at = positions(mask)
+        row, col = at // mask.shape[1], at % mask.shape[1]
         low = self.low[row, col].double()
         high = low + self.of_row[row] + self.of_col[col]
         return Pairs(row + self.rows.start, col + self.cols.start, low - UNDERFLOW, high)
@@ -127,6 +129,17 @@ class Block:
 
     def _rounded_up(self, limits: Tensor) -> Tensor:
         return (limits * (1 + 2.0**-20) + UNDERFLOW).to(self.low.dtype)
+
+
+def positions(mask: Tensor) -> Tensor:
+    """Where a mask is true, counted over its rows as they follow each other (P,) int64; a GPU is waited for once.
+
+    On a CPU it is NumPy's search, which passes over what is false eight entries at a time.
+    """
+    flat = mask.reshape(-1)
+    if flat.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(flat.numpy()))
+    return flat.nonzero().squeeze(1)
 
 
 class Grid:
@@ -155,16 +168,8 @@ class Grid:
         """Rows and columns of each block; within one set those on the diagonal first, then the upper triangle alone."""
         if self.x is not self.y:
             return self._rectangle(slice(0, len(self.x)), slice(0, len(self.y)))
-        return sorted(self._triangle(slice(0, len(self.x))), key=lambda at: at[0] != at[1])
-
-    def _triangle(self, rows: slice) -> list[tuple[slice, slice]]:
-        """Half of a block on the diagonal is wasted, so these are small."""
-        count, fine = rows.stop - rows.start, max(1, self._size // 4)
-        if count <= fine:
-            return [(rows, rows)]
-        middle = rows.start + fine * math.ceil(count / fine / 2)
-        first, second = slice(rows.start, middle), slice(middle, rows.stop)
-        return [*self._triangle(first), *self._triangle(second), *self._rectangle(first, second)]
+        parts = [slice(at, min(at + self._size, len(self.x))) for at in range(0, len(self.x), self._size)]
+        return [(part, part) for part in parts] + [(a, b) for i, a in enumerate(parts) for b in parts[i + 1 :]]
 
     def _rectangle(self, rows: slice, cols: slice) -> list[tuple[slice, slice]]:
         parts = [
@@ -182,11 +187,13 @@ class Grid:
             )
         else:
             (left, row), (right, col) = self._centred(self.x[rows], dtype), self._centred(self.y[cols], dtype)
-        low = product(left, right).mul_(-2)
+        low = product(left, right)
         # relative to |x|² + |y|²: D products summed in any order, and a few roundings of each number
         error = min(0.5, 1.1 * (self.x.shape[1] + 64) * torch.finfo(dtype).eps / 2)
-        low += (row * (1 - error)).to(dtype)[:, None]
-        low += (col * (1 - error)).to(dtype)
+        of_rows, of_cols = ((norms * (1 - error)).to(dtype) for norms in (row, col))
+        step = len(low) if low.is_cuda else max(1, SLAB // len(right))
+        for part, norms in zip(low.split(step), of_rows.split(step), strict=True):
+            torch.sub(norms[:, None], part, alpha=2, out=part).add_(of_cols)
         return Block(low, row * (2 * error) + UNDERFLOW, col * (2 * error) + UNDERFLOW, rows, cols)
 
     def exact(self, pairs: Pairs) -> Tensor:

@@ -11,8 +11,11 @@ import torch
 
 from gandiag.quality.measures import kernel_sums
 from gandiag.quality.measures.features import checked_features
+from gandiag.quality.measures.products import rows_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 
@@ -102,9 +105,14 @@ def kernel_distance(
     rng = np.random.RandomState(seed)
     drawn = [[torch.from_numpy(rng.choice(len(z), subset_size, replace=False)) for z in (x, y)] for _ in range(subsets)]
     mine, theirs = (torch.stack(indices).to(x.device, non_blocking=True) for indices in zip(*drawn, strict=True))
-    pairs = len(x) ** 2 + len(y) ** 2 + len(x) * len(y)
-    each = kernel_sums.from_all_pairs if pairs < 2 * subsets * subset_size**2 else kernel_sums.one_by_one
-    found = kernel_sums.precise(x, y, subset_size, lambda ours, others: each(ours, others, mine, theirs))
+    together = kernel_sums.cheaper_from_all_pairs(len(x), len(y), x.shape[1], subsets, subset_size)
+    each = kernel_sums.from_all_pairs if together else kernel_sums.one_by_one
+    found = kernel_sums.precise(
+        lambda: [(x, y)],
+        torch.promote_types(x.dtype, y.dtype),
+        subset_size,
+        lambda ours, others: each(ours, others, mine, theirs),
+    )
     return KernelDistance(float(found.mean()), float(found.std()), subsets, subset_size)
 
 
@@ -149,10 +157,15 @@ def block_kernel_distance(
         torch.from_numpy(rng.permutation(len(z))).to(x.device, non_blocking=True).tensor_split(blocks) for z in (x, y)
     )
 
-    def each(x: kernel_sums.Rows, y: kernel_sums.Rows) -> Tensor:
-        return torch.stack([kernel_sums.unbiased(x.take(a), y.take(b)) for a, b in zip(ours, theirs, strict=True)])
+    def pairs() -> Iterator[kernel_sums.Pair]:
+        return ((rows_at(x, a), rows_at(y, b)) for a, b in zip(ours, theirs, strict=True))
 
-    values = kernel_sums.precise(x, y, min(len(x), len(y)) // blocks, each)
+    values = kernel_sums.precise(
+        pairs,
+        torch.promote_types(x.dtype, y.dtype),
+        min(len(x), len(y)) // blocks,
+        lambda x, y: kernel_sums.unbiased(x, y)[None],
+    )
     return BlockKernelDistance(float(values.mean()), float(values.std(ddof=1) / math.sqrt(blocks)), blocks)
 
 

@@ -17,18 +17,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gandiag.quality.measures.products import centred, product
+from gandiag.quality.measures import products
+from gandiag.quality.measures.products import centred, product, rows_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     Kernel = Callable[["Rows", "Rows"], Tensor]
+    Pair = tuple[Tensor, Tensor]
 
 ROWS = 1024  # of a symmetric kernel matrix that are not halved: its product takes half as long on a CPU as it is
+TILE = 2048  # rows and columns of a kernel matrix that are held at a time where subsets are read off it
 SLAB = 32 * 1023  # entries of it at a time: below 32,768 torch takes one thread, and waits for no other
+GATHERED = 1.15  # what a product of rows that were gathered for it costs, beside one of rows as they lie
 ENTRIES = 4 * 2**20  # entries of it that are held at a time
 PRECISE = 1e-6  # of a value, or of its spread over subsets where that is more: else float64 is taken
 ROUNDING = 2.0**-24  # of the mean of an entry in float32, relative to a squared row over the subset's size
@@ -61,7 +65,8 @@ class Rows:
 
     def take(self, index: Tensor | slice) -> Rows:
         """Some of the rows."""
-        return Rows(self.beyond[index], self.along[index], self.squares[index], self.level)
+        beyond = self.beyond[index] if isinstance(index, slice) else rows_at(self.beyond, index)
+        return Rows(beyond, self.along[index], self.squares[index], self.level)
 
 
 def placed(x: Tensor, y: Tensor, dtype: torch.dtype, *, whole: bool = True) -> tuple[tuple[Rows, Rows], Tensor]:
@@ -78,28 +83,39 @@ def placed(x: Tensor, y: Tensor, dtype: torch.dtype, *, whole: bool = True) -> t
     sets = []
     for rows, squares in beyond:
         scale = (unit * d).rsqrt() if whole else one
-        along = torch.cat([part.double() @ centre for part in rows[:, :d].split(ENTRIES // d + 1)])
+        along = torch.cat([part.double() @ centre for part in rows[:, :d].split(products.ROWS)])
         sets.append(
             Rows(rows.mul_(scale.to(dtype)) if whole else rows, along * scale**2, squares * scale**2, level / unit)
         )
     return (sets[0], sets[1]), unit**3
 
 
-def precise(x: Tensor, y: Tensor, size: int, each: Callable[[Rows, Rows], Tensor]) -> NDArray[np.float64]:
-    """The values (S,) of `each`, of float32 products unless their rounding could be seen, of samples `size` at a time.
+def precise(
+    pairs: Callable[[], Iterable[Pair]], dtype: torch.dtype, size: int, each: Callable[[Rows, Rows], Tensor]
+) -> NDArray[np.float64]:
+    """The values of `each` for every pair of sets (N, D) and (M, D), one after the other.
 
-    Errors of the entries are independent, so that they grow with the number of samples and not with that of pairs.
+    Products are float32 unless their rounding could be seen, of samples `size` at a time, or `dtype`, that of the
+    features, is float64. Errors of the entries are independent, so that they grow with the number of samples and not
+    with that of pairs. A GPU is waited for once.
     """
-    dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
-    rows, cube = placed(x, y, dtype)
-    square = torch.stack([z.squares.square().mean() for z in rows]).amax().sqrt()
-    steepest = 3 * (rows[0].level + square) ** 2 + 1e-30
-    read = torch.cat([each(*rows) * cube, (ROUNDING / size * square * steepest * cube)[None]]).cpu().numpy()
-    found, error = read[:-1], float(read[-1])
-    if dtype == torch.float64 or error <= PRECISE * max(abs(found.mean()), found.std()):
-        return np.asarray(found)
-    rows, cube = placed(x, y, torch.float64)
-    return np.asarray((each(*rows) * cube).cpu().numpy())
+    found, errors = [], []
+    for x, y in pairs():
+        rows, cube = placed(x, y, dtype)
+        square = torch.stack([z.squares.square().mean() for z in rows]).amax().sqrt()
+        steepest = 3 * (rows[0].level + square) ** 2 + 1e-30
+        found.append(each(*rows) * cube)
+        errors.append(ROUNDING / size * square * steepest * cube)
+    *values, error = torch.cat([*found, torch.stack(errors).amax()[None]]).tolist()
+    if dtype == torch.float64 or error <= PRECISE * max(abs(np.mean(values)), np.std(values)):
+        return np.asarray(values)
+    return precise(pairs, torch.float64, size, each)
+
+
+def cheaper_from_all_pairs(n: int, m: int, d: int, subsets: int, size: int) -> bool:
+    """Whether subsets of n and m rows of d features take fewer multiplications together than one by one."""
+    together = (n * n + m * m + 2 * n * m) / 2 * (d + subsets)
+    return together <= GATHERED * 2 * subsets * size * size * d
 
 
 def one_by_one(x: Rows, y: Rows, mine: Tensor, theirs: Tensor) -> Tensor:
@@ -108,25 +124,44 @@ def one_by_one(x: Rows, y: Rows, mine: Tensor, theirs: Tensor) -> Tensor:
 
 
 def from_all_pairs(x: Rows, y: Rows, mine: Tensor, theirs: Tensor) -> Tensor:
-    """The same from the kernel of all pairs: with few samples the subsets share most of theirs."""
+    """The same from the kernel of all pairs, as one large product, symmetric halves once, and no row copied."""
     size = mine.shape[1]
-    p, q = (torch.zeros(len(z), len(i), dtype=torch.float64, device=i.device) for z, i in ((x, mine), (y, theirs)))
-    for chosen, indices in ((p, mine), (q, theirs)):
-        chosen.scatter_(0, indices.T, 1.0)
-    within = [_summed(z, z, chosen, chosen) for z, chosen in ((x, p), (y, q))]
-    return (within[0] + within[1]) / (size * (size - 1)) - 2 * _summed(x, y, p, q) / size**2
+    p, q = (_chosen(z, indices) for z, indices in ((x, mine), (y, theirs)))
+    within = _summed_within(x, p) + _summed_within(y, q)
+    between = torch.stack(
+        [_summed(x.take(a), y.take(b), p[:, a], q[:, b]) for a in _tiles(len(x)) for b in _tiles(len(y))]
+    )
+    return within / (size * (size - 1)) - 2 * between.sum(dim=0) / size**2
+
+
+def _chosen(rows: Rows, indices: Tensor) -> Tensor:
+    """Ones (S, N) at the rows of each subset."""
+    return torch.zeros(len(indices), len(rows), dtype=rows.beyond.dtype, device=indices.device).scatter_(1, indices, 1)
+
+
+def _tiles(n: int) -> Iterator[slice]:
+    return (slice(start, min(start + TILE, n)) for start in range(0, n, TILE))
+
+
+def _summed_within(x: Rows, p: Tensor) -> Tensor:
+    """Sum of KID's kernel (S,) over ordered pairs of different chosen rows."""
+    parts = []
+    for b in _tiles(len(x)):
+        cols = x.take(b)
+        kernel = polynomial(cols, cols).fill_diagonal_(0)
+        parts.append(_read_off(kernel, p[:, b], p[:, b]))
+        parts += [2 * _summed(x.take(a), cols, p[:, a], p[:, b]) for a in _tiles(b.start)]
+    return torch.stack(parts).sum(dim=0)
 
 
 def _summed(x: Rows, y: Rows, p: Tensor, q: Tensor) -> Tensor:
-    """Sum of KID's kernel (S,) over pairs of different chosen rows, which are ones in p (N, S) and q (M, S)."""
-    rows = max(1, ENTRIES // len(y))
-    parts = []
-    for start in range(0, len(x), rows):
-        kernel = polynomial(x.take(slice(start, start + rows)), y)
-        if x is y:
-            kernel[:, start:].fill_diagonal_(0)
-        parts.append((p[start : start + rows] * (kernel.double() @ q)).sum(dim=0))
-    return torch.stack(parts).sum(dim=0)
+    """Sum of KID's kernel (S,) over pairs of chosen rows, which are ones in p (S, N) and q (S, M)."""
+    return _read_off(polynomial(x, y), p, q)
+
+
+def _read_off(kernel: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """Sums (S,) float64 of a kernel (N, M) over chosen rows and columns; in its own dtype within a row."""
+    return (product(q, kernel) * p).sum(dim=1, dtype=torch.float64)
 
 
 def polynomial(x: Rows, y: Rows) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Moments", "Statistics"]
 
-ROWS = 256  # samples are gathered before they are multiplied: a product of few rows only waits for the memory
+ROWS = 1024  # samples are gathered before they are multiplied: a product of few rows only waits for the memory
 COLUMNS = 256  # wide enough for the product's speed, narrow enough to leave out most of the lower triangle
 
 
 class Moments:
     """Sums and outer products of a stream of features, in float64 and shifted by the mean of the first batch.
 
-    What is kept is (D, D) and 256 rows, however many samples come. The shift keeps the digits that a sum of raw
+    What is kept is (D, D) and 1024 rows, however many samples come. The shift keeps the digits that a sum of raw
     squares would lose where the mean is large against the spread (Chan, Golub & LeVeque 1983).
 
     Parameters
@@ -171,11 +172,12 @@ class Moments:
         """
         if self.n < 2:
             raise ValueError(f"a covariance needs at least 2 samples, found {self.n}")
-        try:
-            return Statistics(*self._mean_and_covariance(), self.n)
-        except ValueError:
-            refuse_unfinite(int(self._unfinite), self.n)
-            raise
+        mean, covariance = self._mean_and_covariance()
+        found = torch.stack([self._unfinite.double(), mean.sum(), covariance.trace()]).tolist()
+        refuse_unfinite(int(found[0]), self.n)
+        if not math.isfinite(found[1] + found[2]):  # no entry exceeds the variances that it lies between
+            return Statistics(mean, covariance, self.n)  # which says what overflowed
+        return Statistics.of_sound(mean, covariance, self.n)
 
     def statistics_without(self, other: Moments) -> Statistics:
         """Those of what is left without the samples of another, all of which are in this one, whose own are sound."""
@@ -183,7 +185,14 @@ class Moments:
         return Statistics.of_sound(*rest._mean_and_covariance(), rest.n)  # noqa: SLF001 - one of us
 
     def _mean_and_covariance(self) -> tuple[Tensor, Tensor]:
+        """The second mirrored from its upper triangle, with no variance that rounding put below 0."""
         self._centre()
-        covariance = self._outer.triu()
-        covariance += covariance.triu(1).T
-        return self._shift.clone(), covariance.div_(self.n - 1)
+        covariance = torch.empty_like(self._outer)
+        for left in range(0, self.dimensions, COLUMNS):
+            block = self._outer[left : left + COLUMNS, left:] / (self.n - 1)
+            covariance[left:, left : left + COLUMNS] = block.T
+            covariance[left : left + COLUMNS, left:] = block
+            corner = block[:, :COLUMNS].triu()
+            covariance[left : left + COLUMNS, left : left + COLUMNS] = corner + corner.triu(1).T
+        covariance.diagonal().clamp_(min=0)
+        return self._shift.clone(), covariance

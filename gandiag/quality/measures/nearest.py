@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gandiag.quality.measures.distances import ARITHMETICS, Block, Distinct, Grid, Pairs
+from gandiag.quality.measures.distances import ARITHMETICS, Block, Distinct, Grid, Pairs, positions
 from gandiag.quality.measures.features import checked_pair
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _decided(grid: Grid, block: Block, of_x: list[Balls], of_y: list[Balls]) -> 
         pairs = block.within(row_limits, col_limits)
         ends = [b.squared_radii[pairs.row] for b in of_x] + [b.squared_radii[pairs.col] for b in of_y]
         unclear = torch.stack([(pairs.low <= end) & (end <= pairs.high) for end in ends]).any(dim=0)
-        unclear = unclear.nonzero().squeeze(1)
+        unclear = positions(unclear)
         if not block.crowded(unclear):
             break
     return grid.settled(pairs, unclear)
@@ -133,7 +133,7 @@ class _Search:
         found, grid = self._found, self._grid
         least, most = self._ranked(found, found.low, rank), self._ranked(found, found.high, rank)
         open_ = (found.high >= least[found.row]) & (found.low <= most[found.row])
-        found = grid.settled(found, open_.nonzero().squeeze(1))
+        found = grid.settled(found, positions(open_))
         return self._ranked(found, found.low, rank) / grid.scale
 
     def nearest(self, names: Tensor) -> tuple[Tensor, Tensor]:

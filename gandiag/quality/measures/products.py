@@ -35,6 +35,23 @@ def product(x: Tensor, y: Tensor) -> Tensor:
         return unrounded_conv2d(x.T[None, :, :, None], y[:, :, None, None])[0, :, :, 0].T
 
 
+def room(*shape: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A tensor whose values are still to be written, float32 or float64.
+
+    On a CPU it is NumPy's, which asks for large pages: the first touch of many small ones costs more than a product's
+    reading them.
+    """
+    if device.type == "cpu":
+        return torch.from_numpy(np.empty(shape, np.float64 if dtype == torch.float64 else np.float32))
+    return torch.empty(shape, dtype=dtype, device=device)
+
+
+def rows_at(rows: Tensor, index: Tensor) -> Tensor:
+    """Rows (N, D) float32 or float64 at an index (I,), without a graph: (I, D)."""
+    found = room(len(index), rows.shape[1], dtype=rows.dtype, device=rows.device)
+    return torch.index_select(rows.detach(), 0, index, out=found)
+
+
 def unrounded_conv2d(
     images: Tensor,
     weight: Tensor,
@@ -66,7 +83,7 @@ def centred(rows: Tensor, centre: Tensor, scale: Tensor, dtype: torch.dtype) -> 
     precision of centre and `dtype`; a scale (0-dim.) of 1 is not multiplied with where that can be told for nothing.
     """
     n, width = rows.shape
-    found = torch.empty(n, -(-width // WIDTH) * WIDTH, dtype=dtype, device=rows.device)
+    found = room(n, -(-width // WIDTH) * WIDTH, dtype=dtype, device=rows.device)
     found[:, width:] = 0
     norms = torch.empty(n, dtype=torch.float64, device=rows.device)
     scaled = rows.device.type != "cpu" or bool(scale != 1)
