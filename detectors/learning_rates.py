@@ -136,7 +136,7 @@ class LearningRates:
     def _raised(self, run: Run) -> Iterator[Finding]:
         """Rates far above all that they had been, in the middle of a run; by one network alone, `_apart` tells it."""
         rates = self._rates(run)
-        rates = rates[(rates > 0).all(axis=1) & np.isfinite(rates).all(axis=1)]
+        rates = rates[((rates > 0) & (rates < np.inf)).all(axis=1)]
         times = rates / rates.cummax().shift()
         most = times.max(axis=1).rename("a learning rate over its highest value before")
         apart = held(self.score(run), most.index) > self.apart

@@ -83,7 +83,8 @@ class ResidualDown(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         shrunk = avg_pool2d(self.second(relu(self.first(self.opening(maps)))), 2)
-        return shrunk + self.shortcut(avg_pool2d(maps, 2))
+        added: Tensor = shrunk + self.shortcut(avg_pool2d(maps, 2))
+        return added
 
 
 class SumOverPixels(nn.Module):
