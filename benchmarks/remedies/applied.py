@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.bench.causes import CAUSES
-from benchmarks.corpus.kinds import ScaleRates, without_mistake
+from benchmarks.corpus.kinds import without_mistake
+from benchmarks.corpus.working_kinds import ScaleRates
 from gandiag.zoo import losses
 from gandiag.zoo.dynamics import Alternating, Unrolled
 from gandiag.zoo.events import (
