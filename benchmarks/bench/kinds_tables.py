@@ -82,11 +82,12 @@ def _goals(asked: list[Asked]) -> str:
 
 def _by(what: str, asked: list[Asked], reported: list[Asked], of: Callable[[Asked], str]) -> str:
     """Verdicts by kind of data or by loss, with today's thresholds and with those fitted on all the others."""
+
+    def held_out(value: str) -> Callable[[Asked], bool]:
+        return lambda one: of(one) == value
+
     rows = []
-    refit = {
-        value: fitted_without(asked, lambda one, value=value: of(one) == value)
-        for value in dict.fromkeys(map(of, asked))
-    }
+    refit = {value: fitted_without(asked, held_out(value)) for value in dict.fromkeys(map(of, asked))}
     for value in (*refit, "all"):
         own = [one for one in reported if value in (of(one), "all")]
         failing, healthy = (_of(own, status) for status in ("failing", "healthy"))
