@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signal_names import placeholder
+from gandiag.signals.names import placeholder
 from gandiag.wording import listed
 
 from .specification import check_thresholds, evidence, finding, threshold

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 import pandas as pd
 
 from gandiag.findings import Evidence
-from gandiag.signal_names import NETS, placeholder
+from gandiag.signals.names import NETS, placeholder
 from gandiag.wording import listed
 
 from .layers import MIN_ROWS, layer_levels

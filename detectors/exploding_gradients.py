@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import Spell, held, remembered, rolling_mean, rolling_median, spells, step_of_lowest

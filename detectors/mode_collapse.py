@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gandiag.measure.label_free import ENOUGH, LOST, RECENT
-from gandiag.signal_names import placeholder
+from gandiag.signals.names import placeholder
 from gandiag.wording import listed
 
 from .remedies import named

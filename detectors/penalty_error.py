@@ -168,9 +168,11 @@ class PenaltyError:
 
 
 def _may_be_a_penalty(run: Run, bad: pd.Series, step: int) -> bool:
-    """Whether NaN, first seen at a step, can have begun with D's gradient: not where the step before was recorded and
-    this one had NaN in samples, in D's outputs or in a loss before D was updated.
+    """Whether NaN, first seen at a step, can have begun with D's gradient: not where that is finite, nor where the step
+    before was recorded and this one had NaN in samples, in D's outputs or in a loss before D was updated.
     """
+    if run.series("grad/discriminator/nonfinite").get(step) == 0:
+        return False
     before = bad.index[bad.index < step]
     gap = not len(before) or step - int(before[-1]) > 1
     return gap or first_place(run, step) in ("", "grad/discriminator/nonfinite")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signal_names import parse
 from gandiag.signals import SIGNALS, describe
+from gandiag.signals.names import parse
 
 from .change import change_point, scatter_so_far
 from .specification import check_thresholds, evidence, finding, threshold

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gandiag.signal_names import parse
 from gandiag.signals import SIGNALS, describe
+from gandiag.signals.names import parse
 
 from .text import number
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.signal_names import matching, parse
+from gandiag.signals.names import matching, parse
 
 from .text import number
 

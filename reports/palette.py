@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
     from .panels import Panel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 from gandiag.wording import one_line
 
 from .chart_groups import group_of

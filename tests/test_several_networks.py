@@ -20,7 +20,7 @@ from gandiag.judge.live import History, Judge
 from gandiag.judge.networks import networks_of, owner, parts_of
 from gandiag.measure.reductions import combined
 from gandiag.rundir.run import Run
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 
 HEADS = ("d", "diversity", "distance", "centre", "range", "penalty", "bins", "feedback")
 

@@ -15,8 +15,8 @@ from gandiag.rundir.ranks import merge_rows
 from gandiag.rundir.recorder import Recorder
 from gandiag.rundir.run import Run
 from gandiag.rundir.thinning import merge_pairs
-from gandiag.signal_names import Name, parse, placeholder
 from gandiag.signals import SIGNALS, describe
+from gandiag.signals.names import Name, parse, placeholder
 
 WORDS = st.sampled_from(["d", "points", "grad", "generator", "discriminator.b", "d.a", "x", "1", ".", "", "layer"])
 

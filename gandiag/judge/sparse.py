@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.findings import NotAssessed
-from gandiag.signal_names import NETS
+from gandiag.signals.names import NETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.measure.reductions import combined
-from gandiag.signal_names import parse
+from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

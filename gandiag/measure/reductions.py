@@ -14,8 +14,8 @@ import numpy as np
 from gandiag.measure.pairwise import latent_signals, sample_signals, with_own_samples
 from gandiag.measure.spectra import weight_signals
 from gandiag.measure.wiring import optimizer_signals
-from gandiag.signal_names import COMBINED, NETS, parse
 from gandiag.signals import describe
+from gandiag.signals.names import COMBINED, NETS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

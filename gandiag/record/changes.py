@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.signal_names import matching
+from gandiag.signals.names import matching
 
 if TYPE_CHECKING:
     from gandiag.record.stages import Signals

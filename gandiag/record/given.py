@@ -12,7 +12,7 @@ from gandiag.measure.blocks import is_tensor
 from gandiag.measure.calls import MAX_OUTPUTS, MAX_POINTS
 from gandiag.measure.reductions import MAX_PLAIN, PROJECTED
 from gandiag.rundir.snapshots import MAX_SAMPLES
-from gandiag.signal_names import NETS
+from gandiag.signals.names import NETS
 from gandiag.wording import listed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from gandiag.judge.live import History
 from gandiag.record.announcing import tell_findings, tell_stop, write_diagnosis
 from gandiag.rundir.events import EVALUATION, last_evaluation
-from gandiag.signal_names import NETS
+from gandiag.signals.names import NETS
 from gandiag.sinks.base import finding_event
 
 if TYPE_CHECKING:

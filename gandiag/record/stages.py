@@ -13,7 +13,7 @@ from gandiag.measure.label_free import BinTrackers
 from gandiag.measure.reductions import reduce_block
 from gandiag.measure.wiring import Inputs
 from gandiag.record.notices import UNKNOWN_RANGE
-from gandiag.signal_names import matching
+from gandiag.signals.names import matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.rundir.ending import ending
-from gandiag.signal_names import NETS, parse
 from gandiag.signals import describe
+from gandiag.signals.names import NETS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -13,8 +13,8 @@ from gandiag.rundir.lost import lost_steps
 from gandiag.rundir.parts import REAL_NAMES, sample_step
 from gandiag.rundir.ranks import exact_after, merge_metas, merge_rows
 from gandiag.rundir.reading import Segments, read_arrays, read_events, read_metas, read_scalars, steadily
-from gandiag.signal_names import matching
 from gandiag.signals import SIGNALS, is_listed
+from gandiag.signals.names import matching
 from gandiag.wording import meant
 
 if TYPE_CHECKING:

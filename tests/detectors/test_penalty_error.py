@@ -56,19 +56,21 @@ def test_the_step_at_which_a_penalty_has_no_finite_gradient_is_told():
 
 
 def test_nan_from_one_record_to_the_next_is_most_likely_a_root():
-    """Where a penalty is in use, but not after gradients that grew, after a bad batch, or in half precision."""
-    (found,) = DETECT(run_with(at=500, nonfinite=3.0))
+    """Where a penalty is in use and D's gradient is NaN, but not after gradients that grew, after a bad batch, or in
+    half precision.
+    """
+    bad = {"nonfinite": 3.0, "grad/discriminator/nonfinite": 2.0}
+    (found,) = DETECT(run_with(at=500, **bad))
     assert found.onset_step == 500
     assert "most likely" in found.summary
-    assert DETECT(run_with(at=500, nonfinite=3.0, without=["penalty/norm"])) == []
-    assert DETECT(run_with(at=500, nonfinite=3.0, **{"range/real/nonfinite": 1.0})) == []
-    assert DETECT(run_with(at=500, nonfinite=3.0, **{"skipped/discriminator": 0.0})) == []
-    assert DETECT(run_with(at=500, nonfinite=3.0, **{"penalty/to_zero": 1.0})) == []  # a square has no root
+    assert DETECT(run_with(at=500, without=["penalty/norm"], **bad)) == []
+    assert DETECT(run_with(at=500, nonfinite=3.0)) == []  # D's gradient is finite
+    for other in ("range/real/nonfinite", "skipped/discriminator", "penalty/to_zero"):  # a square has no root
+        assert DETECT(run_with(at=500, **bad, **{other: 1.0})) == []
     for place in ("outputs", "samples"):  # weights were NaN before D was updated
-        assert DETECT(run_with(at=500, nonfinite=3.0, **{f"nonfinite/discriminator/{place}": 1.0})) == []
-    back = run_with(at=500, nonfinite=3.0, **{"grad/discriminator/nonfinite": 2.0, "nonfinite/generator/outputs": 1.0})
-    assert len(DETECT(back)) == 1
-    grown = run_with(at=500, nonfinite=3.0)
+        assert DETECT(run_with(at=500, **bad, **{f"nonfinite/discriminator/{place}": 1.0})) == []
+    assert len(DETECT(run_with(at=500, **bad, **{"nonfinite/generator/outputs": 1.0}))) == 1
+    grown = run_with(at=500, **bad)
     grown.scalars.loc[490:499, "grad/discriminator/norm"] = 1e3
     assert DETECT(grown) == []
 

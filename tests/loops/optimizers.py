@@ -165,8 +165,9 @@ def lbfgs(attach: Attach) -> Steps:
             loss.backward()
             return loss
 
-        game.adam_d.step(of_d)
-        game.adam_g.step(of_g)
+        for optimizer, closure in ((game.adam_d, of_d), (game.adam_g, of_g)):
+            optimizer.state.clear()  # curvature between two batches may point uphill, where LBFGS stops early
+            optimizer.step(closure)
         # D's outputs of all evaluations, gradients of the last
         on_real, on_fake, norms = zip(*seen, strict=True)
         values = judged(torch.cat(on_real), torch.cat(on_fake)) | {"grad/discriminator/norm": norms[-1]}

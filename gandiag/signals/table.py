@@ -2,18 +2,14 @@
 
 Names are paths. `<net>` stands for `generator` or `discriminator`, `<layer>` for a layer's dotted name, `<class>` for
 the number of a class. Where several networks share a role, each has signals of its own beside those of all:
-`grad/generator.a2b/norm`, `d.patch/auc`, see `gandiag.signal_names`.
+`grad/generator.a2b/norm`, `d.patch/auc`, see `gandiag.signals.names`.
 Signals with other names may be logged: they are kept and plotted, and no detector reads them.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Literal
-
-from gandiag.signal_names import parse, placeholders
 
 Worse = Literal["high", "low", "both", "neither"]
 Merge = Literal["mean", "min", "max", "sum", "spread", "norm"]
@@ -305,49 +301,3 @@ BESIDE = {
     "perfect": "about what a perfect model would score",
 }
 """What a quality value may have beside it, as signals of their own: quality/fid/low."""
-
-_BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
-_ENTRIES = {signal.name: signal for signal in SIGNALS}
-
-
-@lru_cache(maxsize=4096)
-def describe(name: str) -> Signal:
-    """The table's entry for a concrete signal name; a blank one for a name the table does not hold.
-
-    >>> describe("grad/generator/norm").meaning
-    'norm of all gradients of generator as its optimizer uses them'
-    >>> describe("d.patch/auc").meaning
-    'patch: P(D(real) > D(fake)) within the step, ties half'
-    >>> describe("lr").meaning
-    'logged by the loop'
-    """
-    if beside := _BESIDE.fullmatch(name):
-        signal = describe(beside["value"])
-        return Signal(name, signal.unit, f"{signal.meaning}: {BESIDE[beside['which']]}")
-    if own := parse(name).network:
-        signal = describe(str(parse(name).base))
-        return replace(signal, name=name, meaning=f"{own}: {signal.meaning}")
-    if name in _ENTRIES:
-        return _ENTRIES[name]
-    for signal in SIGNALS:
-        if found := placeholders(signal.name, name):
-            return replace(signal, name=name, meaning=_meaning(signal, **found))
-    return Signal(name, "", "logged by the loop")
-
-
-def is_listed(name: str) -> bool:
-    """Whether the table describes a signal of this name, of whichever network; placeholders may stand in it.
-
-    >>> is_listed("grad/generator.a2b/norm"), is_listed("quality/fid/low"), is_listed("d/acu")
-    (True, True, False)
-    """
-    beside = _BESIDE.fullmatch(name)
-    base = str(parse(beside["value"] if beside else name).base)
-    return base in _ENTRIES or any(placeholders(signal.name, base) for signal in SIGNALS)
-
-
-def _meaning(signal: Signal, net: str = "", layer: str = "", **others: str) -> str:
-    """What an entry means where these stand for its placeholders."""
-    if "class" in others:
-        return f"class {others['class']}: {signal.meaning}"
-    return signal.meaning.replace("<net>", net).replace("one layer", f"layer {layer} of the {net}")
