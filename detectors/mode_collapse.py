@@ -169,9 +169,9 @@ class ModeCollapse:
 
 def chance(share: float) -> float:
     """How likely it is that so many samples hold less than a tenth of what they should of a part of such a share."""
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
-    return float(binom.cdf(LOST * SAMPLES * share, SAMPLES, share))
+    return float(bdtr(LOST * SAMPLES * share, SAMPLES, share))
 
 
 def _until(spell: Spell) -> str:

@@ -79,7 +79,7 @@ def strongest_peaks(values: np.ndarray, min_cycles: float = 4.0, min_period: flo
     series = values / scale[:, None]
     time = np.arange(n) - (n - 1) / 2
     series -= series.mean(axis=1, keepdims=True)
-    series -= (series @ time / (time @ time))[:, None] * time
+    series -= (np.einsum("mn,n->m", series, time) / (time @ time))[:, None] * time  # `@` would start threads
     power = np.abs(np.fft.rfft(series))[:, 1 : (n - 1) // 2 + 1] ** 2
     frequencies = np.arange(1, power.shape[1] + 1) / n
     candidates = np.flatnonzero((frequencies >= min_cycles / n) & (frequencies <= 1 / min_period))
@@ -217,7 +217,7 @@ def _red_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
 
 def _ar1_spectrum(power: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     turn = np.cos(2 * np.pi * frequencies)
-    rho = np.clip(power @ turn / np.maximum(power.sum(axis=1), 1e-300), 0.0, 0.999)[:, None]
+    rho = np.clip(np.einsum("mn,n->m", power, turn) / np.maximum(power.sum(axis=1), 1e-300), 0.0, 0.999)[:, None]
     shape: np.ndarray = 1 / (1 - 2 * rho * turn + rho**2)
     return shape
 

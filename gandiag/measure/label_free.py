@@ -38,6 +38,10 @@ BAND, BETWEEN = (0.35, 0.65), 0.02
 """Two cells hang together where so many of their real samples lie about half-way between their centres."""
 RECENT = 8
 """Histograms behind `bins/recent_effective`, as behind that of labelled modes."""
+ONE_THREAD = 2**18
+"""Multiplications in one product, at most: OpenBLAS shares larger ones among threads, which then wait in a busy loop for
+more, on cores that the training uses.
+"""
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
 FAKE_POINTS = parse("points/fake")
@@ -131,9 +135,10 @@ class BinTracker:
     def _nearest(self, points: np.ndarray) -> np.ndarray:
         """The nearest centre (n,) of each point (n, p)."""
         assert self._centres is not None  # noqa: S101 - for the type checker
-        squares = (self._centres**2).sum(axis=1) - 2 * points @ self._centres.T
-        nearest: np.ndarray = squares.argmin(axis=1)
-        return nearest
+        squares, twice = (self._centres**2).sum(axis=1), 2 * self._centres.T
+        rows = max(1, ONE_THREAD // twice.size)
+        slices = (points[i : i + rows] for i in range(0, len(points), rows))
+        return np.concatenate([np.zeros(0, int), *((squares - part @ twice).argmin(axis=1) for part in slices)])
 
     def _counts(self, batches: Sequence[np.ndarray]) -> np.ndarray:
         """Finite points of each of n batches by nearest centre, (n, K)."""

@@ -36,10 +36,16 @@ def weight_signals(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def singular_values(products: np.ndarray) -> np.ndarray:
-    """Singular values (k, m) of matrices W from (k, m, m) products W W^T; NaN where one is not finite."""
+    """Singular values (k, m) of matrices W from (k, m, m) products W W^T; NaN where one is not finite.
+
+    By torch: NumPy's OpenBLAS keeps its threads busy for a tenth of a second afterwards, on cores of the training.
+    """
+    import torch
+
     finite = np.isfinite(products).all(axis=(1, 2))
     values = np.full(products.shape[:2], np.nan)
-    values[finite] = np.sqrt(np.maximum(np.linalg.eigvalsh(products[finite].astype(np.float64)), 0.0))
+    squares: np.ndarray = torch.linalg.eigvalsh(torch.from_numpy(products[finite].astype(np.float64))).numpy()
+    values[finite] = np.sqrt(np.maximum(squares, 0.0))
     return values
 
 
