@@ -39,8 +39,8 @@ BAND, BETWEEN = (0.35, 0.65), 0.02
 RECENT = 8
 """Histograms behind `bins/recent_effective`, as behind that of labelled modes."""
 ONE_THREAD = 2**18
-"""Multiplications in one product, at most: OpenBLAS shares larger ones among threads, which then wait for more in a busy
-loop, on cores that the training uses.
+"""Multiplications in one product, at most: OpenBLAS shares larger ones among threads, which then wait for more in a
+busy loop, on cores that the training uses.
 """
 STARTS = 5
 """Starting points of k-means, of which the best result counts."""
