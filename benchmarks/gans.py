@@ -93,7 +93,7 @@ def cases(device: torch.device) -> tuple[Case, ...]:
     return (
         Case("2-D tiny GAN", tiny, (8,), (2,), 64, 1000, 50, 1.10, 100),
         Case("2-D MLP GAN", mlp, (2,), (2,), 256, 100, 20, 1.03, 40),
-        Case("64x64 DCGAN", dcgan, (100, 1, 1), (3, 64, 64), 64, 20, 2, 1.01, 12),
+        Case("64x64 DCGAN", dcgan, (100, 1, 1), (3, 64, 64), 64, 12, 2, 1.01, 10),
     )
 
 
