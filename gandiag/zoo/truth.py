@@ -102,8 +102,8 @@ def coverage(samples: NDArray[np.float64], data: Data) -> dict[str, float]:
     truth = data.known_truth
     prior = np.asarray(truth.prior)
     labels, near = _assigned(samples, data)
-    counts = np.bincount(labels, minlength=len(prior))
-    shares = counts / counts.sum()
+    counts = np.bincount(labels[labels >= 0], minlength=len(prior))  # a classifier leaves what it does not recognise
+    shares = counts / max(counts.sum(), 1)
     rows = np.random.default_rng(0).permutation(len(data.samples))[:SAMPLES]
     real, real_labels = data.samples[rows].double().numpy(), data.labels[rows].numpy()
     ratios = [
