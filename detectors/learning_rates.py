@@ -45,7 +45,7 @@ class LearningRates:
         - rates-of-one-scale
         - restore-schedule
         - step-the-schedule
-        - lower-learning-rates
+        - rates-as-before
     References:
         Heusel et al. 2017 (two time scales: up to some ten times apart).
     """
@@ -149,7 +149,7 @@ class LearningRates:
                 "times as high as it had ever been"
             )
             made = finding(self, spell, "warning", summary, (evidence(most, self.raised, "above", first),), RATES)
-            yield replace(made, remedies=named(["lower-learning-rates"]))
+            yield replace(made, remedies=named(["rates-as-before"]))
 
     def _faded(self, run: Run) -> Iterator[Finding]:
         """A rate that has come down to nothing, the other one not."""

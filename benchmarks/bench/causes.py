@@ -35,7 +35,9 @@ CAUSES: dict[str, Cause] = {
         "vanishing-gradients learning-rates", "non-saturating-loss wgan-gp train-d-less rates-of-one-scale"
     ),
     "a weight not finite": _cause("non-finite", "roll-back safe-norm logits-loss bfloat16"),
-    "rates too high": _cause("divergence exploding-gradients learning-rates", "lower-learning-rates roll-back"),
+    "rates too high": _cause(
+        "divergence exploding-gradients learning-rates", "rates-as-before lower-learning-rates roll-back"
+    ),
     "few latents": _cause("repeated-latents sample-collapse", "fresh-latents"),
     "critic without a bound": _cause(
         "penalty-error critic-constraint", "bound-the-critic wgan-gp spectral-norm clip-bound"

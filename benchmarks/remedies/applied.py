@@ -121,6 +121,7 @@ EDITS: dict[str, Edit] = {
     "raise-learning-rate": _rates(5e-4, 5e-4),
     "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),
+    "rates-as-before": _without(ScaleRates, LearningRates),
     "roll-back": _without(WeightsNotFinite, RestartGenerator),  # an accident happens once
 }
 """By name of a remedy; those that are no change of a training (test-d-alone, early-stop) are not among them."""

@@ -116,6 +116,19 @@ UPDATES = (
         expect="rate/<net> goes on where it was, at the next resume",
     ),
     Remedy(
+        name="rates-as-before",
+        change="set the learning rates back to what they were, and look for what raised them: a scheduler stepped per "
+        "batch, a second one, a warm-up that counts epochs",
+        code="for optimizer, rate in ((opt_G, 2e-4), (opt_D, 2e-4)):  # what they were before\n"
+        '    for group in optimizer.param_groups:\n        group["lr"] = rate',
+        why="Steps ten times as long throw both networks out of what they had settled in; they do not come back.",
+        cost="what was trained since then: go on from a checkpoint of before",
+        cost_level=1,
+        evidence="Halved rates, still five times or more above those of before, helped in none of our own runs.",
+        verified=False,
+        expect="rate/<net> is as before, and gradient norms come down to what they were within some 200 steps",
+    ),
+    Remedy(
         name="step-the-schedule",
         change="step the schedulers as often as they were made for: once an epoch, or with numbers that count batches",
         code="schedule = torch.optim.lr_scheduler.ExponentialLR(opt_G, 0.95)\n"

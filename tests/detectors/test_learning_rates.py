@@ -87,7 +87,7 @@ def test_rates_that_leap_above_all_that_they_were_are_told():
     (found,) = DETECT(run_with(at=801, **leap))
     assert (found.severity, found.onset_step) == ("warning", 801)
     assert "generator and the discriminator is 200 times as high" in found.summary
-    assert found.remedies[0].name == "lower-learning-rates"
+    assert found.remedies[0].name == "rates-as-before"
     again = np.where(np.arange(len(run_with().scalars)) % 500 < 250, 2e-4, 2e-6)
     warmed = np.minimum(np.arange(1, len(again) + 1) / 1000, 1.0) * 2e-4
     for values in (again, warmed):
