@@ -104,6 +104,12 @@ class InputMismatch:
         ends = {name: rolling_median(run.series(f"range/{name}"), self.window_steps, 2) for name in names}
         return pd.DataFrame(ends).dropna()
 
+    def _apart(self, run: Run) -> pd.Series:
+        """Whether one kind is many times as large as the other, which dates what shows only once G has learned."""
+        ends = self._ends(run).abs()
+        real, fake = (ends[[f"{kind}/min", f"{kind}/max"]].max(axis=1) for kind in ("real", "fake"))
+        return (real > self.times * fake.cummax()) | ((real > 0) & (fake.cummin() > self.times * real))
+
     def _out_of_reach(self, real: pd.Series, reached: pd.Series) -> pd.Series:
         """Whether what G has reached, in the steps it moved towards real values, leaves it too far to go."""
         before = held(reached.set_axis(reached.index + self.pace_steps), reached.index)
@@ -132,10 +138,13 @@ class InputMismatch:
             found.append(replace(made, remedies=named(["finite-data", "match-inputs"])))
         others = rules.drop(columns=NOT_FINITE).dropna(how="all").fillna(0) > 0
         lead, steps = self.window_steps // 2, self.min_steps
-        lasting = spells(others.any(axis=1), min_steps=steps, lead_steps=lead, bridge_steps=steps)
+        there = others.any(axis=1) | (held(self._apart(run).astype(float), others.index) > 0)
+        lasting = spells(others.any(axis=1), there, min_steps=steps, lead_steps=lead, bridge_steps=steps)
         for spell in lasting:
+            begun = spell.onset == others.index[0]  # before anything was known of it: from the start on
             holds = {str(name): value_at(others[name], spell.certain) > 0 for name in others}
-            found.append(self._found(run, spell, holds))
+            onset = int(run.scalars.index[0]) if begun else spell.onset
+            found.append(self._found(run, replace(spell, onset=onset), holds))
         return found
 
     def _found(self, run: Run, spell: Spell, holds: Mapping[str, bool]) -> Finding:

@@ -54,7 +54,8 @@ class NotLearning:
         free; layers that were added or replaced after the optimizer was made. The other network then plays alone, and
         whatever its curves look like, no balance of the two can help.
     Misses:
-        Weights that move by weight decay or another loss alone, or by a small rate. Single layers without a gradient
+        Weights that move by weight decay or another loss alone, or by a small rate. A D without a gradient that tells
+        all samples apart: the margins of a hinge loss are met. Single layers without a gradient
         (dead-layer), or that an optimizer has held at some time. Networks that are frozen, or whose loss is not
         computed, while no optimizer steps on them, are taken to be meant so. Rates that a scheduler set to 0 from the
         start, and networks that stand still only for a while or later on both at once, are mentioned; an update that
@@ -77,6 +78,7 @@ class NotLearning:
 
     ratio: float = threshold(1e-9, "arithmetic: float32 loses what is below 6e-8 of a weight; of all weights less")
     least_rate: float = threshold(1e-8, "our choice: a tenth of the smallest rate that anybody trains with on purpose")
+    won: float = threshold(0.999, "our choice: a D that tells all samples apart has nothing left to learn of a margin")
     min_steps: int = threshold(100, "our choice: schedules that pause one network do so for shorter")
     early_steps: int = threshold(50, "our choice: what stands still from here on never moved")
     lasting_steps: int = threshold(200, "our choice: one network alone for so long, to the end, is worth a look")
@@ -128,7 +130,7 @@ class NotLearning:
         for spell in spells(self._still(run, net) > 0, min_steps=self.min_steps, bridge_steps=self.min_steps):
             why, fact = self._reason(run, net, spell)
             early = spell.onset - run.scalars.index[0] < self.early_steps
-            if why in (NO_GRADIENT, TOO_SMALL) and not early:
+            if why in (NO_GRADIENT, TOO_SMALL) and (not early or self._rests(run, net, spell)):
                 continue
             if why == TOO_SMALL and value_at(run.series(f"rate/{net}"), spell.certain) >= self.least_rate:
                 continue
@@ -142,6 +144,14 @@ class NotLearning:
             made = finding(self, spell, severity, summary, (fact,), columns)
             rest = [remedy.name for remedy in made.remedies if remedy.name != FIRST[why]]
             yield replace(made, remedies=named([FIRST[why], *rest]))
+
+    def _rests(self, run: Run, net: str, spell: Spell) -> bool:
+        """Whether D has met the margins of a hinge loss, which is flat from there on: it won, and made no mistake."""
+        if net != "discriminator":
+            return False
+        inside = slice(spell.onset, spell.last)
+        means = [run.series(f"d/{kind}/mean").loc[inside].abs().median() for kind in ("real", "fake")]
+        return bool(run.series("d/auc").loc[inside].median() > self.won and min(means) >= 1)
 
     def _severity(self, run: Run, net: str, spell: Spell, why: str, *, early: bool) -> Severity:
         """A failure from the start; a warning where it stopped later, for good, and the other network goes on alone."""

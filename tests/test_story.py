@@ -100,6 +100,9 @@ def test_one_finding_stands_alone():
     assert "is the only problem found" in story.sentence
     assert "Not checked, and possibly the real cause: discriminator-dominance." in story.sentence
     assert "possibly the real cause" not in tell([spell("vanishing-gradients", 400)], {"memorisation"}).sentence
+    found_in_the_loop = tell([spell("learning-rates", 400)], {"label-mismatch", "not-learning"})
+    assert "possibly the real cause" not in found_in_the_loop.sentence
+    assert "label-mismatch" not in tell([spell("mode-collapse", 400)], {"label-mismatch"}).sentence
 
 
 @pytest.mark.parametrize(

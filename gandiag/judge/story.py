@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gandiag.findings import SEVERAL, Link, Story, titled
 from gandiag.judge.checks import FAIL, PASS, WARN
-from gandiag.judge.mechanisms import MECHANISMS, Mechanism
+from gandiag.judge.mechanisms import MECHANISMS, MISTAKES, Mechanism
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RESOLUTION_STEPS = 100  # onsets are no finer than the window of steps that detectors smooth over
 RESOLUTION_SHARE = 0.05  # nor finer, late in a run, than this share of the step: evaluations lie further apart there
 
+WITH_LABELS = {"label-mismatch"}  # not looked for where no labels are seen, as in most games: no doubt is left then
 TOO_CLOSE = "These began too close together to tell which came first; the order shown is that of the known mechanism."
 
 _KNOWN = {(m.cause, m.effect): m for m in MECHANISMS}
@@ -188,6 +189,9 @@ def _excluded(checks: Mapping[str, str]) -> Iterator[str]:
 
 def _doubts(roots: list[_Episode], unseen: Collection[str]) -> Iterator[str]:
     codes = {root.code for root in roots}
+    if codes <= {*MISTAKES}:  # a cause in itself
+        return
+    unseen = {*unseen} - WITH_LABELS
     causes = [m.cause for m in MECHANISMS if m.effect in codes and m.cause in unseen and m.cause not in codes]
     if causes:
         yield f"Not checked, and possibly the real cause: {_and(list(dict.fromkeys(causes)))}."

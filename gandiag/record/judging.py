@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Judging:
         self._step = recorder.start_step - 1  # last seen
         self._stop_told = False
         self.tell_sinks: Callable[[Event], None] = lambda _: None
+        self.late = False  # whether the last judgement does not come in time
         self.hurries = False  # whether the run is about to be closed: then nothing is judged before `finish`
         self._history = History()
         self._events: list[Mapping[str, Any]] = []  # of before, and evaluations: they say how to read the rows
@@ -51,8 +53,11 @@ class Judging:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """The latest."""
-        return self._judge.diagnosis
+        """The latest; where the last one does not come, nobody knows whether a training stayed healthy."""
+        latest = self._judge.diagnosis
+        if self.late and latest.verdict == "healthy":
+            return replace(latest, verdict="undecided", decided=False)
+        return latest
 
     @property
     def stop(self) -> Stop | None:

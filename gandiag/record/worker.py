@@ -136,6 +136,7 @@ class Worker:
             if self._tasks.finish(self._close, status, reason, deadline - patience / 2, timeout=patience):
                 return
         except TimeoutError:
+            self.judging.late = True
             first, place = self.recorder.written + 1, self.recorder.folder.path
             told = SLOW if first <= last_step else NOT_JUDGED
             self.faults.add(
@@ -250,7 +251,10 @@ class Worker:
         self.recorder.write_meta(**told)
 
     def _close(self, status: str, reason: str | None, deadline: float) -> None:
-        """Each part by itself: what was read is written, whatever else fails, and so is how the run ended."""
+        """Each part by itself: what was read is written, whatever else fails, and so is how the run ended.
+
+        The last judgement waits for all that where it is late: whoever closes may not wait for it any longer.
+        """
         with self._caught("writing"):
             self.recorder.flush()
         with self._caught("writing"):
@@ -260,12 +264,19 @@ class Worker:
         with self._caught("run.json"):  # now: the process may be killed in the next moment
             self._write_faults(status=status, reason=reason)
         if time.monotonic() < deadline:
-            with self._caught("last judgement"):
-                self.judging.finish(self._step)
-        if self.settings.sinks and self._step >= self.recorder.start_step:
-            self.channel.event(verdict_event(self.judging.diagnosis, self.recorder.folder.path))
-        self.channel.close(max(min(CLOSING_SECONDS / 6, deadline - time.monotonic()), 0.5))
-        self.recorder.close(status, reason, faults=self.faults.listed())
+            self._judge_at_last()
+            self.channel.close(max(min(CLOSING_SECONDS / 6, deadline - time.monotonic()), 0.5))
+            self.recorder.close(status, reason, faults=self.faults.listed())
+        else:
+            self.recorder.close(status, reason, faults=self.faults.listed())
+            self._judge_at_last()
+            self.channel.close(0.5)
+
+    def _judge_at_last(self) -> None:
+        with self._caught("last judgement"):
+            self.judging.finish(self._step)
+            if self.settings.sinks and self._step >= self.recorder.start_step:
+                self.channel.event(verdict_event(self.judging.diagnosis, self.recorder.folder.path))
 
     def _between(self) -> float | None:
         """While nothing is waiting."""

@@ -55,6 +55,15 @@ def test_the_first_remedy_is_of_the_cause(columns, first):
     assert (found.severity, found.remedies[0].name) == ("failure", first)
 
 
+def test_a_discriminator_that_has_met_the_margins_of_a_hinge_loss_is_no_mistake():
+    """Its loss is flat and its gradient exactly 0 because it has won; one that tells nothing apart is stuck."""
+    stuck = {"update/discriminator/ratio": 0.0, "grad/discriminator/norm": 0.0}
+    won = {"d/auc": 1.0, "d/real/mean": 4.0, "d/fake/mean": -3.0}
+    assert DETECT(run_with(**stuck, **won)) == []
+    (found,) = DETECT(run_with(**stuck))
+    assert found.severity == "failure"
+
+
 @pytest.mark.parametrize("net", ["generator", "discriminator"])
 def test_layers_that_no_optimizer_holds_are_named(net):
     """A warning, as it may be meant; by the hundredth step, and only as long as it lasts."""
