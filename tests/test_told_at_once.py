@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 import gandiag
 from gandiag import synthetic
+from gandiag.judge.diagnose import diagnose
 from gandiag.judge.live import PART_SECONDS, Judge
 from gandiag.judge.policy import Policy
 from gandiag.record.announcing import verdict_line
@@ -47,6 +48,32 @@ def test_nan_is_told_with_the_rows_that_hold_it(tmp_path):
         assert callback.last_healthy_step is None, "nothing else was judged"
         assert callback.stop_reason.startswith("non-finite (failure) has held since step 61, for 5 steps")
     assert [(f.code, f.onset_step) for f in told] == [("non-finite", 61)]
+
+
+def test_the_last_judgement_is_made_though_the_background_was_busy_for_most_of_the_time_to_close(tmp_path):
+    """After all else is on disk."""
+    callback = gandiag.Callback(tmp_path / "run", alerts=False)
+    steps(callback, 300, d_fake=np.full(8, np.nan))
+    callback._recording._worker.offer(time.sleep, 1.6)
+    callback._recording.close("closed", None, patience=3.0)
+    run = Run.open(tmp_path / "run")
+    assert (run.meta["status"], run.last_step, run.meta["faults"]) == ("closed", 300, [])
+    assert (callback.diagnosis.verdict, callback.diagnosis.last_step) == ("failing", 300)
+
+
+def test_a_training_that_was_not_judged_to_its_end_is_not_called_healthy(tmp_path):
+    """Whatever was known of it before; that it was not judged is told."""
+    busy = threading.Event()
+    callback = gandiag.Callback(tmp_path / "run", alerts=False)
+    steps(callback, 300)
+    callback._recording._worker.judging._judge.diagnosis = diagnose(synthetic.healthy())
+    assert callback.diagnosis.verdict == "healthy"
+    callback._recording._worker.offer(busy.wait, 30)
+    callback._recording.close("closed", None, patience=1.0)
+    assert (callback.diagnosis.verdict, callback.diagnosis.decided) == ("undecided", False)
+    assert "could not be closed within 1 s" in callback._recording.faults.listed()[0]["message"]
+    busy.set()
+    callback._recording._worker.join(30)
 
 
 def test_rows_of_a_slow_training_are_handed_over_after_a_second(tmp_path, monkeypatch):
