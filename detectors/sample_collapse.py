@@ -33,12 +33,12 @@ MEASURES = {  # for the evidence
 }
 SAYS = {
     COVERAGE: "From step {onset:,} on generated samples cover only {left:.0%} of what they covered at best",
-    LATENT: "From step {onset:,} on two latents give samples that differ {less:,.2g} times less than at their best",
+    LATENT: "From step {onset:,} on two latents give samples that differ {less} times less than at their best",
 }
-ALIKE = "From step {onset:,} on generated samples differ {less:,.2g} times less from each other than real ones do"
-NEVER = "Generated samples never were as diverse as real ones: at step {worst:,} they differed {less:,.2g} times less"
+ALIKE = "From step {onset:,} on generated samples differ {less} times less from each other than real ones do"
+NEVER = "Generated samples never were as diverse as real ones: at step {worst:,} they differed {less} times less"
 NOT_YET = (
-    "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less:,.2g} times less"
+    "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less} times less"
 )
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never was diverse: there is nothing to go back to."""
@@ -151,7 +151,7 @@ class SampleCollapse:
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
         words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing else NOT_YET
-        summary = words.format(less=1 / low, left=low, onset=spell.onset, worst=worst)
+        summary = words.format(less=f"{1 / low:,.{0 if low < 0.1 else 1}f}", left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
         made = finding(self, spell, severity, summary, facts, tuple(MEASURES))
         return replace(made, remedies=named(FROM_THE_START)) if never else made
