@@ -151,7 +151,7 @@ class SampleCollapse:
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
         words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing else NOT_YET
-        summary = words.format(less=f"{1 / low:,.{0 if low < 0.1 else 1}f}", left=low, onset=spell.onset, worst=worst)
+        summary = words.format(less=f"{1 / low:{',.0f' if low < 0.1 else '.2g'}}", left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
         made = finding(self, spell, severity, summary, facts, tuple(MEASURES))
         return replace(made, remedies=named(FROM_THE_START)) if never else made
