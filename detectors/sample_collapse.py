@@ -37,9 +37,7 @@ SAYS = {
 }
 ALIKE = "From step {onset:,} on generated samples differ {less} times less from each other than real ones do"
 NEVER = "Generated samples never were as diverse as real ones: at step {worst:,} they differed {less} times less"
-NOT_YET = (
-    "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less} times less"
-)
+NOT_YET = "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less} times less"
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never was diverse: there is nothing to go back to."""
 
@@ -151,7 +149,8 @@ class SampleCollapse:
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
         words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing else NOT_YET
-        summary = words.format(less=f"{1 / low:{',.0f' if low < 0.1 else '.2g'}}", left=low, onset=spell.onset, worst=worst)
+        less = f"{1 / low:,.0f}" if low < 0.1 else f"{1 / low:.2g}"
+        summary = words.format(less=less, left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
         made = finding(self, spell, severity, summary, facts, tuple(MEASURES))
         return replace(made, remedies=named(FROM_THE_START)) if never else made
