@@ -60,7 +60,7 @@ DCGAN_MNIST = replace(
 DCGAN_STACKED_MNIST = replace(
     DCGAN_MNIST,
     name="dcgan-stacked-mnist",
-    says="Three digits in the channels of one image make 1,000 modes, of which a small DCGAN finds a part.",
+    says="Three digits in the channels of one image make 1,000 modes, of which a small DCGAN finds few in a minute.",
     paper="Metz et al. 2017; Srivastava et al. 2017 (VEEGAN)",
     data=stacked_mnist,
 )
