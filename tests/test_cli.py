@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager, redirect_stdout
@@ -89,7 +91,45 @@ def test_check_exits_by_the_verdict(collapsed, healthy, tmp_path):
     assert "holds no images" in nothing.stderr
     short = gandiag("check", store(synthetic.healthy(steps=5), tmp_path / "short"))
     assert short.exit_code == 3
-    assert "not assessed vanishing-gradients: the run has 5 steps, and this check needs 200" in short.output
+    assert re.search(r"\n  Not assessed: \d+ kinds of failure, such as .*`gandiag diagnose \S+/short`", short.output)
+    assert short.output.count("ot assessed") == 1
+
+
+def test_check_tells_findings_first_and_what_was_not_assessed_in_one_line(tmp_path):
+    """Of a failing run, by the command that lists it; JSON keeps every reason."""
+    folder = tmp_path / "scores"
+    recorder, run = Recorder(folder), synthetic.mode_collapse(at=1500)
+    kept = {name: run.scalars[name].to_numpy() for name in run.scalars if name.startswith(("modes/", "diversity/"))}
+    recorder.append(run.scalars.index.to_numpy(), np.zeros(len(run.scalars)), kept)
+    recorder.close()
+    told = gandiag("check", folder)
+    _, *findings, last = told.output.splitlines()
+    assert told.exit_code == 1
+    assert all(line.startswith(("  failure ", "  warning ")) for line in findings)
+    assert re.fullmatch(rf"  Not assessed: \d+ kinds of failure; `gandiag diagnose {folder}` lists them", last)
+    reasons = json.loads(gandiag("check", folder, "--json").output)["targets"][0]["reasons"]
+    assert sum(reason.startswith("not assessed ") for reason in reasons) > 3
+
+
+def test_what_is_no_run_directory_is_called_what_it_is(collapsed, tmp_path):
+    """A run without its run.json, one whose run.json is torn, a file, a folder of runs: 2, with what to do."""
+    runs = tmp_path / "runs"
+    for name in ("headless", "torn", "whole"):
+        shutil.copytree(collapsed, runs / name)
+    (runs / "headless" / "run.json").unlink()
+    torn = runs / "torn" / "run.json"
+    torn.write_text(torn.read_text()[:200])
+    cases = {
+        ("check", runs / "headless"): "no run.json in it, though the rest of a run is (scalars, ",
+        ("diagnose", runs / "headless"): "it was deleted, or not copied along",
+        ("diagnose", torn.parent): "torn/run.json: is damaged and cannot be read as JSON (line ",
+        ("diagnose", runs / "whole" / "run.json"): "is a file, no run directory; name the folder that holds it",
+        ("check", runs): f"holds run directories, such as torn; name each, or '{runs}/*'",
+    }
+    for arguments, said in cases.items():
+        refused = gandiag(*arguments)
+        assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr
+        assert "starting at" not in refused.stderr
 
 
 def ended(folder, **meta):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -9,7 +11,7 @@ from rich.text import Text
 
 from gandiag.cli.console import wide_console
 from gandiag.cli.exits import say
-from gandiag.gate.results import UNREADABLE
+from gandiag.gate.results import FAILED, UNDECIDED, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from gandiag.gate.results import CheckResult, RuleResult, TargetResult
 
 COLOURS = {"passed": "green", "failed": "red", "warned": "yellow", "undecided": "magenta", "ignored": "dim"}
+MOST_UNSEEN = 3  # failures that were not assessed, of which each has a line
 
 
 def print_check(found: CheckResult) -> None:
@@ -40,7 +43,7 @@ def _print_short(target: TargetResult) -> None:
     say(f"{target.target} {target.verdict}")
     for row in target.rules:
         if row.outcome == "failed":
-            say(f"  {row.rule} ({row.code}): {row.sentence}")
+            say(f"  {row.rule}{'' if row.code == row.rule else f' ({row.code})'}: {row.sentence}")
     told = target.notes if target.kind == "run" else [note for note in target.notes if note.startswith("report: ")]
     for line in (*_reasons(target), *told):
         say(f"  {line}")
@@ -76,15 +79,45 @@ def _advice(target: TargetResult) -> dict[str, str]:
 
 
 def _reasons(target: TargetResult) -> tuple[str, ...]:
-    """Why it could not be decided; why it could not be read stands on stderr."""
-    return () if target.exit_code == UNREADABLE else target.reasons
+    """Why it could not be decided, of a run with what was not assessed in one line; why not read stands on stderr."""
+    if target.diagnosis is None:
+        return () if target.exit_code == UNREADABLE else target.reasons
+    from gandiag.gate.runs import MISSING, NOT_ASSESSED
+
+    told = [reason for reason in target.reasons if not reason.startswith(NOT_ASSESSED)]
+    if target.exit_code == FAILED:  # what was meant to be left out takes nothing from it
+        told = [reason for reason in told if reason in target.lost or not reason.startswith(MISSING)]
+    return (*_unseen(target), *sorted(told, key=lambda reason: reason not in target.lost))
+
+
+def _unseen(target: TargetResult) -> Iterator[str]:
+    """Of how many kinds of failure a run's record says nothing; a few that leave it undecided are told in full."""
+    entries = target.diagnosis.not_assessed if target.diagnosis else ()
+    undecided = target.exit_code == UNDECIDED
+    if undecided and len(entries) <= MOST_UNSEEN:
+        yield from (f"not assessed {entry.title}: {entry.reason}; {entry.how_to}" for entry in entries)
+    elif entries:
+        from gandiag.reports.text import count
+
+        kinds = count(len({entry.code for entry in entries}), "kind of failure", "kinds of failure")
+        first = min(entries, key=lambda entry: len(entry.reason))
+        example = f", such as {first.title} ({first.reason})" if undecided else ""
+        them = "it" if kinds.startswith("1 ") else "them"
+        yield f"Not assessed: {kinds}{example}; `{_diagnose(target)}` lists {them}"
+
+
+def _diagnose(target: TargetResult) -> str:
+    """The command that tells all of a run, by the same policy."""
+    told = target.diagnosis.provenance.get("policy", {}) if target.diagnosis else {}
+    given = [path for path in told.get("files", ()) if Path(path).name != "pyproject.toml"]
+    return shlex.join(["gandiag", "diagnose", target.target, *(("--policy", given[-1]) if given else ())])
 
 
 def _about(target: TargetResult) -> str:
     if target.diagnosis is not None:
         ended = f"{target.status}: {target.status_reason}" if target.status_reason else target.status
         return f"{target.diagnosis.verdict}, {target.diagnosis.last_step:,} steps, {ended}"
-    samples = f", {target.n:,} samples" if target.n else ""
+    samples = f", {target.n:,} sample{'' if target.n == 1 else 's'}" if target.n else ""
     step = f", step {target.step:,}" if target.step is not None and target.series else ""
     return f"{target.target}{step}{samples}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PAGE = "gandiag-compare.html"
 MOST_PRINTED = 40  # runs in the terminal's table
+MOST_REASONS = 10  # why runs cannot be read, or not be judged
 
 
 @click.command(epilog="Example: gandiag compare 'runs/sweep-*' --out sweep.html")
@@ -27,8 +28,10 @@ def compare(runs: tuple[str, ...], out: str | None, *, as_csv: bool, as_json: bo
     """Compare many runs: verdicts, settings, curves, samples.
 
     RUN is a run directory, a folder of them, or a glob; each may be on any fsspec file system, s3://bucket/sweep/*.
-    Says which settings separate the failing runs from the healthy ones, and how sure that is.
+    Says which settings separate the failing runs from the healthy ones, and how sure that is. Ends with 2 where no
+    run can be read.
     """
+    from gandiag.compare.rows import UNREADABLE
     from gandiag.judge.policy_files import PolicyError
     from gandiag.rundir.folder import RunError
 
@@ -36,7 +39,8 @@ def compare(runs: tuple[str, ...], out: str | None, *, as_csv: bool, as_json: bo
         found = _compared(runs, **options)
         if not found.rows:
             refuse(f"there is no run at {' '.join(runs)}")
-        if out or not (as_csv or as_json):
+        readable = any(row.verdict != UNREADABLE for row in found.rows)
+        if readable and (out or not (as_csv or as_json)):
             written = found.write(out or PAGE)
     except (RunError, PolicyError) as error:
         refuse(str(error))
@@ -44,9 +48,11 @@ def compare(runs: tuple[str, ...], out: str | None, *, as_csv: bool, as_json: bo
         click.echo(found.to_csv(), nl=False)
     elif as_json:
         print_json(found.to_dict())
-    else:
+    elif readable:
         _print(found)
         say(written)
+    if not readable:
+        _refuse(found)
 
 
 def _compared(runs: tuple[str, ...], **options: Any) -> Comparison:
@@ -56,6 +62,13 @@ def _compared(runs: tuple[str, ...], **options: Any) -> Comparison:
     with progress_bars(quiet=False, transient=True) as bars:
         task = bars.add_task("runs", total=None)
         return compared(runs, tell=lambda done, of: bars.update(task, completed=done, total=of), **options)
+
+
+def _refuse(found: Comparison) -> NoReturn:
+    """End with 2 where none of the runs can be read; why stands on stderr."""
+    for row in found.rows[:MOST_REASONS]:
+        say(f"gandiag: {row.why}", err=True)
+    refuse("no run can be read, so there is nothing to compare")
 
 
 def _print(found: Comparison) -> None:
@@ -71,7 +84,7 @@ def _print(found: Comparison) -> None:
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for name, row in found.ordered()[:MOST_PRINTED]:
         cells = (
-            row.first_failure or row.why,
+            row.first_failure,
             _step(row.onset_step),
             _step(row.best and row.best.step),
             str(row.best or ""),
@@ -80,6 +93,11 @@ def _print(found: Comparison) -> None:
     out.print(table)
     if (over := len(found.rows) - MOST_PRINTED) > 0:
         out.print(Text(f"and {count(over, 'more run')}"))
+    told = [(name, row.why) for name, row in found.ordered() if row.why and not row.first_failure]
+    for name, why in told[:MOST_REASONS]:
+        say(why if name in why else f"{name}: {why}")
+    if (over := len(told) - MOST_REASONS) > 0:
+        say(f"and {count(over, 'more run')} of which not all can be said: gandiag compare --csv has why")
     out.print()
     out.print(Text(found.separation.sentence))
     for rule in found.separation.rules:

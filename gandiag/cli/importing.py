@@ -63,7 +63,7 @@ def import_(logs: str, run_dir: str | None, as_json: bool, show: bool, **told: A
             if as_json:
                 print_json(_told(log, mapping))
             return
-        done = write(log, mapping, logs, run_dir or _free(logs), options)
+        done = write(log, mapping, logs, _empty(run_dir) if run_dir else _free(logs), options)
     except (LogError, RunError) as error:
         refuse(str(error))
     if as_json:
@@ -115,6 +115,17 @@ def _free(logs: str) -> str:
 
     place = Path(logs).resolve()
     return free(str(Path("runs") / (place.stem if place.is_file() else place.name)))
+
+
+def _empty(run_dir: str) -> str:
+    """A place that was named; raises RunError where it holds a run."""
+    from gandiag.rundir.earlier import free
+    from gandiag.rundir.folder import RunError
+
+    other = free(run_dir)
+    if other != run_dir:
+        raise RunError(f"{run_dir}: holds a run already; remove it, or name another place, such as {other}")
+    return run_dir
 
 
 def _asked(mapping: Recognised) -> dict[str, str]:

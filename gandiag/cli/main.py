@@ -90,7 +90,8 @@ def diagnose(run_dir: str, policy: str | None, as_json: bool) -> None:
     "--extractor",
     default="inception-v3-compat",
     show_default=True,
-    help="inception-v3-compat, mnist, digits, identity, vgg16, clip-vit-b-32, ...; /LAYER where there are several.",
+    help="pixels, mnist, digits and identity come with gandiag; weights of inception-v3-compat, vgg16, clip-vit-b-32, "
+    "... are downloaded; /LAYER where there are several.",
 )
 @click.option("--extractor-weights", help="File of the extractor's weights, instead of downloading them.")
 @click.option("--checksum", help="SHA-256 of that file, to be checked before it is read.")

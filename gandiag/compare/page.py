@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gandiag.compare.overlay import FEW, OF_VERDICT, colours, names, overlays
 from gandiag.compare.rows import UNREADABLE
 from gandiag.reports.html import laid_out
-from gandiag.reports.text import count, number
+from gandiag.reports.text import count, cut, number
 from gandiag.wording import shown
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _setting(value: Any) -> Cell:
 
 
 def _text(value: float | str) -> str:
-    return number(value) if isinstance(value, float) else shown(str(value), 60)
+    return number(value) if isinstance(value, float) else cut(shown(str(value)))
 
 
 def _notes(comparison: Comparison, pictured: int) -> list[str]:

@@ -119,7 +119,7 @@ def duplicates(case: Case, level: float) -> Measured:
         value=copies / n, bound=bound, side="above", low=float(lower_share(copies, n, level)),
         high=float(upper_share(copies, n, level)), interval="Clopper-Pearson", n=n, violated=sure, decided=decided,
         needed=None if decided else math.ceil(20 / SEEN_COPIES),
-        sentence=f"{copies:,} of {n:,} samples repeat another; {of_real:,} of as many real ones do",
+        sentence=f"{copies:,} of {n:,} samples are copies, originals not counted; of as many real ones, {of_real:,}",
         details={"exact": pairs[0][0], "near": pairs[1][0], "near_within": threshold},
     )  # fmt: skip
 
@@ -129,24 +129,27 @@ def _real_copies(case: Case, n: int) -> tuple[float, int]:
     key = f"copies {n}"
     if key not in case.known.memo:
         rows = spread(case.real, n)
-        distinct, nearest_of_all = Distinct.of(rows), kth_neighbours(rows, (1,))[0].sqrt()
-        distances, few = _of_distinct(distinct, nearest_of_all), nearest_of_all.sort().values
+        distinct, distances = Distinct.of(rows), kth_neighbours(rows, (1,))[0].sqrt()
+        few = distances.sort().values
         threshold = min(NEAR * float(few.median()), float(few[int(1e-3 * (n - 1))]))
-        case.known.memo[key] = threshold, _copies(distinct, distances, threshold)
+        case.known.memo[key] = threshold, _copies(distinct, _apart(distinct, distances), threshold)
     found: tuple[float, int] = case.known.memo[key]
     return found
 
 
 def _near(rows: Tensor, threshold: float) -> int:
     distinct = Distinct.of(rows)
-    if len(distinct.rows) < 2:
-        return len(rows) - 1
-    return _copies(distinct, _of_distinct(distinct, kth_neighbours(rows, (1,))[0].sqrt()), threshold)
+    return _copies(distinct, _apart(distinct), threshold)
 
 
-def _of_distinct(distinct: Distinct, values: Tensor) -> Tensor:
-    """One value for each distinct row (U,) of those of all rows (N,), which are equal where rows are."""
-    return values.new_empty(len(distinct.rows)).scatter_(0, distinct.inverse, values)
+def _apart(distinct: Distinct, known: Tensor | None = None) -> Tensor:
+    """Distances (U,) of distinct rows to the next distinct one; `known` are those of all rows, where at hand."""
+    count = len(distinct.rows)
+    if count < 2:
+        return torch.full((count,), torch.inf)
+    if known is not None and len(known) == count:
+        return known
+    return kth_neighbours(distinct.rows, (1,))[0].sqrt()
 
 
 def _copies(distinct: Distinct, distances: Tensor, threshold: float) -> int:

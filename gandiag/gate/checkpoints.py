@@ -44,6 +44,11 @@ def generator_source(path: Path, drawing: Drawing) -> tuple[GeneratorSource, lis
     kind = kind_of(path)
     if kind == "program":
         return _program(path, drawing)
+    if kind == "other":
+        raise ValueError(
+            f"{path}: is neither a checkpoint (of torch.save, torch.export or safetensors) "
+            "nor samples (a folder of images, .npz, .npy or IDX)"
+        )
     if drawing.factory is None:
         raise ValueError(
             f"{path}: holds weights alone; --generator package.module:function names what builds the generator"

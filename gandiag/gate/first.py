@@ -34,9 +34,10 @@ def constant_output(case: Case, level: float) -> Measured:  # noqa: ARG001
     """All samples the same, down to the last bit."""
     seen = case.seen
     constant = seen.constant and seen.samples > 1
+    varied = "samples differ" if seen.samples > 1 else "a single sample differs from nothing"
     return Measured(
         n=seen.samples, violated=constant, decided=seen.samples > 1, needed=2 if seen.samples < 2 else None,
-        sentence=f"all {seen.samples:,} samples are the same" if constant else "samples differ",
+        sentence=f"all {seen.samples:,} samples are the same" if constant else varied,
     )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def judged(
 def with_findings(result: TargetResult) -> TargetResult:
     """The result with a finding for each row that failed or warned; steps are known by then."""
     rows = [row for row in result.rules if row.outcome in ("failed", "warned")]
-    return replace(result, findings=tuple(finding_of(row, result.step or 0) for row in rows))
+    return replace(result, findings=tuple(finding_of(row, result.step) for row in rows))
 
 
 def _answer(rule: Rule, case: Case, level: float) -> Measured:
@@ -151,20 +151,26 @@ def _expired(settings: Settings) -> list[str]:
     return [f"{i.rule} is no longer ignored: that ended on {i.until}" for i in settings.ignored if i.expired()]
 
 
-def finding_of(row: RuleResult, step: int) -> Finding:
-    """A row as a finding: evidence, the mechanism of its failure, and remedies."""
+def finding_of(row: RuleResult, step: int | None) -> Finding:
+    """A row as a finding: evidence, the mechanism of its failure, and remedies.
+
+    Without a step nothing tells of an earlier checkpoint to go back to.
+    """
     mechanism, remedies = _specified(row.code)
+    if step is None:
+        remedies = tuple(remedy for remedy in remedies if remedy.name != GO_BACK)
     value = float(row.value) if row.value is not None else 1.0
     bound = float(row.bound) if row.bound is not None else 0.0
     facts = Evidence(signal=row.rule, value=value, threshold=bound,
                      comparison="below" if row.side == "below" and row.value is not None else "above")  # fmt: skip
     return Finding(
-        code=row.code, severity="failure" if row.outcome == "failed" else "warning", onset_step=step, last_step=step,
-        ongoing=True, summary=row.sentence[:1].upper() + row.sentence[1:], evidence=(facts,), mechanism=mechanism,
-        remedies=offered(remedies, "unknown"), columns=(row.rule,),
+        code=row.code, severity="failure" if row.outcome == "failed" else "warning", onset_step=step or 0,
+        last_step=step or 0, ongoing=True, columns=(row.rule,), remedies=offered(remedies, "unknown"),
+        summary=row.sentence[:1].upper() + row.sentence[1:], evidence=(facts,), mechanism=mechanism,
     )  # fmt: skip
 
 
+GO_BACK = "roll-back"
 MECHANISMS = {
     "value-range": "The generator's last layer, or what follows it, does not end in the range that images have: "
     "another activation, or a normalisation that was not undone.",

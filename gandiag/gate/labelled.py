@@ -18,8 +18,11 @@ from gandiag.gate.statistics import (
     upper_share,
 )
 from gandiag.modes.mixtures import RADIUS
+from gandiag.wording import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from gandiag.gate.case import Case
 
 TIGHT = 0.5  # of the spread within a mode, below which it collapsed: as `SampleCollapse.ratio`
@@ -47,7 +50,7 @@ def lost_modes(case: Case, level: float) -> Measured:
         f"{k}: {counts[k]:,} of {n:,}, at most {100 * upper[k]:.2g} %, {100 * shares[k]:.3g} % expected"
         for k in gone[:NAMED]
     )
-    what = f"{len(gone)} of {classes} modes are lost ({told}{'; ...' if len(gone) > NAMED else ''})"
+    what = f"{len(gone)} of {classes} modes are lost ({told}{_more_than_named(gone, '; ')})"
     return Measured(
         value=len(gone), bound=0, side="above", n=n, violated=bool(gone), decided=decided,
         needed=None if decided else _more(needed, m), interval="Clopper-Pearson bound of each share",
@@ -76,7 +79,7 @@ def mode_shares(case: Case, level: float) -> Measured:
     scale = 1 / shares[worst]
     needed = samples_needed(float(shares.min()), 1 - slack, 0.5, each)
     decided = _effective(n, m) >= needed
-    named = ", ".join(f"{k} ({ratios[k]:.2f} of its share)" for k in off[:NAMED])
+    named = ", ".join(f"{k} ({_of_share(ratios[k])})" for k in off[:NAMED]) + _more_than_named(off)
     return Measured(
         value=float(ratios[worst]), bound=1 - slack if ratios[worst] < 1 else 1 + slack,
         side="below" if ratios[worst] < 1 else "above", n=n, violated=len(off) > 0, decided=decided,
@@ -110,7 +113,7 @@ def tight_modes(case: Case, level: float) -> Measured:
             tight.append(mode)
         worst = min(worst, (ratio, high, len(squares)))
     enough = n >= LEAST_IN_MODE and z * spread / math.sqrt(max(worst[2], 1)) < (1 - limit) * expected
-    named = ", ".join(map(str, tight[:NAMED]))
+    named = listed(map(str, tight), NAMED)
     return Measured(
         value=worst[0] if worst[2] else None, bound=limit, side="below", low=0.0 if worst[2] else None,
         high=worst[1] if worst[2] else None, interval="normal law of the mean square", n=n, violated=bool(tight),
@@ -119,6 +122,24 @@ def tight_modes(case: Case, level: float) -> Measured:
         if tight else "no mode is tighter than it should be",
         details={"tight": tight},
     )  # fmt: skip
+
+
+def _more_than_named(modes: Sized, joint: str = " ") -> str:
+    """How many there are beyond those that a sentence names; empty for none."""
+    return f"{joint}and {len(modes) - NAMED} more" if len(modes) > NAMED else ""
+
+
+def _of_share(ratio: float) -> str:
+    """How a mode's share compares with its due.
+
+    >>> _of_share(9.99), _of_share(1.31), _of_share(0.313), _of_share(0.0)
+    ('10 times its share', '1.3 times its share', '31 % of its share', 'none at all')
+    """
+    if ratio <= 0:
+        return "none at all"
+    if ratio < 1:
+        return f"{100 * ratio:.2g} % of its share"
+    return f"{f'{ratio:,.0f}' if ratio > 10 else f'{ratio:.2g}'} times its share"
 
 
 def _truncated(dimensions: int) -> tuple[float, float]:

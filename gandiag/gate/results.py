@@ -68,6 +68,8 @@ class TargetResult:
         What the checkpoint is one of: its name with # for the step.
     grid
         Path of a picture of samples, where one was written.
+    lost
+        What is missing of a run's record though nobody meant it to; plain data has it among reasons or notes.
     """
 
     target: str
@@ -86,6 +88,7 @@ class TargetResult:
     series: str = ""
     grid: str = ""
     seconds: float = 0.0
+    lost: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gandiag.gate.settings import Settings
     from gandiag.judge.policy import Policy
 
+NOT_ASSESSED, MISSING = "not assessed ", "missing: "  # begin reasons that are told apart when they are printed
+
 
 def judged_run(path: str, settings: Settings, policy: Policy, fail_on: Severity) -> tuple[TargetResult, Run | None]:
     """Judge a run by its record, and say how its training ended."""
@@ -33,11 +35,12 @@ def judged_run(path: str, settings: Settings, policy: Policy, fail_on: Severity)
     rows = tuple(_rows(diagnosis, settings, fail_on))
     failed = any(row.outcome == "failed" for row in rows)
     reasons = tuple(_reasons(diagnosis, settings, broken_off=settings.require_closed and not end.over_or_alive))
+    lost = tuple(f"{MISSING}{sentence}" for sentence in what_was_lost(run))
     found = TargetResult(
         target=path, kind="run", exit_code=FAILED if failed else UNDECIDED if reasons else PASSED, rules=rows,
         findings=diagnosis.findings, diagnosis=diagnosis, step=diagnosis.last_step, status=end.status,
         status_reason=end.reason, reasons=reasons, seconds=time.monotonic() - started,
-        notes=tuple(f"missing: {sentence}" for sentence in what_was_lost(run)) if diagnosis.decided else (),
+        notes=lost if diagnosis.decided else (), lost=lost,
     )  # fmt: skip
     return found, run
 
@@ -81,9 +84,9 @@ def _outcome(finding: Finding, settings: Settings, fail_on: Severity) -> Outcome
 
 def _reasons(diagnosis: Diagnosis, settings: Settings, *, broken_off: bool) -> Iterator[str]:
     if not diagnosis.decided:
-        yield from (f"not assessed {n.title}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed)
+        yield from (f"{NOT_ASSESSED}{n.title}: {n.reason}; {n.how_to}" for n in diagnosis.not_assessed)
         yield from (f"error in {e.code}: {e.message}" for e in diagnosis.errors)
-        yield from (f"missing: {sentence}" for sentence in diagnosis.missing)
+        yield from (f"{MISSING}{sentence}" for sentence in diagnosis.missing)
         if not (diagnosis.not_assessed or diagnosis.errors or diagnosis.missing):
             yield "the record does not settle whether it is healthy"
     if broken_off:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.gate.step import step_of
+from gandiag.rundir.folder import left_of_run, meta_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,13 +63,29 @@ def _target(text: str) -> Target:
         return Target(name=text, what=text, kind="run")
     path = Path(text).expanduser()
     if path.is_dir():
-        return Target(name=text, what=path, kind="run" if (path / "run.json").exists() else "samples")
+        return Target(name=text, what=path, kind="run" if _is_run(path) else "samples")
     if not path.exists():
         raise ValueError(f"{text}: there is no such file or folder")
     if path.suffix in SAMPLES or _is_idx(path):
         return Target(name=text, what=path, kind="samples")
     step, series = step_of(path)
     return Target(name=text, what=path, kind="checkpoint", step=step, series=series)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run directory, or what is left of one: the grids of its snapshots are no samples.
+
+    Raises ValueError for a folder of run directories.
+    """
+    if (folder / meta_name(0)).exists():
+        return True
+    with os.scandir(folder) as entries:
+        inside = {entry.name: entry.is_dir() for entry in entries}
+    if left_of_run(inside):
+        return True
+    if run := next((name for name in sorted(inside) if inside[name] and (folder / name / meta_name(0)).exists()), None):
+        raise ValueError(f"{folder}: holds run directories, such as {run}; name each, or '{folder}/*'")
+    return False
 
 
 def _is_idx(path: Path) -> bool:

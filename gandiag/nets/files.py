@@ -46,6 +46,9 @@ def kind_of(path: Path) -> Kind:
             if any(name.split("/", 1)[-1].startswith("models/") for name in names):
                 return "program"
             return "torch" if any(name.rsplit("/", 1)[-1] == "data.pkl" for name in names) else "other"
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path}: is cut short or damaged: it begins like a file of torch.save, "
+                         "and the end of its archive is missing") from error  # fmt: skip
     except Exception as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(head) == 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER:

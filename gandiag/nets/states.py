@@ -180,4 +180,7 @@ def _misfit(content: Any, states: list[Found], wanted: set[str]) -> str:
     closest = max(states, key=lambda found: len(set(found.state) & wanted))
     lacking, extra = sorted(wanted - set(closest.state)), sorted(set(closest.state) - wanted)
     place = f" under {closest.where}" if closest.where else ""
-    return f"{len(lacking)} names are missing{place} ({listed(lacking, 3)}), {len(extra)} unknown ({listed(extra, 3)})"
+    if not lacking:
+        return f"names{place} that it does not have: {listed(extra, 3)}"
+    unknown = f", {len(extra)} unknown ({listed(extra, 3)})" if extra else ""
+    return f"{len(lacking)} names are missing{place} ({listed(lacking, 3)}){unknown}"

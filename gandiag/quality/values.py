@@ -135,6 +135,9 @@ def kernel_values(inputs: Inputs) -> Iterator[Measurement]:
     ours, theirs = features_of(inputs.generated), features_of(inputs.real)
     size = min(kernel.SUBSET_SIZE, len(ours), len(theirs))
     found = kernel.kernel_distance(ours, theirs, subset_size=size)
+    spread = {"standard deviation over subsets": found.standard_deviation}
+    if size == max(len(ours), len(theirs)):  # each subset is all samples: only rounding tells their values apart
+        spread = {}
     reach = None
     if min(len(ours), len(theirs)) >= 2 * BLOCKS:
         block = kernel.block_kernel_distance(ours, theirs, block_size=max(len(ours), len(theirs)) // BLOCKS)
@@ -147,7 +150,7 @@ def kernel_values(inputs: Inputs) -> Iterator[Measurement]:
         high=None if reach is None else found.value + reach,
         interval="" if reach is None else f"standard error of {BLOCKS} disjoint blocks",
         perfect=0.0,
-        details={"standard deviation over subsets": found.standard_deviation},
+        details=spread,
         protocol=inputs.protocol(subsets=found.subsets, subset_size=found.subset_size),
     )
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.files import UnreadableError, count_values, parsed_json, told
 from gandiag.rundir.schema import SCHEMA, check_event, check_meta
-from gandiag.wording import one_line
+from gandiag.wording import listed, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from os import PathLike
 
     from fsspec import AbstractFileSystem
@@ -23,6 +23,7 @@ MAX_EVENTS = 64 * 2**20  # bytes of events.jsonl that are read
 MAX_LINES = 10**6
 MOST_EVENT_VALUES = 10**6  # in all lines together; a finding has some hundred
 NAMED_LINES = 3  # that are damaged; more are counted
+BESIDE_META = ("scalars", "arrays", "samples", "events.jsonl", "diagnosis.json")  # what a run directory holds
 
 
 class RunError(ValueError):
@@ -44,6 +45,16 @@ def meta_name(rank: int) -> str:
 def events_name(rank: int) -> str:
     """The file of a rank's events."""
     return "events.jsonl" if rank == 0 else f"events-rank{rank}.jsonl"
+
+
+def left_of_run(names: Container[str]) -> tuple[str, ...]:
+    """What of a run directory is among these names of files and folders; of one alone, as of a folder `samples`, none.
+
+    >>> left_of_run(["scalars", "events.jsonl", "notes.txt"]), left_of_run(["samples"])
+    (('scalars', 'events.jsonl'), ())
+    """
+    found = tuple(name for name in BESIDE_META if name in names)
+    return found if len(found) > 1 else ()
 
 
 def read_file(files: AbstractFileSystem, place: str, most: int | None = None) -> bytes:
@@ -106,16 +117,25 @@ class Folder:
 
     def read_meta(self, rank: int = 0) -> dict[str, Any]:
         """The checked content of run.json, or of another rank's file."""
-        place = self.join(meta_name(rank))
         if not self.fs.exists(self.root):
             raise RunError(f"{self.root}: no such run directory")
-        if not self.fs.exists(place):
-            raise RunError(f"{self.root}: no {meta_name(rank)} in it, so it is not a gandiag run directory")
+        if not self.fs.exists(self.join(meta_name(rank))):
+            raise RunError(f"{self.root}: {self._without(meta_name(rank))}")
         with self.told(meta_name(rank)):
             content = self.read_bytes(meta_name(rank), most=MAX_META + 1)
             if len(content) > MAX_META:
                 raise UnreadableError(f"is larger than the {MAX_META:,} bytes that are read")
-            return check_meta(parsed_json(content), rank)
+            return check_meta(_parsed_meta(content), rank)
+
+    def _without(self, meta: str) -> str:
+        """Why a place without this file is no run directory."""
+        if self.fs.isfile(self.root):
+            whole = self.root.rsplit("/", 1)[-1] == meta
+            return f"is a file, no run directory{'; name the folder that holds it' if whole else ''}"
+        there = [place.rstrip("/").rsplit("/", 1)[-1] for place in map(str, self.fs.ls(self.root, detail=False))]
+        if left := left_of_run(there):
+            return f"no {meta} in it, though the rest of a run is ({listed(left)}): it was deleted, or not copied along"
+        return f"no {meta} in it, so it is not a gandiag run directory"
 
     @contextmanager
     def told(self, *names: str) -> Iterator[None]:
@@ -141,6 +161,19 @@ class Folder:
         if len(content) > MAX_EVENTS:
             damage.append(f"only its first {MAX_EVENTS:,} bytes are read")
         return events, [f"{name}: {sentence}" for sentence in damage]
+
+
+def _parsed_meta(content: bytes) -> Any:
+    """The value of run.json; where it is no JSON, that it is damaged and from where on."""
+    if not content.strip():
+        raise UnreadableError("is empty")
+    try:
+        return parsed_json(content)
+    except UnreadableError as error:
+        if isinstance(error.__cause__, ValueError):  # of the decoder: no JSON, or no text at all
+            said = str(error).removesuffix(" starting at")
+            raise UnreadableError(f"is damaged and cannot be read as JSON ({said})") from error
+        raise
 
 
 def _events(content: bytes) -> tuple[list[dict[str, Any]], list[str]]:

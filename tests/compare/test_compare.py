@@ -232,6 +232,9 @@ def test_the_command_writes_a_page_or_prints_a_table(sweep, tmp_path):
     shown = CliRunner().invoke(main, ["compare", str(sweep / "good"), str(sweep / "torn"), "--out", str(page)])
     assert shown.exit_code == 0
     assert "UNREADABLE" in shown.output
+    row, reason = (line for line in shown.output.splitlines() if "torn" in line)
+    assert "Expecting value" in reason
+    assert "Expecting" not in row
     assert page.read_text().startswith("<!doctype html>")
     told = CliRunner().invoke(main, ["compare", str(sweep / "good"), "--json"])
     assert json.loads(told.stdout)["runs"][0]["verdict"] == "healthy"
@@ -240,6 +243,17 @@ def test_the_command_writes_a_page_or_prints_a_table(sweep, tmp_path):
     assert "not a path that can be opened" in refused.stderr
     nothing = CliRunner().invoke(main, ["compare", f"{sweep}/no-*"])
     assert (nothing.exit_code, nothing.stderr) == (2, f"gandiag: there is no run at {sweep}/no-*\n")
+
+
+def test_runs_of_which_none_can_be_read_are_refused(sweep, tmp_path):
+    """With why, by exit code 2, and without a page; JSON has it for a program."""
+    page = tmp_path / "sweep.html"
+    refused = CliRunner().invoke(main, ["compare", str(sweep / "torn"), str(tmp_path / "nowhere"), "--out", str(page)])
+    assert (refused.exit_code, refused.stdout, page.exists()) == (2, "", False)
+    assert "torn/run.json: is damaged" in refused.stderr
+    assert "nowhere: no such run directory" in refused.stderr
+    told = CliRunner().invoke(main, ["compare", str(sweep / "torn"), "--json"])
+    assert (told.exit_code, json.loads(told.stdout)["verdicts"]) == (2, {"unreadable": 1})
 
 
 def test_the_recipe_of_the_documentation_runs(sweep, tmp_path, monkeypatch):

@@ -97,6 +97,17 @@ def test_kinds_are_told_by_content(tmp_path):
         assert set(read_weights(tmp_path / name)) == set(PLAIN)
     with pytest.raises(ValueError, match=r"neither of torch\.save nor of safetensors"):
         read_weights(tmp_path / "text.pth")
+    (tmp_path / "torn.pt").write_bytes((tmp_path / "weights").read_bytes()[:-200])
+    for name, said in (("text.pth", "is neither a checkpoint"), ("torn.pt", "is cut short or damaged")):
+        with pytest.raises(ValueError, match=said):
+            generator_source(tmp_path / name, Drawing(device=CPU))
+
+
+def test_weights_of_a_larger_network_are_refused_with_what_is_unknown():
+    """And without the names that are missing, of which there are none."""
+    larger = {f"g.{name}": value for name, value in (PLAIN | OTHER).items()}
+    with pytest.raises(ValueError, match=r"of Net: names under g that it does not have: weight$"):
+        found_state(Net(), larger, "x", NESTED)
 
 
 class Bomb:

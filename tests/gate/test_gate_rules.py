@@ -67,6 +67,25 @@ def test_a_defect_is_seen_by_its_rule(change, rule, outcome):
     assert all(finding.mechanism and finding.evidence for finding in found.findings)
 
 
+def test_copies_are_counted_without_their_originals():
+    """Of two points fifty times each, 98 are copies; nothing says to go back where there is no earlier checkpoint."""
+    found = gandiag.check(np.repeat(ring()[0][:2], 50, axis=0), reference=ring(n=200, seed=1)[0], policy=NONE)
+    assert found.targets[0]["duplicates"].sentence.startswith("98 of 100 samples are copies")
+    assert found.findings
+    assert not [r for finding in found.findings for r in finding.remedies if r.name == "roll-back"]
+
+
+def test_modes_beyond_those_that_are_named_are_counted():
+    """And shares are said in words that fit them."""
+    points, _ = ring()
+    grid = preset("grid25_pacgan")
+    found = gandiag.check(np.repeat(grid.centres[:1], 4000, axis=0) + 1e-3 * points, reference=grid, policy=NONE)
+    said = found.targets[0]["mode-shares"].sentence
+    assert "0 (25 times its share), 1 (none at all)" in said
+    assert said.endswith(" and 17 more")
+    assert "and 16 more)" in found.targets[0]["lost-modes"].sentence
+
+
 def test_a_lost_mode_of_twenty_five_fails_without_labels():
     """Though it holds 4 % of the data; a generator with all modes, half as wide, does not."""
     grid = preset("grid25_pacgan")

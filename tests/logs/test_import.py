@@ -472,6 +472,17 @@ def test_what_cannot_be_imported_is_one_sentence(content, arguments, said, tmp_p
     assert said in shown.output.splitlines()[-1]
 
 
+def test_a_place_that_holds_a_run_is_refused_with_one_that_is_free(tmp_path):
+    """In words of this command: resume and exist_ok are the callback's."""
+    log, place = tmp_path / "log.csv", tmp_path / "run"
+    log.write_text("step,D_loss,G_loss\n" + "".join(f"{step},1.4,0.7\n" for step in range(50)))
+    command = ["import", str(log), str(place)]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    again = CliRunner().invoke(main, command)
+    said = f"gandiag: {place}: holds a run already; remove it, or name another place, such as {place}-2\n"
+    assert (again.exit_code, again.stderr) == (2, said)
+
+
 def test_commands_work_on_an_imported_run(tmp_path):
     """report, diagnose and check; check cannot decide without samples."""
     write_events(tmp_path / "tb", winning_discriminator())

@@ -386,6 +386,14 @@ def test_a_classifier_that_ends_in_a_softmax_is_noted(softmax: bool) -> None:
     assert bool(notes_of(found, "classifier_score")) == softmax
 
 
+def test_subsets_of_all_samples_have_no_spread() -> None:
+    """They are one and the same; subsets of more samples vary."""
+    x, y = torch.randn(2, 1200, 4, generator=torch.Generator().manual_seed(0)) + torch.tensor([[[0.0]], [[1.0]]])
+    for n, spreads in ((300, False), (1200, True)):
+        (found,) = evaluate(x[:n], y[:n], extractor="identity", metrics="kid").measurements
+        assert bool(found.details) == spreads
+
+
 def test_kernel_distances_of_large_features_are_finite_and_exact() -> None:
     """Far from the origin the kernel's cube leaves float32 without digits, or overflows it."""
     rng = torch.Generator().manual_seed(0)

@@ -165,7 +165,7 @@ def test_offline_the_message_says_what_to_do(name: str, hub: Path) -> None:
     expected = (
         rf"weights of {name} could not be had from https://\S+ \(.*no network.*\): put that file at {hub}/checkpoints"
     )
-    with pytest.raises(ValueError, match=expected + r"/\S+ or pass its path as weights"):
+    with pytest.raises(ValueError, match=expected + r"/\S+ or pass its path as weights .*--extractor pixels"):
         extractor(name)
 
 

@@ -111,7 +111,10 @@ def located(name: str, given: str | PathLike[str] | None) -> Path | None:
         source.cached.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(source.url, str(source.cached), source.sha256, progress=sys.stderr.isatty())
     except (OSError, RuntimeError) as error:
-        place = f"put that file at {source.cached} or pass its path as weights (--extractor-weights)"
+        place = (
+            f"put that file at {source.cached} or pass its path as weights (--extractor-weights); or take an extractor "
+            "that comes with gandiag: --extractor pixels, or digits or mnist for images of digits"
+        )
         raise WeightsError(f"weights of {name} could not be had from {source.url} ({error}): {place}") from error
     return source.cached
 
