@@ -18,7 +18,7 @@ from gandiag.findings import Diagnosis
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.live import History, Judge
 from gandiag.judge.networks import networks_of, owner, parts_of
-from gandiag.measure.reductions import combined
+from gandiag.measure.combining import combined
 from gandiag.rundir.run import Run
 from gandiag.signals.names import parse
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.measure.reductions import combined
+from gandiag.measure.combining import combined
 from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
