@@ -136,7 +136,7 @@ class ModeCollapse:
                 f"The generator {'never covered' if spell.ongoing else 'had not yet covered'} the {what}: at step "
                 f"{step:,} it {'lacks' if spell.ongoing else 'lacked'} {lost}{names}"
                 if never
-                else f"The generator lost {lost} by step {step:,}, from step {spell.onset:,} {_until(spell)}{names}"
+                else f"{_lost(spell, step)} {lost}{names}"
             )
             limit = self.failure_share if severe else self.share
             facts = (evidence(score, limit, "below", worst, f"share of the {what} that is covered"),)
@@ -174,6 +174,14 @@ def chance(share: float) -> float:
     return float(bdtr(LOST * SAMPLES * share, SAMPLES, share))
 
 
+def _lost(spell: Spell, worst: int) -> str:
+    """In which time modes were lost, or how long they were missing where that is over."""
+    if not spell.ongoing:
+        return f"From step {spell.onset:,} to {spell.last:,} the generator lacked up to"
+    when = f"Between step {spell.onset:,} and step {worst:,}" if spell.onset < worst else f"At step {worst:,}"
+    return f"{when} the generator lost"
+
+
 def _until(spell: Spell) -> str:
     return "on" if spell.ongoing else f"to {spell.last:,}"
 
@@ -198,7 +206,7 @@ def _named(run: Run, step: int) -> str:
         return ""
     return (
         f"; {len(gone)} of {len(names)} ({listed(gone)}) have less than a tenth of their share each "
-        f"({n:,.0f} samples, 99 % confidence)"
+        f"({n:,.0f} samples, 99% confidence)"
     )
 
 

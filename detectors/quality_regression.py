@@ -28,6 +28,14 @@ METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s
 BLOCK_STEPS = 100  # of the energy distance, for one value: its memory of some ten steps is over then
 MOST_ERRORS = 1000.0  # more standard errors are as good as that many: of values without scatter any loss has more
 STAY = 0.5  # of the loss that counts, dates the end
+SAID = {
+    ENERGY: "The energy distance to the data",
+    "quality/fid": "FID",
+    "quality/kid": "KID",
+    "quality/frechet": "The Fréchet distance",
+    "quality/is": "The Inception Score",
+}
+"""What people call the signals."""
 INTERVAL = 2 * 1.96  # standard errors between the ends of a 95 % interval
 MEDIAN = float(np.sqrt(np.pi / 2))  # standard error of a median over that of a mean
 
@@ -149,8 +157,8 @@ class QualityRegression:
         unit, of = ("the real spread", " of the real spread") if name == ENERGY else ("the best value", "")
         best, last = (abs(value_at(track["value"], step)) for step in (best_step, worst))
         summary = (
-            f"{name} was best at step {best_step:,} ({best:.3g}{of}) and has been getting worse since step "
-            f"{onset:,}, to {last:.3g}: keep the checkpoint of step {best_step:,}"
+            f"{SAID.get(name, name)} was best at step {best_step:,} ({best:.3g}{of}) and has been getting worse since "
+            f"step {onset:,}, to {last:.3g}: keep the checkpoint of step {best_step:,}"
         )
         facts = (
             evidence(track["behind"], self.standard_errors, "above", spell.certain, f"{name}, standard errors lost"),

@@ -111,6 +111,8 @@ class Finding:
 
 TRAIN_LONGER = "train for longer"
 """What to add to a run that is too short."""
+SWAPPED = "the generator was given the discriminator's output"
+"""What a fault says where G and D seem to be swapped: then hardly anything else that is known of a run means much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,3 +301,8 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def seem_swapped(diagnosis: Diagnosis) -> bool:
+    """Whether what the record lacks says that G and D may have been passed in the wrong order."""
+    return any(SWAPPED in sentence for sentence in diagnosis.missing)

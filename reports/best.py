@@ -30,10 +30,18 @@ class Best(NamedTuple):
     step: int
     signal: str
     value: float
+    drawn: float | None = None  # as the signal's chart shows it, where that is another unit
 
     def __str__(self) -> str:
         of = " of the spread of the data" if self.signal == ENERGY else ""
         return f"{WORDS.get(self.signal, self.signal)} {number(self.value)}{of}"
+
+    @property
+    def told(self) -> str:
+        """The value as it is found again in the signal's chart."""
+        if self.drawn is None:
+            return str(self)
+        return f"{WORDS.get(self.signal, self.signal)} {number(self.drawn)}, the median of {BLOCK_STEPS} steps"
 
 
 def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
@@ -46,8 +54,14 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
         if len(values) >= FEWEST:
             numbers = values.to_numpy()
             place = int(numbers.argmin() if describe(name).worse == "high" else numbers.argmax())
-            return Best(int(values.index[place]), name, float(numbers[place]))
+            step = int(values.index[place])
+            return Best(step, name, float(numbers[place]), _drawn(run, name, step))
     return None
+
+
+def _drawn(run: Run, name: str, step: int) -> float | None:
+    """The median of the block of the energy distance that ends at a step."""
+    return float(_medians(run.series(name)).loc[step]) if name == ENERGY else None
 
 
 def _values(run: Run, name: str) -> pd.Series:

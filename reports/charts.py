@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .lines import lifted
 from .palette import strokes
 from .panels import Heatmap, Panel
+from .text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,12 +74,13 @@ def draw_into(figure: Figure, axes: Axes, panel: Panel | Heatmap) -> None:
 def _lines(axes: Axes, panel: Panel) -> None:
     for line, stroke in zip(panel.lines, strokes(panel), strict=True):
         colour, dash = stroke.colour, "--" if stroke.dashed else "-"
+        y = lifted(line.y, panel.floor)
         if line.trend[0]:
-            axes.plot(line.x, line.y, linewidth=0.5, alpha=0.4, color=colour)
-            axes.plot(*line.trend, linewidth=1.2, linestyle=dash, color=colour)
+            axes.plot(line.x, y, linewidth=0.5, alpha=0.4, color=colour)
+            axes.plot(line.trend[0], lifted(line.trend[1], panel.floor), linewidth=1.2, linestyle=dash, color=colour)
         else:
             dot = "o" if line.dots else ""
-            axes.plot(line.x, line.y, linewidth=1.2, linestyle=dash, color=colour, marker=dot, markersize=2.5)
+            axes.plot(line.x, y, linewidth=1.2, linestyle=dash, color=colour, marker=dot, markersize=2.5)
     if panel.log:
         axes.set_yscale("log", nonpositive="mask")
     for limit in panel.thresholds:
@@ -129,8 +132,9 @@ def _frame(axes: Axes, panel: Panel | Heatmap) -> None:
     axes.set_xlabel("step", labelpad=1)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    if isinstance(panel, Panel) and not panel.log and _plainly(panel):
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    if isinstance(panel, Panel) and not panel.log:
+        written = "{:,g}".format if _plainly(panel) else number
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
     in_finding = isinstance(panel, Panel) and panel.spell is not None
     for mark in panel.markers:
         tone = TONES[mark.severity]

@@ -8,17 +8,15 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from .diagram import causes_svg
 from .palette import strokes
-from .pictures import Pictures, data_uri
+from .pictures import Pictures, data_uri, spaced
 from .sections import build
 from .sparks import spark
 from .timeline import BRIEF, STATE_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from jinja2 import Environment
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from .strips import Frame
 
 TEMPLATES = Path(__file__).with_name("templates")
-SPACED = 9  # snapshots on the timeline
 
 
 class Live(NamedTuple):
@@ -137,21 +134,6 @@ def plotly_js() -> str:
     return gzip.decompress((TEMPLATES / "plotly" / "plotly-cartesian.min.js.gz").read_bytes()).decode("utf-8")
 
 
-def spaced(frames: Sequence[Frame], window: tuple[int, int]) -> list[tuple[int, Frame]]:
-    """Some snapshots, with their places, that stand about evenly on the axis of steps."""
-    if not frames:
-        return []
-    steps = np.array([frame.step for frame in frames])
-    wanted = np.linspace(window[0], window[1], SPACED)
-    near = (window[1] - window[0]) / (2 * SPACED)
-    places = dict.fromkeys(int(np.abs(steps - step).argmin()) for step in wanted)
-    kept: list[int] = []
-    for place in sorted(places):
-        if not kept or steps[place] - steps[kept[-1]] >= near:
-            kept.append(place)
-    return [(place, frames[place]) for place in kept]
-
-
 def _short_facts(report: Report) -> Iterator[str]:
     """What stands in the line above the verdict."""
     facts = dict(report.facts)
@@ -198,7 +180,7 @@ def chart(panel: Panel | Heatmap) -> dict[str, Any]:
         for line, label, stroke in zip(panel.lines, panel.labels, strokes(panel), strict=True)
     ]
     thresholds = [{"value": t.value, "label": t.label} for t in panel.thresholds]
-    rest = {"unit": panel.unit, "log": panel.log, "spell": panel.spell, "thresholds": thresholds}
+    rest = {"unit": panel.unit, "log": panel.log, "floor": panel.floor, "spell": panel.spell, "thresholds": thresholds}
     return {**common, **rest, "kind": "lines", "lines": lines}
 
 

@@ -64,6 +64,11 @@ def thinner(line: Line) -> Line:
     return replace(line, x=line.trend[0], y=line.trend[1], trend=((), ())) if line.trend[0] else line
 
 
+def lifted(y: tuple[float, ...], floor: float | None) -> tuple[float, ...]:
+    """Values with zeros at the level where a logarithmic axis has them, see `gandiag.reports.panels.Panel.floor`."""
+    return y if floor is None else tuple(floor if v == 0 else v for v in y)
+
+
 def _points(x: np.ndarray, y: np.ndarray) -> dict[str, tuple[float, ...]]:
     after = gaps(x)  # the line breaks after these points
     keep = np.unique(np.concatenate([decimate(y), after, after + 1])) if len(after) else decimate(y)

@@ -73,6 +73,13 @@ class Panel:
         shared = commonpath([name.rpartition("/")[0] for name in names]) + "/"
         return tuple(name.removeprefix(shared) for name in names)
 
+    @property
+    def floor(self) -> float | None:
+        """Where values of exactly 0 are drawn on a logarithmic axis, at its lower end; None where there are none."""
+        if not self.log or not any(line.zeros for line in self.lines):
+            return None
+        return min(v for line in self.lines for v in line.y if v > 0)
+
 
 @dataclass(frozen=True)
 class Heatmap:
@@ -94,15 +101,35 @@ def onset_markers(run: Run, findings: Iterable[Finding]) -> tuple[Marker, ...]:
     clusters: list[list[tuple[int, Finding]]] = []
     for entry in numbered:
         joined = clusters[-1] if clusters else []
-        if joined and entry[1].onset_step - joined[0][1].onset_step < near * (1 + len(joined) / 2):  # a longer label
+        if joined and entry[1].onset_step - joined[0][1].onset_step < near * _width([n for n, _ in joined]):
             joined.append(entry)
         else:
             clusters.append([entry])
     return tuple(
-        Marker(finding.onset_step, ", ".join(str(n) for n, _ in cluster) if i == 0 else "", finding.severity)
+        Marker(finding.onset_step, _numbers([n for n, _ in cluster]) if i == 0 else "", finding.severity)
         for cluster in clusters
         for i, (_, finding) in enumerate(cluster)
     )
+
+
+def _width(numbers: list[int]) -> float:
+    """How far the label of a cluster reaches from its middle, in labels of one number."""
+    return 0.5 + len(_numbers(numbers)) / 2
+
+
+def _numbers(numbers: list[int]) -> str:
+    """Numbers in a label, three and more that follow each other as a range.
+
+    >>> _numbers([1, 2]), _numbers([2, 3, 4, 6])
+    ('1, 2', '2–4, 6')
+    """
+    runs: list[list[int]] = []
+    for number_ in sorted(numbers):
+        if runs and number_ == runs[-1][-1] + 1:
+            runs[-1].append(number_)
+        else:
+            runs.append([number_])
+    return ", ".join(f"{r[0]}–{r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs)
 
 
 def finding_panels(run: Run, finding: Finding, number_: int) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
@@ -119,7 +146,7 @@ def finding_panels(run: Run, finding: Finding, number_: int) -> tuple[tuple[Pane
     for title, members in groups.items():
         group = group_of(members[0].name) or Group(title, "")
         panel = _panel(run, group, members, (marker,))
-        spell = (finding.onset_step, finding.last_step)
+        spell = (finding.onset_step, run.last_step if finding.ongoing else finding.last_step)
         panels.append(replace(panel, spell=spell, thresholds=tuple(_thresholds(panel, finding))))
     return tuple(panels), notes
 
@@ -190,7 +217,7 @@ def _panel(run: Run, group: Group, lines: list[Line], markers: tuple[Marker, ...
     units = {describe(line.name).unit for line in lines}
     log = wants_log(lines, units)
     if log and any(line.zeros for line in lines):
-        caption = f"{caption} Values of exactly 0 have no place on the logarithmic axis.".strip()
+        caption = f"{caption} Values of exactly 0 are drawn at the lower end of the logarithmic axis.".strip()
     return Panel(
         title=group.title,
         unit=" / ".join(sorted(units - {""})),

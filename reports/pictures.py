@@ -6,8 +6,15 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .strips import Frame
+
+SPACED = 9  # snapshots on the timeline
+PART = 0.25  # of a snapshot's width and height, on the timeline
 
 
 class Pictures:
@@ -46,6 +53,32 @@ def _ratio(image: bytes) -> str:
 
     with Image.open(io.BytesIO(image)) as picture:
         return f"{picture.width}/{picture.height}"
+
+
+def corner(image: bytes) -> bytes:
+    """The upper left part of a picture, which of a grid of samples shows a few, as a PNG."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(image)) as picture:
+        part = picture.crop((0, 0, max(round(picture.width * PART), 1), max(round(picture.height * PART), 1)))
+    out = io.BytesIO()
+    (part if part.mode in ("L", "RGB", "RGBA") else part.convert("RGB")).save(out, format="PNG")
+    return out.getvalue()
+
+
+def spaced(frames: Sequence[Frame], window: tuple[int, int]) -> list[tuple[int, Frame]]:
+    """Some snapshots, with their places, that stand about evenly on the axis of steps."""
+    if not frames:
+        return []
+    steps = np.array([frame.step for frame in frames])
+    wanted = np.linspace(window[0], window[1], SPACED)
+    near = (window[1] - window[0]) / (2 * SPACED)
+    places = dict.fromkeys(int(np.abs(steps - step).argmin()) for step in wanted)
+    kept: list[int] = []
+    for place in sorted(places):
+        if not kept or steps[place] - steps[kept[-1]] >= near:
+            kept.append(place)
+    return [(place, frames[place]) for place in kept]
 
 
 def kind(image: bytes) -> str:

@@ -18,6 +18,7 @@ from .provenance import provenance
 from .strips import sample_strip, thumbnails
 from .text import count, duration, number
 from .timeline import timeline
+from .undecided import unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from gandiag.rundir.run import Run
 
     from .content import Pair, Row
+    from .timeline import Flag
 
+RATES = ("rates-of-one-scale", "rates-as-before")  # remedies that set both learning rates
 ADVICE_FACTS = ("cost", "evidence", "expect", "see")
 MAX_FAULTS = 20
 LATEST = 100  # rows of which the rhythm of the updates is told
@@ -56,11 +59,11 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
         causes=_causes(diagnosis),
         findings=tuple(_card(run, finding, i) for i, finding in enumerate(diagnosis.findings, start=1)),
         layers=tuple(layers_of(run)),
-        advice=tuple(_all_advice(diagnosis)),
+        advice=tuple(_all_advice(diagnosis, verdict.cause(diagnosis, axis.flags))),
         panels=panels,
         panel_notes=notes,
         clean=diagnosis.clean,
-        not_assessed=verdict.unchecked(diagnosis),
+        not_assessed=unchecked(diagnosis),
         not_applicable=tuple((n.code, n.reason) for n in diagnosis.not_applicable),
         errors=tuple((e.code, e.message) for e in diagnosis.errors),
         faults=tuple(_faults(run, diagnosis)),
@@ -72,14 +75,15 @@ def build(run: Run, diagnosis: Diagnosis) -> Report:
 def _facts(run: Run) -> Iterator[Pair]:
     yield "Status", str(ending(run.meta))
     rows = len(run.scalars)
-    yield "Recorded", f"{count(rows, 'step')}, {count(run.scalars.shape[1], 'signal')}"
+    yield "Recorded", f"{_rows(run)}, {count(run.scalars.shape[1], 'signal')}"
     if rows:
         yield "Steps", f"{int(run.scalars.index[0]):,} to {run.last_step:,}"
     clock = None if run.time is None else run.time[run.time.between(0, LATEST_TIME)]
     if clock is not None and len(clock):
         start = datetime.fromtimestamp(float(clock.iloc[0]), tz=timezone.utc)
         yield "Started", f"{start:%Y-%m-%d %H:%M} UTC"
-        yield "Duration", duration(float(clock.iloc[-1] - clock.iloc[0]))
+        if (seconds := float(clock.iloc[-1] - clock.iloc[0])) >= 1:  # logs may come without a clock
+            yield "Duration", duration(seconds)
     source = run.meta.get("loss_family", {}).get("source")
     yield "Loss family", run.loss_family + (f" ({source})" if source else "")
     pace = run.series("pace/discriminator").dropna()
@@ -94,6 +98,13 @@ def _facts(run: Run) -> Iterator[Pair]:
         yield "Ranks", f"{len(run.meta['ranks']):,} of {size:,} recorded"
     if run.path:
         yield "Directory", run.path
+
+
+def _rows(run: Run) -> str:
+    """How much was recorded; records are not called steps where there are fewer of them."""
+    rows = len(run.scalars)
+    whole = not rows or rows == run.last_step - int(run.scalars.index[0]) + 1
+    return count(rows, "step") if whole else f"{count(rows, 'record')} to step {run.last_step:,}"
 
 
 def _card(run: Run, finding: Finding, number_: int) -> Card:
@@ -118,8 +129,11 @@ def _advice(remedy: Remedy) -> Advice:
     return Advice(name=remedy.name, change=remedy.change, code=remedy.code, why=remedy.why, facts=facts)
 
 
-def _all_advice(diagnosis: Diagnosis) -> Iterator[Advice]:
-    """Every remedy once, with the findings that it answers; the root's own first, then what answers most."""
+def _all_advice(diagnosis: Diagnosis, changed: Flag | None) -> Iterator[Advice]:
+    """Every remedy once, with the findings that it answers; the root's own first, then what answers most.
+
+    Where learning rates are to be set and it is known what they were before they were `changed`, the code sets these.
+    """
     answers: dict[str, list[int]] = {}
     remedies: dict[str, Remedy] = {}
     for place, finding in enumerate(diagnosis.findings):
@@ -130,7 +144,9 @@ def _all_advice(diagnosis: Diagnosis) -> Iterator[Advice]:
     own = {remedy.name for remedy in first.remedies} if first else set()
     for name in sorted(remedies, key=lambda n: (remedies[n].balance, n not in own, -len(answers[n]))):
         steps = tuple(_step(diagnosis, place) for place in answers[name])
-        yield replace(_advice(remedies[name]), answers=steps)
+        advice = replace(_advice(remedies[name]), answers=steps)
+        undone = changed is not None and changed.code and name in RATES
+        yield replace(advice, code=changed.code) if undone and changed else advice
 
 
 def _step(diagnosis: Diagnosis, place: int) -> Step:

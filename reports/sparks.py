@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .lines import lifted
 from .palette import strokes
 from .text import number
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 HEIGHT = 100.0  # of a path, in its own units; its width is in steps
 BUCKETS = 110  # columns of a line that is drawn as its smallest and largest values
 MOST_LINES = 4
+LETTERS = {"generator": "G", "discriminator": "D"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,21 @@ class Spark:
     high: str
     window: tuple[int, int]
 
+    @property
+    def key(self) -> tuple[tuple[str, str, str], ...]:
+        """Letter, name and colour of each line where every line belongs to a network."""
+        named = [(next((n for n in LETTERS if n in line.name.split("/")), ""), line) for line in self.lines]
+        if len(named) < 2 or not all(net for net, _ in named):
+            return ()
+        return tuple((LETTERS[net], line.name, line.colour) for net, line in named)
+
 
 def spark(panel: Panel) -> Spark:
     """A panel in small, of at most four of its lines."""
     pairs = list(zip(panel.lines, panel.labels, strokes(panel), strict=True))
     if len(pairs) > MOST_LINES:
         pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, MOST_LINES).round().astype(int)]
-    curves = [_curve(line, log=panel.log) for line, _, _ in pairs]
+    curves = [_curve(line, panel.floor, log=panel.log) for line, _, _ in pairs]
     values = np.concatenate([y[np.isfinite(y)] for _, y in curves] or [np.zeros(0)])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     lines = tuple(
@@ -59,9 +69,10 @@ def spark(panel: Panel) -> Spark:
     return Spark(panel.title, lines, last, number(shown[0]), number(shown[1]), panel.window)
 
 
-def _curve(line: Line, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
+def _curve(line: Line, floor: float | None, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
     """x and y to draw: the running median of a long signal, else each bucket's extremes."""
-    x, y = (np.asarray(v, dtype="float64") for v in (line.trend if line.trend[0] else (line.x, line.y)))
+    across, down = line.trend if line.trend[0] else (line.x, line.y)
+    x, y = (np.asarray(v, dtype="float64") for v in (across, lifted(down, floor)))
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):
             y = np.where(y > 0, np.log10(y), np.nan)

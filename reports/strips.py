@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Axes: TypeAlias = "tuple[np.ndarray, np.ndarray]"  # lower and upper limits of x and y
 
-MAX_FRAMES = 8  # on paper
+MAX_FRAMES = 5  # on paper, beside the real samples; the timeline has more
 MAX_SLIDES = 40  # on the slider
 MAX_IMAGES = 800_000  # bytes of all pictures together
 JPEG_QUALITY = 82  # of pictures that would take too much room
@@ -35,6 +35,7 @@ SMALLEST = 192  # pixels of the longer side, below which no picture is made smal
 MAX_POINTS = 800
 SIDE = 100  # of a scatter plot's square, in its own units
 MAX_FILE = 256 * 2**20  # bytes of a snapshot, on disk and once it is expanded
+FEWEST_PIXELS = 36  # of samples that might be images
 PIXELS = (384, 1024)  # of the longer side: on paper at least the first, and nowhere more than the second
 
 
@@ -97,16 +98,21 @@ def sample_strip(run: Run, findings: Sequence[Finding], best: int | None = None)
     frames = {
         position: _frame(samples[position].step, _side_note(beside.get(position, [])), content, axes, room)
         for position, content in zip(chosen, contents, strict=True)
-        if isinstance(content, (bytes, str)) or content.shape[1] == 2
+        if not _long(content)
     }
     places = list(frames)
     return Strip(
         frames=tuple(frames.values()),
         notes=tuple(_notes(run, len(samples), len(frames), clouds, axes)),
-        real=None if real is None else _frame(0, "", real, axes, room),
+        real=None if real is None or _long(real) else _frame(0, "", real, axes, room),
         few=tuple(places.index(p) for p in _chosen(len(samples), wanted, MAX_FRAMES) if p in frames),
         best=places.index(nearest) if nearest in frames else None,
     )
+
+
+def _long(content: bytes | np.ndarray | str) -> bool:
+    """Whether samples are vectors of which nothing can be drawn."""
+    return isinstance(content, np.ndarray) and content.shape[1] != 2
 
 
 def thumbnails(strip: Strip) -> tuple[Thumbnail, ...]:
@@ -153,7 +159,8 @@ def _notes(run: Run, total: int, shown: int, clouds: Sequence[np.ndarray], axes:
     sizes = sorted({points.shape[1] for points in clouds} - {2})
     if sizes:
         length = ", ".join(f"{size:,}" for size in sizes)
-        yield f"Samples are vectors of length {length}; image_shape= would have shown them as images."
+        images = "; where these are images, pass image_shape= to attach" if sizes[-1] >= FEWEST_PIXELS else ""
+        yield f"Samples are vectors of length {length}, not drawn{images}."
 
 
 def _inputs(run: Run) -> str:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+LONGEST = 140  # letters of a text that `cut` leaves
+
 
 def number(value: float) -> str:
     """A measured value with three significant digits; whole numbers stay exact.
@@ -34,6 +36,12 @@ def count(amount: int, noun: str, nouns: str = "") -> str:
     ('1 step', '3,000 steps')
     """
     return f"{amount:,} {noun if amount == 1 else nouns or noun + 's'}"
+
+
+def cut(text: str) -> str:
+    """The text on one line, without its end where it is too long for the first screen."""
+    words = " ".join(text.split())
+    return words if len(words) <= LONGEST else f"{words[:LONGEST].rpartition(' ')[0]} ..."
 
 
 def duration(seconds: float) -> str:

@@ -13,14 +13,14 @@ from gandiag.signals.names import parse
 from gandiag.wording import one_line
 
 from .chart_groups import group_of
-from .sparks import spark
+from .sparks import LETTERS, spark
 from .text import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeGuard
 
-    from gandiag.findings import Diagnosis
+    from gandiag.findings import Diagnosis, Finding
     from gandiag.rundir.run import Run
 
     from .panels import Panel
@@ -31,7 +31,6 @@ MOST_BARS = 6  # rows of findings; the rest is counted
 MOST_FLAGS = 12
 MOST_OWN_CHANGES = 5  # of a signal of the loop's own, for it to be a setting and no measurement
 MOST_TOLD = 4  # changes of one flag in its sentence
-LETTERS = {"generator": "G", "discriminator": "D"}
 LEAST_PLAIN = 0.01  # below, rates are written as powers of ten
 NEAR = 0.03  # of the run, within which flags are told together
 SPARKS = (  # the charts that stand on the timeline: of each row the first that the run has
@@ -118,7 +117,7 @@ def timeline(run: Run, diagnosis: Diagnosis, panels: Sequence[Panel], frames: Se
     """Everything that has a place on the axis of steps."""
     window = (int(run.scalars.index[0]), run.last_step) if len(run.scalars) else (0, 0)
     bars = [
-        Bar(i, f.title, f.severity, f.onset_step, f.last_step, f.ongoing)
+        Bar(i, f.title, f.severity, f.onset_step, _end(f, window), f.ongoing)
         for i, f in enumerate(diagnosis.findings, start=1)
     ]
     ranked = sorted(bars, key=lambda b: (-STATES.index(b.severity), not b.ongoing, b.start))[:MOST_BARS]
@@ -139,7 +138,7 @@ def _health(run: Run, diagnosis: Diagnosis, window: tuple[int, int]) -> Iterator
     if not last:
         return
     spans: list[tuple[int, int, str]] = [
-        (f.onset_step, f.last_step, f.severity) for f in diagnosis.findings if f.severity != "info"
+        (f.onset_step, _end(f, window), f.severity) for f in diagnosis.findings if f.severity != "info"
     ]
     spans += [(a, b, "gap") for a, b in _gaps(run)]
     rest = "healthy" if diagnosis.decided or diagnosis.verdict == "healthy" else "unknown"
@@ -155,6 +154,11 @@ def _health(run: Run, diagnosis: Diagnosis, window: tuple[int, int]) -> Iterator
             since = start
         state = now
     yield Stretch(since, last, state)
+
+
+def _end(finding: Finding, window: tuple[int, int]) -> int:
+    """The last step of a finding: of one that goes on that of the run, though its signal may be recorded rarely."""
+    return max(finding.last_step, window[1]) if finding.ongoing else finding.last_step
 
 
 def _gaps(run: Run) -> Iterator[tuple[int, int]]:

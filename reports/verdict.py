@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from gandiag.findings import SEVERITIES
 from gandiag.rundir.ending import ending
 
-from .content import Action, Unchecked
+from . import undecided
+from .content import Action
 from .plain import clause
-from .text import count
+from .text import count, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from gandiag.findings import Diagnosis, Finding
     from gandiag.rundir.run import Run
@@ -28,14 +29,12 @@ ROLL_BACK = "roll-back"  # the remedy that the first action is
 SAID = ("early-stop",)  # remedies that say no more than it does
 CAUSE_STEPS, CAUSE_SHARE = 200, 0.1  # how long before an onset a change counts as what came before it; of the step
 MOST_ACTIONS = 3
-MOST_REASONS = 2  # of failures that one line would let be checked
-LONGEST = 140  # letters of a change that is named on the first screen
 
 
 def headline(run: Run, diagnosis: Diagnosis) -> str:
     """The verdict and the finding that made it, and how the training broke off, if it did."""
     broke_off = BROKE_OFF.get(ending(run.meta).status)
-    told = _verdict(diagnosis)
+    told = undecided.headline(diagnosis) if diagnosis.verdict == "undecided" else _verdict(diagnosis)
     return f"{told}; the training {broke_off} at step {diagnosis.last_step:,}" if broke_off else told
 
 
@@ -79,7 +78,7 @@ def sentence(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag]) -> str:
     steps = count(diagnosis.last_step, "step")
     told = [_happened(diagnosis, flags)] if _worst(diagnosis) else []
     if diagnosis.verdict == "undecided":
-        told.append(f"What was recorded of {steps} is too little to call the run healthy.")
+        told.append(undecided.sentence(diagnosis))
     elif not told:
         told.append(f"None of {count(len(diagnosis.clean), 'kind')} of failure was found in {steps}.")
     if diagnosis.errors:
@@ -118,22 +117,23 @@ def actions(run: Run, diagnosis: Diagnosis, flags: Sequence[Flag], best: Best | 
     elif diagnosis.verdict in ("failing", "suspect"):
         found = [*_go_back(diagnosis, best), *_mend(diagnosis, flags)]
     elif diagnosis.verdict == "healthy":
-        found = [*_keep(best, diagnosis)]
+        found = [*_keep(run, diagnosis, best)]
     else:
-        found = [Action(f"{_cut(group.how_to)} ({_cut(group.reasons[0])})") for group in unchecked(diagnosis)]
+        found = undecided.actions(diagnosis)
     status = ending(run.meta)
     if status.status in BROKE_OFF and diagnosis.last_step and diagnosis.verdict not in ("failing", "suspect"):
-        found.insert(0, Action(f"look at why the training broke off: {_cut(str(status))}"))
+        found.insert(0, Action(f"look at why the training broke off: {cut(str(status))}"))
     return tuple(found[:MOST_ACTIONS])
 
 
-def _keep(best: Best | None, diagnosis: Diagnosis) -> Iterator[Action]:
+def _keep(run: Run, diagnosis: Diagnosis, best: Best | None) -> Iterator[Action]:
     if best is None:
         yield Action("nothing needs to be changed: keep training")
         return
     behind = diagnosis.last_step - best.step
     ago = f", {count(behind, 'step')} before the end" if behind else ""
-    yield Action(f"keep the checkpoint of step {best.step:,} ({best}, the best so far{ago})")
+    far = "the best of the run" if ending(run.meta).status == "closed" else "the best so far"
+    yield Action(f"keep the checkpoint of step {best.step:,} ({best.told}, {far}{ago})")
 
 
 def _go_back(diagnosis: Diagnosis, best: Best | None) -> Iterator[Action]:
@@ -147,7 +147,7 @@ def _go_back(diagnosis: Diagnosis, best: Best | None) -> Iterator[Action]:
         return
     remedies = chain.from_iterable(f.remedies for f in diagnosis.findings)
     code = next((r.code for r in remedies if r.name == ROLL_BACK), "")
-    why = f"best, {best}" if best else "the last healthy one"
+    why = f"the best: {best.told}" if best else "the last healthy one"
     yield Action(f"load the checkpoint of step {step:,}, or the last one before it ({why})", code)
 
 
@@ -159,7 +159,7 @@ def _mend(diagnosis: Diagnosis, flags: Sequence[Flag]) -> Iterator[Action]:
     answered = changed is not None and changed.undo and first is not None and first.code == "learning-rates"
     if first is not None and not answered:
         for remedy in [r for r in first.remedies if r.name not in (ROLL_BACK, *SAID)][:2]:
-            yield Action(_cut(remedy.change), remedy.code)
+            yield Action(cut(remedy.change), remedy.code)
 
 
 def checked(diagnosis: Diagnosis) -> tuple[Pair, ...]:
@@ -175,26 +175,3 @@ def checked(diagnosis: Diagnosis) -> tuple[Pair, ...]:
         ("NOT CHECKED", open_),
     ]
     return tuple((name, str(amount)) for name, amount in found)
-
-
-def unchecked(diagnosis: Diagnosis) -> tuple[Unchecked, ...]:
-    """What could not be looked for, by the one line that would have made it possible; what frees most first."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for entry in diagnosis.not_assessed:
-        groups.setdefault(entry.how_to, []).append((entry.title, entry.reason))
-    found = [
-        Unchecked(how_to, tuple(code for code, _ in entries), _few(dict.fromkeys(reason for _, reason in entries)))
-        for how_to, entries in groups.items()
-    ]
-    return tuple(sorted(found, key=lambda group: -len(group.codes)))
-
-
-def _few(reasons: Iterable[str]) -> tuple[str, ...]:
-    every = list(reasons)
-    over = len(every) - MOST_REASONS
-    return (*every[:MOST_REASONS], *([f"{over} more like this"] if over > 0 else ()))
-
-
-def _cut(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= LONGEST else f"{words[:LONGEST].rpartition(' ')[0]} ..."

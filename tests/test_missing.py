@@ -10,9 +10,11 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors import DETECTORS
-from gandiag.findings import Diagnosis
+from gandiag.findings import Diagnosis, seem_swapped
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.missing import blind, what_is_missing
+from gandiag.probes import notices
+from gandiag.record.announcing import verdict_line
 
 RUN = synthetic.healthy()  # 3,000 steps
 
@@ -144,3 +146,13 @@ def test_a_run_cut_before_a_gap_knows_nothing_of_it():
     run = without(1001, 1100)
     assert diagnose(run.until(1000)).missing == ()
     assert diagnose(run.until(1050)).missing == diagnose(run).missing
+
+
+def test_networks_that_look_swapped_are_what_the_last_line_says():
+    """In place of how many kinds of failure were not assessed; a fault of another kind changes nothing."""
+    fault = {"where": "attach", "message": notices.SWAPPED, "count": 20, "first_step": 0}
+    swapped = diagnose(replace(RUN.until(100), meta=RUN.meta | {"faults": [fault]}))
+    assert seem_swapped(swapped)
+    assert "look swapped" in verdict_line("runs/a", swapped)
+    assert "not assessed" not in verdict_line("runs/a", swapped)
+    assert not seem_swapped(diagnose(without(401, 2000)))

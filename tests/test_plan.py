@@ -163,8 +163,8 @@ def test_a_run_that_is_recorded_less_often_says_so(tiny, tmp_path, monkeypatch):
         for name in ("grad/discriminator/norm", "feedback/norm", "d/auc", "update/generator/ratio"):
             assert late[name][step] == pytest.approx(gan.expected[step - 1][name], rel=1e-4), (step, name)
     (sentence,) = gandiag.diagnose(run).missing
-    assert sentence.startswith(f"since step {DECIDED} D's outputs, gradients, samples")
-    assert "every 24 rounds: a step of the loop computes as much as" in sentence
+    assert sentence.startswith(f"to keep the training fast, from step {DECIDED} on there is less detail: D's outputs")
+    assert "every 24 steps; a full record takes" in sentence
 
 
 def test_a_loop_without_logs_keeps_only_rows_with_records(tiny, tmp_path, monkeypatch):
@@ -194,3 +194,14 @@ def test_updates_aside_are_told_apart_in_rounds_that_are_not_recorded(tiny, tmp_
                 gan.generator(torch.randn(32, 4)).square().mean().backward()
                 gan.adam_g.step()
     assert callback.completed_steps == 120
+
+
+def test_a_sparse_plan_is_told_in_steps_and_without_counts_of_calls():
+    """How often what is recorded, what all of it would take, and how to have it."""
+    plan = Plan(0.02)
+    Loop(240, 130).play(plan)
+    words = plan.describe()["words"]
+    assert words.startswith(f"to keep the training fast, from step {DECIDED} on there is less detail: D's outputs")
+    assert "every 8 steps" in words
+    assert "takes 0.54 times as much computation as a step of the training (max_overhead=0.02; None" in words
+    assert "calls" not in words

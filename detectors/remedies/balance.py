@@ -124,14 +124,15 @@ BALANCE = (
     ),
     Remedy(
         name="early-stop",
-        change="stop here and use the checkpoint with the best FID",
-        code="if fid < best:\n    best, kept = fid, copy.deepcopy(G.state_dict())",
+        change="stop here and use the checkpoint whose samples were best",
+        code="if distance < best:  # FID, or another distance to the data\n"
+        "    best, kept = distance, copy.deepcopy(G.state_dict())",
         why="Quality that drops while training goes on rarely comes back by itself.",
         cost="an evaluation now and then",
         cost_level=0,
         evidence="BigGAN's published weights are those from just before its collapse "
         "(README of ajbrock/BigGAN-PyTorch).",
         verified=True,
-        expect="quality/fid of the kept weights is the best of the run",
+        expect="the distance that the kept weights have to the data is the smallest of the run",
     ),
 )

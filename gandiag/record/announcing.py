@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gandiag.findings import TRAIN_LONGER
+from gandiag.findings import TRAIN_LONGER, seem_swapped
 from gandiag.record.terminal import say
 from gandiag.rundir.events import STOP
 from gandiag.wording import listed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gandiag.rundir.recorder import Recorder
 
 MOST_NAMED = 3  # findings, in the verdict at the end
+SWAPPED = "the generator and the discriminator look swapped, the call is attach(generator, discriminator, ...)"
 LEVELS = {"healthy": logging.INFO, "failing": logging.ERROR}
 
 
@@ -68,6 +69,7 @@ def verdict_line(run_dir: str, diagnosis: Diagnosis, ended: str = "") -> str:
             if unseen
             else ["the record lacks something"]
         )
+        due = [SWAPPED] if seem_swapped(diagnosis) else due
     because = f": {listed(due, MOST_NAMED)}" if due else ""
     command = f"gandiag report {shlex.quote(run_dir)}"
     how = f", {ended}" if ended else ""

@@ -123,13 +123,15 @@ class Plan:
     def describe(self) -> dict[str, Any]:
         """For run.json: how often what is recorded, since when and why."""
         known: dict[str, Any] = {"rounds": dict(self.every), "round_steps": self.round_steps}
+        often = in_words(self.every)
+        often = often.replace("round", "step") if self.round_steps == 1 else often
         if self.costs is None:
-            return known | {"words": in_words(self.every)}
+            return known | {"words": often}
         record, taken = self.costs.often + self.costs.points, self.costs.per_step(self.every)
         words = (
-            f"since step {self.decided_at:,} {in_words(self.every)}: a step of the loop computes as much as "
-            f"{self.costs.loop:,.0f} calls of torch, a full record takes {record:,.0f}, the plan {taken:,.0f} a step "
-            f"(max_overhead={self.share:g}, or {LEAST_CALLS:.0f} calls)"
+            f"to keep the training fast, from step {self.decided_at:,} on there is less detail: {often}; a full record "
+            f"takes {record / max(self.costs.loop, 1.0):.2g} times as much computation as a step of the training "
+            f"(max_overhead={self.share:g}; None keeps full detail)"
         )
         costs = {"loop_calls": round(self.costs.loop), "record_calls": round(record), "plan_calls": round(taken, 1)}
         return known | {"from_step": self.decided_at, **costs, "words": words}

@@ -18,13 +18,15 @@ function traces(chart) {
   }
   return chart.lines.flatMap((line, i) => {
     const smooth = line.trend[0].length > 0;
+    const lifted = (values) => (chart.floor ? values.map((v) => (v === 0 ? chart.floor : v)) : values); // zeros of a logarithmic axis
     const style = { color: line.colour, dash: line.dashed ? "dash" : "solid" };
     const raw = {
-      x: line.x, y: line.y, name: escaped(line.name), legendgroup: String(i), opacity: smooth ? 0.4 : 1,
+      x: line.x, y: lifted(line.y), name: escaped(line.name), legendgroup: String(i), opacity: smooth ? 0.4 : 1,
       mode: line.dots ? "lines+markers" : "lines", line: { ...style, dash: smooth ? "solid" : style.dash, width: smooth ? 1 : 2 },
       marker: { size: 4, color: line.colour },
+      ...(chart.floor ? { customdata: line.y, hovertemplate: "%{customdata:.4~g}" } : {}),
     };
-    const trend = { x: line.trend[0], y: line.trend[1], hoverinfo: "skip", mode: "lines", line: { ...style, width: 2 }, legendgroup: String(i) };
+    const trend = { x: line.trend[0], y: lifted(line.trend[1]), hoverinfo: "skip", mode: "lines", line: { ...style, width: 2 }, legendgroup: String(i) };
     return smooth ? [raw, trend] : [raw];
   });
 }
@@ -102,14 +104,14 @@ function legend(plot, chart) {
 const chartOf = (plot) => charts[Number(plot.dataset.chart)];
 const options = { responsive: true, displaylogo: false, displayModeBar: false };
 
-async function draw(plot) {
+async function draw(plot, size = {}) {
   if (plot.dataset.drawn) {
     return;
   }
   plot.dataset.drawn = "yes";
   plot.of = JSON.stringify(chartOf(plot));
   legend(plot, chartOf(plot));
-  await Plotly.newPlot(plot, traces(chartOf(plot)), layout(chartOf(plot)), options);
+  await Plotly.newPlot(plot, traces(chartOf(plot)), { ...layout(chartOf(plot)), ...size }, options);
   plot.on("plotly_relayout", (change) => {
     const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
     if (from !== undefined && to !== undefined) {
@@ -195,7 +197,8 @@ function brush(axis) {
     }
   });
   axis.addEventListener("pointermove", (event) => {
-    const inside = event.clientX >= tracks.getBoundingClientRect().left;
+    const { left: from, right: to } = tracks.getBoundingClientRect();
+    const inside = event.clientX >= from && event.clientX <= to;
     line.style.left = `${left(event.clientX)}px`;
     inside ? axis.append(line) : line.remove();
     if (start !== null) {
@@ -371,12 +374,16 @@ window.addEventListener("beforeprint", () => {
   unfolded = [...document.querySelectorAll("details:not([open]):not(#all)")];
   unfolded.forEach((fold) => { fold.open = true; });
   document.documentElement.classList.add("light");
-  repaint({ width: 680, autosize: false });
+  const paper = { width: 680, autosize: false };
+  repaint(paper);
+  for (const plot of plots.filter((p) => !p.dataset.drawn && seen(p))) { // at once: a printer does not wait
+    draw(plot, { ...paper, height: plot.clientHeight });
+  }
 });
 window.addEventListener("afterprint", () => {
   unfolded.forEach((fold) => { fold.open = false; });
   document.documentElement.classList.remove("light");
-  repaint({ width: null, autosize: true });
+  repaint({ width: null, height: null, autosize: true });
 });
 window.addEventListener("hashchange", reveal);
 window.addEventListener("resize", labels);

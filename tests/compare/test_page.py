@@ -59,3 +59,10 @@ def test_the_page_works_offline_and_sorts_and_filters(browser, tmp_path, width):
     assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
     page.close()
     assert seen == []
+
+
+def test_texts_of_settings_are_cut_between_words_if_at_all():
+    """A sentence that a run was given is readable in the table."""
+    says = "The same, but at 40 % of the run G's learning rate rises to 5e-3 and D's falls to 2e-5"
+    rows = [replace(row, settings={"says": says if i else "other"}) for i, row in enumerate(many(2))]
+    assert says.replace("'", "&#39;") in Comparison(tuple(rows)).html()

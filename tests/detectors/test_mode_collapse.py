@@ -122,7 +122,7 @@ def test_what_is_covered_again_soon_only_warns(last, severity):
     """Two of ten modes for 150 steps, and for 900."""
     (found,) = DETECT(covering(lambda t: np.where((t >= 1500) & (t <= last), 2.0, 10.0)))
     assert (found.severity, found.ongoing) == (severity, False)
-    assert f"to {last:,}" in found.summary
+    assert found.summary == f"From step 1,500 to {last:,} the generator lacked up to 80% of the modes"
 
 
 def test_the_modes_that_were_lost_are_named_where_there_are_samples_enough():
@@ -134,7 +134,7 @@ def test_the_modes_that_were_lost_are_named_where_there_are_samples_enough():
     run = replace(run, scalars=run.scalars.drop(columns=run.names("modes/share/<class>")).assign(**shares))
     (found,) = DETECT(run)
     assert "2 of 12 (4, 11) have less than a tenth of their share" in found.summary
-    assert found.summary.endswith("(1,000 samples, 99 % confidence)")
+    assert found.summary.endswith("(1,000 samples, 99% confidence)")
     (found,) = DETECT(replace(run, scalars=run.scalars.assign(**{"modes/samples": 10.0})))
     assert "share each" not in found.summary
 

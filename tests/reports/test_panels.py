@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.findings import Diagnosis, Finding
+from gandiag.reports import panels as module
+from gandiag.reports.lines import lifted
 from gandiag.reports.panels import (
     MAX_LINES,
     MAX_OWN_PANELS,
@@ -20,6 +23,7 @@ from gandiag.reports.panels import (
     mode_heatmap,
     onset_markers,
 )
+from gandiag.reports.sparks import spark
 
 if TYPE_CHECKING:
     from gandiag.rundir.run import Run
@@ -107,6 +111,34 @@ def test_close_onsets_share_one_label(collapse: Finding) -> None:
     findings = [replace(collapse, onset_step=step) for step in (1500, 1510, 2500)]
     markers = onset_markers(synthetic.healthy(), findings)
     assert [(m.step, m.label) for m in markers] == [(1500, "1, 2"), (1510, ""), (2500, "3")]
+
+
+def test_labels_of_many_onsets_are_ranges_and_leave_room(collapse: Finding) -> None:
+    """The demo's six onsets: five as close as a label is wide, and one beside them."""
+    assert doctest.testmod(module).failed == 0
+    findings = [replace(collapse, onset_step=step) for step in (961, 1015, 1050, 1050, 1100, 1341)]
+    markers = onset_markers(synthetic.healthy(steps=2400), findings)
+    assert [m.label for m in markers if m.label] == ["1–5", "6"]
+
+
+def test_zeros_are_drawn_at_the_lower_end_of_a_logarithmic_axis() -> None:
+    """A loss that comes to exactly 0 does not vanish from its chart."""
+    falling = np.where(np.arange(200) < 150, 10.0 ** -np.linspace(0, 6, 200), 0.0)
+    panel = drawn(with_columns(own=falling))["own"]
+    assert panel.log
+    assert panel.floor == min(v for v in panel.lines[0].y if v > 0)
+    assert min(lifted(panel.lines[0].y, panel.floor)) == panel.floor
+    assert "lower end" in panel.caption
+    small = spark(panel).lines[0].path
+    assert small.endswith(" 100.0")
+    assert float(small.rpartition("L")[2].split()[0]) == 200
+
+
+def test_the_charts_of_both_losses_say_whose_line_is_whose() -> None:
+    """By letters beside the name; other charts have none."""
+    panels = drawn(synthetic.healthy(steps=200))
+    assert sorted(letter for letter, _, _ in spark(panels["Losses"]).key) == ["D", "G"]
+    assert spark(panels["Diversity, generated over real"]).key == ()
 
 
 def test_the_mode_histogram_becomes_shares_of_a_bounded_size() -> None:

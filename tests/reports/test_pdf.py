@@ -18,7 +18,10 @@ from gandiag.detectors import DETECTORS
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.policy import Policy
 from gandiag.judge.policy_files import Setting, thresholds
+from gandiag.reports.paper import LEFT, RIGHT, timeline_svg
 from gandiag.reports.pdf import breakable, render
+from gandiag.reports.sections import build
+from gandiag.reports.timeline import BRIEF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +138,18 @@ def test_samples_and_modes_are_on_paper_too(
     assert "Share of samples in each mode" in text
     images = [image for page in pypdf.PdfReader(io.BytesIO(pdf)).pages for image in page.images]
     assert len(images) >= 3
+
+
+def test_snapshots_stand_on_the_timeline_of_the_page(
+    healthy: Case, write_images: Callable[[int], tuple[Sample, ...]]
+) -> None:
+    """A few samples of each, inside the track, also of a step after the last one recorded."""
+    run, diagnosis = healthy
+    axis = build(replace(run, samples=write_images(40)), diagnosis).timeline
+    drawn = timeline_svg(axis, BRIEF)
+    places = [float(x) for x in re.findall(r"translate\(([0-9.]+) 1\)", drawn)]
+    assert drawn.count("<image ") == len(places) >= 8
+    assert all(LEFT <= x < RIGHT for x in places)
 
 
 def test_one_row_makes_a_report(healthy: Case) -> None:

@@ -145,6 +145,32 @@ def test_the_keyboard_reaches_every_finding_and_no_chart_is_in_the_way(page: Pag
     until(page, "document.getElementById('all').open")
 
 
+def test_what_is_printed_has_its_charts(page: Page) -> None:
+    """Those in folds are drawn before a printer takes the page, inside their boxes; the folds are closed again."""
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('.card .plot')].map((p) => "
+        "[p.clientHeight, p.querySelector('.main-svg')?.getAttribute('height') ?? 0].map(Number))"
+    )
+    assert len(boxes) > 2
+    assert all(0 < drawn <= room + 1 for room, drawn in boxes)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".card details[open]").count() == 0
+
+
+def test_no_number_lies_on_a_curve_of_the_timeline(page: Page) -> None:
+    """The ends of an axis stand to its right, and no title of a small chart is cut."""
+    overlaps = page.evaluate(
+        "[...document.querySelectorAll('.axis .ends')].filter((ends) => ends.getBoundingClientRect().left < "
+        "ends.parentElement.querySelector('.track').getBoundingClientRect().right).length"
+    )
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.sparked b, .sparked .note')]"
+        ".filter((e) => e.scrollWidth > e.clientWidth).length"
+    )
+    assert (overlaps, cut) == (0, 0)
+
+
 def test_charts_are_searched_by_title_and_signal(page: Page) -> None:
     """Those that do not match are hidden, and it is said how many are left."""
     page.locator("#all > summary").click()

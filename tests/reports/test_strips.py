@@ -28,7 +28,7 @@ def points_at(path: Path, points: np.ndarray) -> Sample:
     return Sample(1, "points", str(path))
 
 
-def test_eight_of_thirty_snapshots_include_the_ends_and_both_sides_of_an_onset(
+def test_a_few_of_thirty_snapshots_include_the_ends_and_both_sides_of_an_onset(
     write_images: Callable[[int], tuple[Sample, ...]], collapse: Finding
 ) -> None:
     """A reader sees how it began, how it ended, and what changed at the onset."""
@@ -58,6 +58,8 @@ def test_longer_vectors_are_not_drawn_but_explained(tmp_path: Path) -> None:
     assert not strip.frames
     assert "784" in strip.notes[0]
     assert "image_shape=" in strip.notes[0]
+    strip = sample_strip(run_with(points_at(tmp_path / "b.npz", np.zeros((4, 3)))), [])
+    assert "image_shape=" not in strip.notes[0]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.png", "image"), ("a.npz", "points")])

@@ -13,7 +13,7 @@ from gandiag import synthetic
 from gandiag.detectors import DETECTORS
 from gandiag.findings import Diagnosis, Finding
 from gandiag.judge.story import tell
-from gandiag.reports import best, sections, timeline
+from gandiag.reports import best, sections, text, timeline
 from gandiag.reports.plain import CLAUSES, clause
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ def test_health_is_the_worst_of_each_step_and_gaps_are_no_health(failing: tuple[
     assert states == [(1, 99, "unknown"), (100, 2200, "gap"), (2201, 3000, "failure")]
     whole = axis_of(replace(run, events=()), replace(diagnosis, decided=True)).health
     assert [(s.start, s.end, s.state) for s in whole] == [(1, 1499, "healthy"), (1500, 3000, "failure")]
+
+
+def test_a_failure_that_goes_on_reaches_the_end_though_its_signal_is_rare(collapse: Finding) -> None:
+    """Nothing healthy stands after it: it has not recovered."""
+    diagnosis = Diagnosis(
+        verdict="failing", decided=True, findings=(replace(collapse, last_step=2976),), last_step=3000
+    )
+    axis = axis_of(synthetic.healthy(), diagnosis)
+    assert [(s.start, s.end, s.state) for s in axis.health] == [(1, 1499, "healthy"), (1500, 3000, "failure")]
+    assert axis.bars[0].end == 3000
 
 
 def test_what_the_user_did_is_flagged_and_told_together_where_it_stands_together() -> None:
@@ -107,6 +117,35 @@ def test_the_best_step_lies_before_the_trouble(failing: tuple[Run, Diagnosis]) -
     many = run.scalars.assign(**{"quality/fid": np.where(run.scalars.index % 300, np.nan, 5000 - run.scalars.index)})
     assert best.best_step(replace(run, scalars=many), diagnosis).step == 1200  # type: ignore[union-attr]
     assert best.best_step(run, replace(diagnosis, last_healthy_step=None)) is None
+
+
+def test_the_best_value_is_told_as_its_chart_shows_it(healthy: tuple[Run, Diagnosis]) -> None:
+    """Not over the spread of the data; and of a run that is over nothing is the best so far."""
+    run, diagnosis = healthy[0], replace(healthy[1], last_healthy_step=3000)
+    kept = [name for name in run.scalars if not name.startswith("quality/")]
+    run = replace(run, scalars=run.scalars[kept].copy())
+    found = best.best_step(run, diagnosis)
+    assert found is not None
+    assert found.drawn == run.series("distance/energy").loc[found.step - 99 : found.step].median()
+    texts = [
+        sections.build(replace(run, meta={**run.meta, "status": status}), diagnosis).actions[0].text
+        for status in ("closed", "running")
+    ]
+    assert all(f"{text.number(found.drawn)}, the median of 100 steps" in said for said in texts)
+    assert ["the best of the run" in said for said in texts] == [True, False]
+
+
+def test_advice_on_rates_sets_those_that_are_to_be_set_now(failing: tuple[Run, Diagnosis]) -> None:
+    """The rates of before, not an example of rates."""
+    from gandiag.detectors.remedies import named
+
+    run, diagnosis = failing
+    first, *rest = diagnosis.findings
+    first = replace(first, remedies=named(["rates-of-one-scale", "roll-back"]))
+    report = sections.build(replace(run, events=(RISE, FALL)), replace(diagnosis, findings=(first, *rest)))
+    (advice,) = [a for a in report.advice if a.name == "rates-of-one-scale"]
+    assert advice.code == next(a.code for a in report.actions if a.text.startswith("set "))
+    assert "5e-4" in advice.code
 
 
 def test_one_list_of_advice_names_what_each_remedy_answers(failing: tuple[Run, Diagnosis]) -> None:
