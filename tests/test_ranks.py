@@ -245,7 +245,7 @@ def test_damage_in_a_ranks_file_is_named(tmp_path):
     for rank in range(2):
         record(tmp_path / "run", rank, 2, {"x": STEPS * 1.0})
     (tmp_path / "run" / "rank1.json").write_text("{")
-    with pytest.raises(RunError, match=r"rank1\.json: line 1, column 2"):
+    with pytest.raises(RunError, match=r"rank1\.json: is damaged .*line 1, column 2"):
         Run.open(tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     with pytest.raises(RunError, match=r"no run\.json in it"):

@@ -40,7 +40,7 @@ def a_step(images):
         "torch": torch, "F": functional, "copy": copy, "G": generator, "D": discriminator, "z": z, "real": real,
         "fake": fake, "d_real": discriminator(real), "d_fake": discriminator(fake.detach()), "step": 3,
         "features": discriminator[:-1](fake), "labels": torch.arange(8) % 4, "classes": 4, "head": last,
-        "layer": nn.Linear(4, 4), "memory": [], "before": None, "width": 8, "fid": 9.0, "best": 10.0, "kept": None,
+        "layer": nn.Linear(4, 4), "memory": [], "before": None, "width": 8, "distance": 9.0, "best": 10.0, "kept": None,
         "average": copy.deepcopy(generator), "E": nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), 3)),
         "slope": torch.rand(8), "slopes": torch.rand(8, 6, requires_grad=True), "train_step": lambda: None,
     }  # fmt: skip
