@@ -133,6 +133,6 @@ BALANCE = (
         evidence="BigGAN's published weights are those from just before its collapse "
         "(README of ajbrock/BigGAN-PyTorch).",
         verified=True,
-        expect="distance/energy of the kept weights is the smallest of the run, and so is quality/fid where it is measured",
+        expect="distance/energy of the kept weights is the smallest of the run, and quality/fid, too, if measured",
     ),
 )
