@@ -82,8 +82,7 @@ class InputMismatch:
     @remembered
     def _rules(self, run: Run) -> pd.DataFrame:
         """Each rule by step, 1 where it holds."""
-        ends = self._ends(run)
-        real, fake = (ends[[f"{kind}/min", f"{kind}/max"]].abs().max(axis=1) for kind in ("real", "fake"))
+        ends, (real, fake) = self._ends(run), self._sizes(run)
         at = real.index.to_series()
         waited = at >= at.min() + self.grace_steps
         rules: dict[str, pd.Series] = {
@@ -104,10 +103,15 @@ class InputMismatch:
         ends = {name: rolling_median(run.series(f"range/{name}"), self.window_steps, 2) for name in names}
         return pd.DataFrame(ends).dropna()
 
-    def _apart(self, run: Run) -> pd.Series:
-        """Whether one kind is many times as large as the other, which dates what shows only once G has learned."""
+    def _sizes(self, run: Run) -> tuple[pd.Series, pd.Series]:
+        """The largest magnitude of real and of generated values."""
         ends = self._ends(run).abs()
         real, fake = (ends[[f"{kind}/min", f"{kind}/max"]].max(axis=1) for kind in ("real", "fake"))
+        return real, fake
+
+    def _apart(self, run: Run) -> pd.Series:
+        """Whether one kind is many times as large as the other, which dates what shows only once G has learned."""
+        real, fake = self._sizes(run)
         return (real > self.times * fake.cummax()) | ((real > 0) & (fake.cummin() > self.times * real))
 
     def _out_of_reach(self, real: pd.Series, reached: pd.Series) -> pd.Series:

@@ -37,6 +37,7 @@ FIRST = {
     TOO_SMALL: "set-rate",
     FROZEN: "unfreeze",
 }
+MARGIN = 1.0  # of the hinge loss, which is 0 beyond it (Lim & Ye 2017)
 NAMED = 3  # layers; more are counted
 
 
@@ -151,7 +152,7 @@ class NotLearning:
             return False
         inside = slice(spell.onset, spell.last)
         means = [run.series(f"d/{kind}/mean").loc[inside].abs().median() for kind in ("real", "fake")]
-        return bool(run.series("d/auc").loc[inside].median() > self.won and min(means) >= 1)
+        return bool(run.series("d/auc").loc[inside].median() > self.won and min(means) >= MARGIN)
 
     def _severity(self, run: Run, net: str, spell: Spell, why: str, *, early: bool) -> Severity:
         """A failure from the start; a warning where it stopped later, for good, and the other network goes on alone."""
