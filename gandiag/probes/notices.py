@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-SWAPPED = (
-    "the generator was given the discriminator's output: are the two swapped? "
-    "the call is attach(generator, discriminator, run_dir=...)"
-)
+from gandiag import findings
+
+SWAPPED = f"{findings.SWAPPED}: are the two swapped? the call is attach(generator, discriminator, run_dir=...)"
 RECONSTRUCTION = (
     "{network} returns a tensor shaped like its input, a reconstruction; say how it is to be judged, higher for more "
     "real: attach(..., score=lambda output, batch: -(output - batch).square().flatten(1).mean(1))"
