@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signals import SIGNALS, describe
+from gandiag.signals import CALLED, SIGNALS, describe
 from gandiag.signals.names import parse
 
 from .change import change_point, scatter_so_far
@@ -28,14 +28,6 @@ METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s
 BLOCK_STEPS = 100  # of the energy distance, for one value: its memory of some ten steps is over then
 MOST_ERRORS = 1000.0  # more standard errors are as good as that many: of values without scatter any loss has more
 STAY = 0.5  # of the loss that counts, dates the end
-SAID = {
-    ENERGY: "The energy distance to the data",
-    "quality/fid": "FID",
-    "quality/kid": "KID",
-    "quality/frechet": "The Fréchet distance",
-    "quality/is": "The Inception Score",
-}
-"""What people call the signals."""
 INTERVAL = 2 * 1.96  # standard errors between the ends of a 95 % interval
 MEDIAN = float(np.sqrt(np.pi / 2))  # standard error of a median over that of a mean
 
@@ -157,7 +149,7 @@ class QualityRegression:
         unit, of = ("the real spread", " of the real spread") if name == ENERGY else ("the best value", "")
         best, last = (abs(value_at(track["value"], step)) for step in (best_step, worst))
         summary = (
-            f"{SAID.get(name, name)} was best at step {best_step:,} ({best:.3g}{of}) and has been getting worse since "
+            f"{_subject(name)} was best at step {best_step:,} ({best:.3g}{of}) and has been getting worse since "
             f"step {onset:,}, to {last:.3g}: keep the checkpoint of step {best_step:,}"
         )
         facts = (
@@ -178,3 +170,9 @@ class QualityRegression:
 
 def _ones(values: pd.Series) -> pd.Series:
     return pd.Series(1.0, index=values.index)
+
+
+def _subject(name: str) -> str:
+    """What people call a signal, with an article where it needs one."""
+    called = CALLED.get(name, name)
+    return f"The {called}" if " " in called else called

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gandiag.signals import SIGNALS, describe
+from gandiag.signals import CALLED, SIGNALS, describe
 from gandiag.signals.names import parse
 
 from .text import number
@@ -21,7 +21,6 @@ METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s
 ENERGY, SPREAD = "distance/energy", "diversity/real"
 BLOCK_STEPS = 100  # of the energy distance, which scatters from batch to batch, for one value
 FEWEST = 3  # values of which one can be called the best
-WORDS = {ENERGY: "energy distance", "quality/fid": "FID", "quality/kid": "KID", "quality/frechet": "Fréchet distance"}
 
 
 class Best(NamedTuple):
@@ -34,14 +33,14 @@ class Best(NamedTuple):
 
     def __str__(self) -> str:
         of = " of the spread of the data" if self.signal == ENERGY else ""
-        return f"{WORDS.get(self.signal, self.signal)} {number(self.value)}{of}"
+        return f"{CALLED.get(self.signal, self.signal)} {number(self.value)}{of}"
 
     @property
     def told(self) -> str:
         """The value as it is found again in the signal's chart."""
         if self.drawn is None:
             return str(self)
-        return f"{WORDS.get(self.signal, self.signal)} {number(self.drawn)}, the median of {BLOCK_STEPS} steps"
+        return f"{CALLED.get(self.signal, self.signal)} {number(self.drawn)}, the median of {BLOCK_STEPS} steps"
 
 
 def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:

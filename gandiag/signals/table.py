@@ -301,3 +301,12 @@ BESIDE = {
     "perfect": "about what a perfect model would score",
 }
 """What a quality value may have beside it, as signals of their own: quality/fid/low."""
+
+CALLED = {
+    "distance/energy": "energy distance",
+    "quality/fid": "FID",
+    "quality/kid": "KID",
+    "quality/frechet": "Fréchet distance",
+    "quality/is": "Inception Score",
+}
+"""What people call some of the signals."""
