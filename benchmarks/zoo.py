@@ -2,15 +2,15 @@
 
 python -m benchmarks.zoo
 
-writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again:
-remove it after a change of what judges them.
+writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again,
+but judged again, by the detectors as they are.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import tempfile
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -31,30 +31,31 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 MANIFEST, PAGE = ROOT / "benchmarks" / "zoo.json", ROOT / "docs" / "zoo.md"
 SCHEMA = "gandiag-zoo/1"
+KNOWN = "known.json"
+"""In the folder of a run: which recipe it is, and what ground truth says of it."""
 SEEDS = 5
 SHOWN = ("lost", "effective", "near", "distance")  # figures of ground truth
 BLOCK = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", flags=re.DOTALL)
 
 
 def tried(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Train, label and judge a recipe with one seed, unless `folder` holds that already."""
-    row = held(recipe, folder)
-    if row is None:
-        row = {**_head(recipe), **outcome(recipe)}
-        folder.mkdir(parents=True, exist_ok=True)
-        _place(recipe, folder).write_text(json.dumps(row) + "\n")
-    return row
+    """Train and label a recipe with one seed, unless `folder` holds that already, and judge it."""
+    known = held(recipe, folder)
+    if known is None:
+        known = {**_head(recipe), **trained(recipe, _place(recipe, folder))}
+        (_place(recipe, folder) / KNOWN).write_text(json.dumps(known) + "\n")
+    return {**known, **verdict(_place(recipe, folder))}
 
 
 def held(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
     """What `folder` holds of this recipe with this seed, None where it was another recipe then."""
-    place, head = _place(recipe, folder), _head(recipe)
+    place, head = _place(recipe, folder) / KNOWN, _head(recipe)
     known: dict[str, Any] = json.loads(place.read_text()) if place.exists() else {}
     return known if known and all(known[key] == value for key, value in head.items()) else None
 
 
 def _place(recipe: Recipe, folder: Path) -> Path:
-    return folder / f"{recipe.name}-s{recipe.seed}.json"
+    return folder / f"{recipe.name}-s{recipe.seed}"
 
 
 def _head(recipe: Recipe) -> dict[str, Any]:
@@ -64,8 +65,8 @@ def _head(recipe: Recipe) -> dict[str, Any]:
     return {"name": recipe.name, "seed": recipe.seed, "recipe": described, "fails": list(recipe.fails)}
 
 
-def outcome(recipe: Recipe) -> dict[str, Any]:
-    """What ground truth and what gandiag says of a recipe: labels, figures, verdict and findings."""
+def trained(recipe: Recipe, run_dir: Path) -> dict[str, Any]:
+    """Record a training of a recipe, and what ground truth says of it: labels and figures."""
     import time
 
     import torch
@@ -76,22 +77,18 @@ def outcome(recipe: Recipe) -> dict[str, Any]:
     from gandiag.zoo.truth import FEW, Referee
 
     torch.set_num_threads(1)
+    shutil.rmtree(run_dir, ignore_errors=True)
     truth = recipe.data().truth
     few = max(FEW, 10 * len(truth.prior)) if truth is not None else FEW
     referee, started = Referee(recipe.steps, few), time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        train(recipe, run_dir=Path(folder) / "run", after_step=referee, detectors=())
-        seconds = time.process_time() - started
-        diagnosis = judged(Path(folder) / "run")
+    train(recipe, run_dir=run_dir, after_step=referee, detectors=())
+    seconds = time.process_time() - started
     planned = PlannedRun(Configuration(recipe=recipe, seeds=1, meant=recipe.fails), recipe)
     known = label(planned, referee.table)
     return {
         "status": known.status,
         "failures": {failure.code: failure.onset_step for failure in known.failures},
         "figures": known.figures,
-        "verdict": diagnosis.verdict,
-        "found": [[f.code, f.severity, f.onset_step, f.last_step] for f in diagnosis.findings if f.counts],
-        "not_assessed": [n.code for n in diagnosis.not_assessed],
         "seconds": round(seconds, 1),
     }
 
@@ -103,6 +100,16 @@ def judged(run_dir: Path) -> Diagnosis:
     from gandiag.rundir.run import Run
 
     return diagnose(Run.open(run_dir), policy=Policy())
+
+
+def verdict(run_dir: Path) -> dict[str, Any]:
+    """What gandiag says of a run: verdict, findings, and what it could not look for."""
+    diagnosis = judged(run_dir)
+    return {
+        "verdict": diagnosis.verdict,
+        "found": [[f.code, f.severity, f.onset_step, f.last_step] for f in diagnosis.findings if f.counts],
+        "not_assessed": [n.code for n in diagnosis.not_assessed],
+    }
 
 
 def kept(row: Row) -> bool:
@@ -147,10 +154,10 @@ def write(rows: Sequence[Row]) -> None:
 
 
 @click.command(epilog="Example: python -m benchmarks.zoo --only ring8-ttur --seeds 1")
-@click.option("--out", default="runs/zoo", show_default=True, help="A file for each run; complete ones are kept.")
+@click.option("--out", default="runs/zoo", show_default=True, help="A folder for each run; complete ones are kept.")
 @click.option("--seeds", type=click.IntRange(min=1), default=SEEDS, show_default=True)
 @click.option("--only", multiple=True, metavar="NAME", help="Only this recipe, and nothing is written to the project.")
-@click.option("--train/--no-train", default=True, help="Train what is missing, or write what there is.")
+@click.option("--train/--no-train", default=True, help="Train what is missing, or judge what there is.")
 @PROCESSES
 def main(out: str, seeds: int, only: tuple[str, ...], processes: int, *, train: bool) -> None:
     """Train every recipe of the zoo at its own length and compare what it says of itself with what it does."""
@@ -161,14 +168,13 @@ def main(out: str, seeds: int, only: tuple[str, ...], processes: int, *, train: 
 
     chosen = [r for r in RECIPES if not only or r.name in only]
     runs = [replace(recipe, seed=seed) for recipe in chosen for seed in range(seeds)]
+    if not train:
+        runs = [run for run in runs if held(run, Path(out)) is not None]
     rows: list[Row] = []
-    if train:
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-            for done in pool.map(tried, runs, [Path(out)] * len(runs)):
-                rows.append(done)
-                print(_line(done), flush=True)
-    else:
-        rows += [row for run in runs if (row := held(run, Path(out))) is not None]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for done in pool.map(tried, runs, [Path(out)] * len(runs)):
+            rows.append(done)
+            print(_line(done), flush=True)
     if not only:
         write(rows)
     print(f"as it says: {sum(map(kept, rows))} of {len(rows)}")

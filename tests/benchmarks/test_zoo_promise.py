@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.zoo import BLOCK, MANIFEST, PAGE, kept, outcome, table
+from benchmarks.zoo import BLOCK, MANIFEST, PAGE, kept, table, tried
 from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES
 from gandiag.zoo.description import describe
@@ -45,7 +45,7 @@ def test_the_page_has_the_manifests_table():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dirac-minimax", "dirac-r1"])
-def test_quick_recipes_do_it_again(name):
+def test_quick_recipes_do_it_again(name, tmp_path):
     """Trained and judged here and now."""
     (recipe,) = [recipe for recipe in RECIPES if recipe.name == name]
-    assert kept({**outcome(replace(recipe, seed=0)), "fails": recipe.fails})
+    assert kept(tried(replace(recipe, seed=0), tmp_path))
