@@ -34,6 +34,8 @@ SCHEMA = "gandiag-zoo/1"
 KNOWN = "known.json"
 """In the folder of a run: which recipe it is, and what ground truth says of it."""
 SEEDS = 5
+DUE = 5
+"""Samples of each mode, on average, that ground truth looks at: none of five comes by chance in 0.7 % of cases."""
 SHOWN = ("lost", "effective", "near", "distance")  # figures of ground truth
 BLOCK = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", flags=re.DOTALL)
 
@@ -79,7 +81,7 @@ def trained(recipe: Recipe, run_dir: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     shutil.rmtree(run_dir, ignore_errors=True)
     truth = recipe.data().truth
-    few = max(FEW, 10 * len(truth.prior)) if truth is not None else FEW
+    few = max(FEW, DUE * len(truth.prior)) if truth is not None else FEW
     referee, started = Referee(recipe.steps, few), time.process_time()
     train(recipe, run_dir=run_dir, after_step=referee, detectors=())
     seconds = time.process_time() - started

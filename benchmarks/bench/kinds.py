@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -47,6 +47,16 @@ VARIANTS: Mapping[str, tuple[dict[str, float], ...]] = {
 FALSE_ALARMS = 0.01  # at most so many of the healthy runs, where a variant allows it
 
 
+class Said(NamedTuple):
+    """A finding that counts: `ongoing` if it went on to the end."""
+
+    code: str
+    severity: str
+    onset: int
+    last: int
+    ongoing: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """A run, what it is known to have, and what was said of it.
@@ -55,7 +65,7 @@ class Asked:
     ----------
     entry, kind, cause : as in the manifest
     verdict, root, remedy : of the whole diagnosis; the code of the root, the name of the first remedy of its finding
-    found : (code, severity, onset, whether it went on to the end) of each finding that counts
+    found : the findings that count, in order of onset
     ends : by detector of `VARIANTS`, whether each variant finds a failure that lasts to the end
     """
 
@@ -65,12 +75,12 @@ class Asked:
     verdict: str
     root: str
     remedy: str
-    found: tuple[tuple[str, str, int, bool], ...]
+    found: tuple[Said, ...]
     ends: Mapping[str, tuple[bool, ...]]
 
     def verdict_with(self, chosen: Mapping[str, int]) -> str:
         """The verdict with other thresholds: only failures that last make it failing."""
-        others = {code for code, severity, _, ongoing in self.found if severity == "failure" and ongoing}
+        others = {said.code for said in self.found if said.severity == "failure" and said.ongoing}
         fitted = any(self.ends[code][variant] for code, variant in chosen.items())
         if fitted or others - set(chosen):
             return "failing"
@@ -100,7 +110,9 @@ def ask(corpus: Corpus, told: Mapping[str, tuple[str, str]], entry: Entry) -> As
         verdict=diagnosis.verdict,
         root=first.code if first else "",
         remedy=first.remedies[0].name if first and first.remedies else "",
-        found=tuple((f.code, f.severity, f.onset_step, f.ongoing) for f in diagnosis.findings if f.counts),
+        found=tuple(
+            Said(f.code, f.severity, f.onset_step, f.last_step, f.ongoing) for f in diagnosis.findings if f.counts
+        ),
         ends=ends,
     )
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from benchmarks.bench.causes import CAUSES
 from benchmarks.bench.kinds import fitted_without
 from benchmarks.bench.markdown import markdown_table
+from benchmarks.bench.scores import SLACK
 from benchmarks.bench.shares import Share
 from benchmarks.bench.words import NOTHING, at_most, found
 from gandiag.judge.mechanisms import MISTAKES
+from gandiag.zoo.truth import EVALUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from benchmarks.bench.corpus import Entry, Label
     from benchmarks.bench.kinds import Asked
 
 MISSION = ("vanishing-gradients", "mode-collapse", "sample-collapse", "mode-hopping", "oscillation")
@@ -69,7 +72,7 @@ def _goals(asked: list[Asked]) -> str:
          Share.of(one.root in CAUSES[one.cause].roots for one in one_cause)),
         ("first remedy fits the cause", 0.9, Share.of(one.remedy in CAUSES[one.cause].remedies for one in one_cause)),
         ("onset within 2 % of the run", 0.5, Share.of(
-            abs(onset - label.onset_step) <= CLOSE * one.entry.steps
+            onset_error(one.entry, label, onset) <= CLOSE
             for one, label in named if (onset := _onset(one, label.code, noticed)) is not None
         )),
     )  # fmt: skip
@@ -113,11 +116,11 @@ def _by(what: str, asked: list[Asked], reported: list[Asked], of: Callable[[Aske
 def _by_failure(asked: list[Asked]) -> str:
     rows = []
     for code in sorted({label.code for one in asked for label in one.entry.failures}):
-        own = [one for one in asked if one.entry.onset((code,)) is not None and one.entry.status == "failing"]
-        serious, any_of = ([_onset(one, code, bar) for one in own] for bar in (("failure",), ("failure", "warning")))
+        own = [(one, label) for one in _of(asked, "failing") for label in one.entry.failures if label.code == code]
+        serious, any_of = ([_onset(one, code, bar) for one, _ in own] for bar in (("failure",), ("failure", "warning")))
         errors = sorted(
-            abs(onset - (one.entry.onset((code,)) or 0)) / one.entry.steps
-            for one, onset in zip(own, any_of, strict=True)
+            onset_error(one.entry, label, onset)
+            for (one, label), onset in zip(own, any_of, strict=True)
             if onset is not None
         )
         rows.append(
@@ -153,8 +156,8 @@ def _wrong(asked: list[Asked]) -> Iterator[str]:
     """By name the runs whose verdict, root or remedy is not right."""
     yield "Runs judged wrongly:\n"
     for one in asked:
-        codes = ", ".join(f"`{code}`{'' if severity == 'failure' else '?'}" for code, severity, *_ in one.found)
-        said = f"{one.entry.name}: {one.verdict} ({codes or 'nothing found'})"
+        told = dict.fromkeys(f"`{f.code}`{'' if f.severity == 'failure' else '?'}" for f in one.found)
+        said = f"{one.entry.name}: {one.verdict} ({', '.join(told) or 'nothing found'})"
         labels = ", ".join(label.code for label in one.entry.failures)
         if one.entry.status == "healthy" and one.verdict != "healthy":
             yield f"- healthy, {said}"
@@ -172,4 +175,16 @@ def _of(asked: list[Asked], status: str) -> list[Asked]:
 
 
 def _onset(one: Asked, code: str, bar: tuple[str, ...]) -> int | None:
-    return next((onset for found_code, severity, onset, _ in one.found if found_code == code and severity in bar), None)
+    """Of the first finding of a failure that held after the labelled onset, or ended shortly before it."""
+    labelled = one.entry.onset((code,)) or 0
+    ends = labelled - SLACK * one.entry.steps
+    return next((f.onset for f in one.found if f.code == code and f.severity in bar and f.last >= ends), None)
+
+
+def onset_error(entry: Entry, label: Label, onset: int) -> float:
+    """How far a stated onset is from the labelled one, as a share of the run.
+
+    What ground truth shows began somewhere between two of its evaluations: the distance is that to the time between.
+    """
+    before = entry.steps // EVALUATIONS if label.source == "ground truth" else 0
+    return max(label.onset_step - before - onset, onset - label.onset_step, 0) / entry.steps

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.bench.causes import CAUSES
 from benchmarks.bench.corpus import Entry, Label
-from benchmarks.bench.kinds import VARIANTS, Asked, fitted_without
-from benchmarks.bench.kinds_tables import tables
+from benchmarks.bench.kinds import VARIANTS, Asked, Said, fitted_without
+from benchmarks.bench.kinds_tables import onset_error, tables
 from benchmarks.corpus.kinds import BROKEN, KINDS, OF_KINDS, WORKING, without_mistake
 from benchmarks.remedies.applied import EDITS, applied
 from benchmarks.remedies.trying import table
@@ -121,11 +121,13 @@ def test_thresholds_are_fitted_without_the_kind_at_hand():
 
 def test_tables_count_verdicts_onsets_roots_and_remedies():
     """With what was wrong by name."""
+    passed = Said("mode-collapse", "failure", 1, 30, ongoing=False)
     runs = [
         asked("fine", "one"),
-        asked("warned", "one", verdict="suspect", found=(("mode-hopping", "warning", 5, True),)),
+        asked("warned", "one", verdict="suspect", found=(Said("mode-hopping", "warning", 5, 1000, ongoing=True),)),
         asked(
-            "lost", "two", "failing", ("mode-collapse",), found=(("mode-collapse", "failure", 130, True),),
+            "lost", "two", "failing", ("mode-collapse",),
+            found=(passed, Said("mode-collapse", "failure", 130, 1000, ongoing=True)),
             cause="G outruns D", root="mode-collapse", remedy="packing",
         ),
         asked("missed", "two", "failing", ("mode-collapse",), verdict="healthy", cause="G outruns D"),
@@ -137,6 +139,14 @@ def test_tables_count_verdicts_onsets_roots_and_remedies():
     assert "- healthy, warned: suspect (`mode-hopping`?)" in text
     assert "- G outruns D, lost: failing (`mode-collapse`): first remedy packing" in text
     assert "- mode-collapse, missed: healthy (nothing found)" in text
+
+
+def test_an_onset_that_ground_truth_shows_lies_between_two_looks():
+    """Of 25 in a training of 1,000 steps."""
+    entry = asked("a", "one").entry
+    seen, made = Label("mode-collapse", 440, "ground truth"), Label("non-finite", 440)
+    assert [onset_error(entry, seen, onset) for onset in (390, 400, 420, 440, 460)] == [0.01, 0, 0, 0, 0.02]
+    assert [onset_error(entry, made, onset) for onset in (400, 440)] == [0.04, 0]
 
 
 def test_remedies_are_counted_beside_the_unchanged_training():
