@@ -29,14 +29,15 @@ class ClassCollapse:
 
     Sees:
         The spread within each class, generated over real, against the best level that the class had so far and
-        against the other classes at the same time; both must be far below.
+        against the other classes at the same time; both must be far below. A class whose samples never differed
+        at all counts, too, once the training has had time.
     Why it happens:
         G learns each class from its own share of the batch. A class that is rare, hard, or told from the others by
         one feature collapses first: a few outputs satisfy D, and where a classifier is part of the loss (AC-GAN) it
         rewards typical samples of a class, not all of them. The other classes hide it from measures of a whole batch.
     Misses:
-        All classes at once (see sample-collapse, which looks at near-duplicates in the whole batch). A class that
-        never varied. Classes with fewer than two samples in nearly every batch, and those beyond the first 32.
+        All classes at once (see sample-collapse, which looks at near-duplicates in the whole batch). Classes with fewer
+        than two samples in nearly every batch, and those beyond the first 32.
     Try:
         - mode-seeking
         - projection-discriminator
@@ -59,6 +60,8 @@ class ClassCollapse:
     window_steps: int = threshold(
         200, "a spread of two to ten samples scatters by 10 to 70 %, the mean of a hundred by a tenth of that"
     )
+    still: float = threshold(0.05, "our choice, of the variety of real samples: all samples of the class are the same")
+    grace_steps: int = threshold(1000, "our choice, as for modes: from here on a class should have varied")
     min_rows: int = threshold(20, "values of a class in a window; it is stretched to twice its steps to hold them")
     min_steps: int = threshold(100, "half a window: no single stretch of unlucky batches")
     min_run_steps: int = threshold(500, "two windows, one to have varied in, and a spell")
@@ -77,12 +80,25 @@ class ClassCollapse:
     def _left(self, run: Run) -> pd.DataFrame:
         """The share of variety left in each class, one column for each; `score` is the lowest."""
         names = run.names(self.needs[0])
-        levels = {n: rolling_mean(run.series(n), self.window_steps, self.min_rows) for n in names}
+        levels = {name: self._level(run, name) for name in names}
         steps = all_steps(levels.values())
         now = np.stack([held(level, steps).to_numpy() for level in levels.values()], axis=1)
-        reference = np.minimum(np.fmax.accumulate(now), _median_of_others(now)[:, None])
+        best = np.fmax.accumulate(now)
+        best[self._never(best, steps)] = np.inf
+        reference = np.minimum(best, _median_of_others(now)[:, None])
         left = np.divide(now, reference, out=np.full_like(now, np.nan), where=reference > 0)
         return pd.DataFrame(left, steps, [placeholder(self.needs[0], n) for n in names]).dropna(how="all")
+
+    def _level(self, run: Run, name: str) -> pd.Series:
+        return rolling_mean(run.series(name), self.window_steps, self.min_rows)
+
+    def _never(self, best: np.ndarray, steps: pd.Index) -> np.ndarray:
+        """Where classes (n, K) had not varied yet that did not until the training had had time for it."""
+        early = int(steps.searchsorted(self.grace_steps))
+        if not early or steps[-1] < self.grace_steps:
+            return np.zeros_like(best, dtype=bool)
+        never: np.ndarray = (best <= self.still) & (best[early - 1] <= self.still)
+        return never
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
@@ -99,9 +115,12 @@ class ClassCollapse:
             classes = [str(name) for name in lowest[lowest < self.ratio].index]
             severe = bool(spells(inside.min(axis=1) < self.failure_ratio, min_steps=self.min_steps))
             severity: Severity = "failure" if severe else "warning"
+            told = f"{_named(classes)} of {inside.shape[1]}"
             summary = (
-                f"{_named(classes)} of {inside.shape[1]} kept {lowest.iloc[0]:.0%} of the variety they had and the "
-                f"other classes have, from step {spell.onset:,}"
+                f"{told} never varied: two samples are alike there, which differ in the other classes"
+                if self._level(run, f"diversity/class/{classes[0]}").loc[: spell.last].max() <= self.still
+                else f"{told} kept {lowest.iloc[0]:.0%} of the variety they had and the other classes have, from step "
+                f"{spell.onset:,}"
             )
             limit = self.failure_ratio if severe else self.ratio
             worst = step_of_lowest(inside.min(axis=1))

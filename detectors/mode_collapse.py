@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 SHARES = "modes/share/<class>"
-UNREACHED = "bins/unreached"
+UNREACHED, GROUPS = "bins/unreached", "bins/unreached_groups"
 SAMPLES = ENOUGH * RECENT  # behind each of its values, at least
-COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED)
+COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED, GROUPS)
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
 MOST_SAMPLES = 1e12  # more of them are no number of samples
@@ -42,8 +42,9 @@ class ModeCollapse:
         The histogram of labels that a classifier, or the nearest centre of a labelled mixture, gives to generated
         samples; without labels, that over 25 cells of the real samples (k-means, as in NDB). What counts as lost is
         the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
-        effective number of modes, exp(entropy), whichever is more. Without labels also a rare group of samples, with a
-        gap around it, that is left out of eight histograms together: a warning.
+        effective number of modes, exp(entropy), whichever is more. Without labels also groups of samples, with a gap
+        around each, that are left out of eight histograms together: a failure where they are many of all such groups,
+        as one category of four is, however few samples it has.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
@@ -84,7 +85,10 @@ class ModeCollapse:
     hold_steps: int = threshold(
         200, "so long it must have been covered; untrained generators of tuning runs were for 50"
     )
-    rare: float = threshold(0.05, "of the data, in groups of cells that are left out: a cell of average size is 0.04")
+    rare: float = threshold(
+        0.03, "of the data, in groups of cells that are left out; images, tables and series seldom have groups so small"
+    )
+    groups: float = threshold(0.14, "our choice, of all groups: one of seven; rings of 8 and grids that lack one warn")
     grace_steps: int = threshold(
         1000, "a generator that never covered the modes counts from here on, unless it still gains: our choice"
     )
@@ -122,8 +126,8 @@ class ModeCollapse:
         found = []
         for spell in spells(lasting & armed, (score < self.stay_share) & dated, bridge_steps=self.bridge_steps):
             inside = score.loc[spell.onset : spell.last]
-            passed = not spell.ongoing and spell.last - spell.onset < self.passing_steps
-            severe = not passed and bool(((inside <= self.failure_share).rolling(self.min_checks).min() == 1).any())
+            low = bool(((inside <= self.failure_share).rolling(self.min_checks).min() == 1).any())
+            severe = low and self._lasts(spell)
             severity: Severity = "failure" if severe else "warning"
             worst = step_of_lowest(inside)
             what = "modes" if _labelled(run) else "data"
@@ -144,6 +148,14 @@ class ModeCollapse:
             found.append(replace(made, remedies=named(FROM_THE_START)) if never else made)
         return found
 
+    def _lasts(self, spell: Spell) -> bool:
+        return spell.ongoing or spell.last - spell.onset >= self.passing_steps
+
+    def _many(self, run: Run, spell: Spell) -> bool:
+        """Whether at most looks of a spell many of the groups that the data form were left out."""
+        groups = run.series(GROUPS).loc[spell.onset : spell.last].dropna()
+        return bool((groups >= self.groups).mean() > 1 / 2)
+
     def _unreached(self, run: Run) -> list[Finding]:
         """A rare part of the data that is never drawn, which its share of all data hides."""
         unreached = run.series(UNREACHED).dropna()
@@ -163,6 +175,8 @@ class ModeCollapse:
             facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
             reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
             severity: Severity = "warning" if reached or spell.ongoing else "info"
+            if severity == "warning" and self._lasts(spell) and self._many(run, spell):
+                severity = "failure"
             found.append(finding(self, spell, severity, summary, facts, COLUMNS))
         return found
 

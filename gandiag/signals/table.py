@@ -237,6 +237,7 @@ SIGNALS: tuple[Signal, ...] = (
         "share of real samples in groups of bins, a gap around each, left out of late",
         "high",
     ),
+    Signal("bins/unreached_groups", "share", "share of such groups that are left out of late", "high"),
     Signal(
         "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"
     ),

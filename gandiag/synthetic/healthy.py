@@ -43,6 +43,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "bins/lost": (50, 0.0, 0.0),
     "bins/turnover": (50, 0.06, 0.01),
     "bins/unreached": (50, 0.0, 0.0),
+    "bins/unreached_groups": (50, 0.0, 0.0),
     **{f"grad/{net}/layer/{layer}": (10, 0.3, 0.05) for net in ("generator", "discriminator") for layer in (0, 2, 4)},
     **{f"weights/{net}/at_bound": (100, 1e-4, 1e-5) for net in ("generator", "discriminator")},
     **{f"weights/{net}/effective_rank": (100, 0.8, 0.005) for net in ("generator", "discriminator")},

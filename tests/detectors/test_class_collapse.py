@@ -61,6 +61,18 @@ def test_a_class_that_always_was_the_least_varied_is_none():
     assert DETECT(replace(run, scalars=run.scalars.assign(**column))) == []
 
 
+def test_a_class_that_never_varied_is_found_once_there_was_time():
+    """Dated near the start; before step 1,000 nothing is said of it."""
+    run = synthetic.healthy()
+    column = {"diversity/class/4": run.scalars["diversity/class/4"] * 0.01}
+    still = replace(run, scalars=run.scalars.assign(**column))
+    (found,) = DETECT(still)
+    assert found.onset_step <= 20
+    assert (found.severity, found.ongoing) == ("failure", True)
+    assert found.summary.startswith("Class 4 of 10 never varied")
+    assert DETECT(still.until(950)) == []
+
+
 def test_a_class_that_becomes_more_varied_is_none():
     """Direction: one class, or all others, at three times their variety."""
     assert DETECT(scaled({0: 3.0})) == []

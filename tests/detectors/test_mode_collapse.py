@@ -149,6 +149,16 @@ def test_a_rare_part_of_the_data_that_is_never_drawn_is_a_warning(share, found):
     assert all("10% of the data" in f.summary and "3,000 samples" in f.summary for f in findings)
 
 
+@pytest.mark.parametrize(("groups", "severity"), [(0.25, "failure"), (0.04, "warning")])
+def test_a_rare_part_is_a_failure_where_it_is_one_of_few(groups, severity):
+    """Four per cent of the data: one category of four, or one mode of a grid of 25."""
+    run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), 0.04), lambda t: np.full(len(t), 0.95))
+    out = run.scalars["bins/lost"]
+    columns = {"bins/unreached": out, "bins/unreached_groups": out * groups / 0.04}
+    run = replace(run, scalars=run.scalars.assign(**columns))
+    assert [f.severity for f in DETECT(run)] == [severity]
+
+
 def test_cells_lost_at_the_edge_of_what_is_drawn_are_no_rare_mode():
     """A tenth of the data is in cells that are lost, but near which samples come: G is smoother than the data."""
     run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), 0.1), lambda t: np.full(len(t), 0.95))
