@@ -57,7 +57,7 @@ UPDATES = (
     ),
     Remedy(
         name="set-rate",
-        change="set the learning rate of the network that stands still, and look for what has set it to 0",
+        change="set a learning rate with which the network moves, and look for what has made it so low",
         code='for group in (*opt_G.param_groups, *opt_D.param_groups):\n    print(group["lr"])\n    group["lr"] = 2e-4',
         why="A rate of 0, or one that a schedule has brought to nothing, changes no weight.",
         cost="none",
