@@ -175,7 +175,7 @@ class ModeCollapse:
             facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
             reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
             severity: Severity = "warning" if reached or spell.ongoing else "info"
-            if severity == "warning" and self._lasts(spell) and self._many(run, spell):
+            if spell.ongoing and self._many(run, spell):
                 severity = "failure"
             found.append(finding(self, spell, severity, summary, facts, COLUMNS))
         return found

@@ -62,14 +62,14 @@ _VANISHING = (
 _COLLAPSING = (
     replace(digits.COLLAPSING, steps=1200),
     _hurt(replace(_DIGITS, loss=losses.LEAST_SQUARES), "digits-lsgan-runaway-g", _G_RUNS_AWAY),
-    replace(points.NON_SATURATING, name="ring8-simultaneous", dynamics=Simultaneous()),
+    replace(points.RING, name="ring8-simultaneous", dynamics=Simultaneous()),
     _hurt(_RING_LSGAN, "ring8-lsgan-runaway-g", _G_RUNS_AWAY),
     _hurt(_GRID, "grid25-runaway-g", _G_RUNS_AWAY),
     _hurt(_SWISS, "swiss-roll-runaway-g", _G_RUNS_AWAY),
     replace(_TABULAR, name="tabular-lsgan", loss=losses.LEAST_SQUARES, penalties=()),
     replace(_TABULAR, name="tabular-hinge", loss=losses.HINGE),
     replace(
-        points.NON_SATURATING,
+        points.RING,
         name="ring8-spectral-norm",
         loss=losses.HINGE,
         discriminator=MlpDiscriminator(spectral_norm=True),
