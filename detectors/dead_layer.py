@@ -36,7 +36,8 @@ class DeadLayer:
     Sees:
         The gradient norm of each layer's weight, over its own best level and over the norm of all gradients of its
         network: both next to nothing. Only while the feedback from D (for D, the norm of all its gradients) is
-        alive.
+        alive, or where the layer has no gradient at all and another parameter of the network, such as its last bias,
+        has one.
     Why it happens:
         ReLUs that are off for every sample pass nothing back: a bias driven far below zero by one large step, a
         learning rate that is too high, a bad initial state. Saturated tanh or sigmoid units do the same. All layers
@@ -96,9 +97,11 @@ class DeadLayer:
             told = feedback if net == "generator" and not feedback.empty else run.series(f"grad/{net}/norm")
             alive = _over_best(self._level(told, levels.index)) >= self.alive
             of_all, of_best = self._shares(run, net) / self.share, _over_best(levels) / self.left
-            found[net] = of_all.where(of_all > of_best, of_best).where(
-                alive.reindex(levels.index, fill_value=False), axis=0
-            )
+            left = of_all.where(of_all > of_best, of_best)
+            whole = self._level(run.series(f"grad/{net}/norm"), levels.index).reindex(levels.index)
+            cut_off = (levels == 0).mul(whole > 0, axis=0)
+            told_so = alive.reindex(levels.index, fill_value=False).to_numpy(dtype=bool)
+            found[net] = left.where(cut_off.to_numpy(dtype=bool) | told_so[:, None])
         return found
 
     def _shares(self, run: Run, net: str) -> pd.DataFrame:

@@ -46,6 +46,15 @@ def test_a_network_of_which_only_the_last_bias_learns_is_dead():
     assert "Layers 0, 2, 4 of the generator" in found.summary
 
 
+def test_a_discriminator_cut_off_from_its_inputs_is_dead_though_its_last_bias_comes_to_rest():
+    """Nothing passes its ReLUs: outputs are all the same, so that the bias has soon settled, too."""
+    norm = synthetic.healthy().scalars["grad/discriminator/norm"] * np.where(LATE, 1e-6, 1.0)
+    cut_off = {"grad/discriminator/norm": norm, "feedback/norm": np.where(LATE, 0.0, 1.0)}
+    (found,) = DETECT(run_with(**layers("discriminator", np.where(LATE, 0.0, 1.0)), **cut_off))
+    assert "Layers 0, 2, 4 of the discriminator lost" in found.summary
+    assert found.severity == "failure"
+
+
 def test_a_network_that_learns_nothing_at_all_is_dead():
     """Biases included, while D's feedback reaches G."""
     norm = synthetic.healthy().scalars["grad/generator/norm"].where(~LATE, 0.0)
