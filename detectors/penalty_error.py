@@ -13,15 +13,13 @@ from gandiag.findings import Evidence
 from .non_finite import first_place
 from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
-from .windows import all_steps, held, remembered, rolling_mean, rolling_median, spells, value_at
+from .windows import Spell, all_steps, held, remembered, rolling_mean, rolling_median, spells, step_of_lowest, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gandiag.findings import Finding
     from gandiag.rundir.run import Run
-
-    from .windows import Spell
 
 ALONG, ALONE, UNDEFINED, NORM, TO_ZERO = (
     f"penalty/{name}" for name in ("along", "alone", "undefined", "norm", "to_zero")
@@ -33,7 +31,7 @@ SAYS = {
     ALONG: "The penalty on D's gradient does not depend on the norm per sample: it is taken over another axis",
     ALONE: "D is updated by the gradient of a penalty alone, without that of its loss",
     UNDEFINED: "The penalty's gradient is not finite where D's own gradient is 0: a root without a small constant",
-    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty, and it is far too steep",
+    STEEP: "Nothing bounds the critic, neither clipped weights nor a penalty",
 }
 SUDDEN = "All is NaN from one record to the next, with a penalty in use: most likely its root at 0"
 
@@ -45,8 +43,8 @@ class PenaltyError:
     Sees:
         How a penalty depends on D's gradient: a function of the norm per sample pulls along it. Whether that pull is
         finite where the gradient is 0. Updates of D through which only a penalty sent a gradient. Critics with a
-        Wasserstein loss that have neither a penalty, nor clipped or normalised weights, and become steeper. All values
-        NaN from one record to the next, without growth, while a penalty is in use.
+        Wasserstein loss that have neither a penalty, nor clipped or normalised weights, and become too steep. All
+        values NaN from one record to the next, without growth, while a penalty is in use.
     Why it happens:
         A mistake in the loop: the norm of images taken over their channels only, so that the slope is held at the
         square root of the number of pixels; sqrt or norm at 0, which has no derivative; a loss whose backward pass
@@ -71,9 +69,9 @@ class PenaltyError:
     along: float = threshold(0.95, "our choice: a norm per sample has 1 to rounding, one over channels 0.0 to 0.8")
     steep: float = threshold(3.0, "our choice: a slope that is held at the root of 9 pixels or more is a failure")
     share: float = threshold(0.9, "our choice: right loops have 0; a mistake in the code shows in every step")
-    steepest: float = threshold(10.0, "our choice: critics are to have a slope of some 1")
+    steepest: float = threshold(2.0, "our choice: twice the slope that critics are to have")
     steeper: float = threshold(2.0, "our choice, times the least steepness so far")
-    far_too_steep: float = threshold(30.0, "our choice: three times `steepest`, whether it grows on or not")
+    far_too_steep: float = threshold(10.0, "our choice: a failure, whether it grows on or not")
     growth: float = threshold(10.0, "our choice, times its median: gradients that grow first are another failure")
     window_steps: int = threshold(40, "our choice")
     steep_steps: int = threshold(100, "our choice: a critic's first steps are no measure")
@@ -144,6 +142,9 @@ class PenaltyError:
         for name in (str(column) for column in rules):
             least, lead = (1, 0) if name == UNDEFINED else (self.min_steps, self.window_steps // 2)
             lasting = spells(rules[name] > 0, min_steps=least, lead_steps=lead, bridge_steps=self.steep_steps)
+            if name == STEEP and lasting:  # a bound that is missing was missing from the start, and still is
+                ends = (int(run.series(STEEP).index[place]) for place in (0, -1))
+                lasting = [Spell(*ends, lasting[0].certain, ongoing=True)]
             found += [self._found(run, name, spell) for spell in lasting]
         return found
 
@@ -156,12 +157,16 @@ class PenaltyError:
         elif name == ALONE:
             fact = evidence(rolling_mean(run.series(ALONE), self.window_steps, 5), self.share, "above", spell.certain)
         elif name == STEEP:
-            fact = evidence(rolling_median(run.series(STEEP), self.steep_steps), self.steepest, "above", spell.certain)
+            level = rolling_median(run.series(STEEP), self.steep_steps)
+            severe = level.max() > self.far_too_steep
+            worst = step_of_lowest(-level)
+            fact = evidence(level, self.far_too_steep if severe else self.steepest, "above", worst)
+            says += f": its slope is up to {fact.value:.2g} at step {worst:,}, where some 1 is meant"
         elif run.series(UNDEFINED).loc[: spell.certain].max() > 0:
             fact = Evidence(signal=UNDEFINED, value=1.0, threshold=0.0)
         else:
             says, fact = SUDDEN, evidence(run.series("nonfinite"), 0, "above", spell.certain)
-        summary = f"{says}, from step {spell.onset:,}"
+        summary = says if name == STEEP else f"{says}, from step {spell.onset:,}"
         columns = (NORM, ALONG, ALONE, UNDEFINED, STEEP)
         made = finding(self, spell, "failure" if severe else "warning", summary, (fact,), columns)
         return replace(made, remedies=named([FIRST[name], *(("penalty-weight",) if name == ALONG else ())]))
