@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from gandiag.signals.names import placeholder
 from gandiag.wording import listed
 
+from .remedies import named
 from .specification import check_thresholds, evidence, finding, threshold
 from .windows import all_steps, held, remembered, rolling_mean, spells, step_of_lowest
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from gandiag.findings import Finding, Severity
     from gandiag.rundir.run import Run
 
+    from .windows import Spell
+
+CLASS = "diversity/class/"
+FROM_THE_START = ("fresh-latents", "mode-seeking", "projection-discriminator")
+"""Remedies for a class that never varied: there is nothing to go back to."""
 NAMED = 5  # classes in a summary; more are counted
 
 
@@ -102,32 +108,36 @@ class ClassCollapse:
 
     def __call__(self, run: Run) -> list[Finding]:
         score = self.score(run)
-        found = []
-        for spell in spells(
+        found = spells(
             score < self.ratio,
             score < self.stay_ratio,
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
             bridge_steps=self.window_steps,
-        ):
-            inside = self._left(run).loc[spell.onset : spell.last]
-            lowest = inside.min().sort_values()
-            classes = [str(name) for name in lowest[lowest < self.ratio].index]
-            severe = bool(spells(inside.min(axis=1) < self.failure_ratio, min_steps=self.min_steps))
-            severity: Severity = "failure" if severe else "warning"
-            told = f"{_named(classes)} of {inside.shape[1]}"
-            summary = (
-                f"{told} never varied: two samples are alike there, which differ in the other classes"
-                if self._level(run, f"diversity/class/{classes[0]}").loc[: spell.last].max() <= self.still
-                else f"{told} kept {lowest.iloc[0]:.0%} of the variety they had and the other classes have, from step "
-                f"{spell.onset:,}"
-            )
-            limit = self.failure_ratio if severe else self.ratio
-            worst = step_of_lowest(inside.min(axis=1))
-            facts = (evidence(score, limit, "below", worst, f"variety left in class {classes[0]}"),)
-            columns = tuple(f"diversity/class/{name}" for name in classes[:NAMED])
-            found.append(finding(self, spell, severity, summary, facts, columns))
-        return found
+        )
+        return [self._finding(run, spell) for spell in found]
+
+    def _finding(self, run: Run, spell: Spell) -> Finding:
+        inside = self._left(run).loc[spell.onset : spell.last]
+        lowest = inside.min().sort_values()
+        classes = [str(name) for name in lowest[lowest < self.ratio].index]
+        severe = bool(spells(inside.min(axis=1) < self.failure_ratio, min_steps=self.min_steps))
+        severity: Severity = "failure" if severe else "warning"
+        limit = self.failure_ratio if severe else self.ratio
+        worst = step_of_lowest(inside.min(axis=1))
+        facts = (evidence(self.score(run), limit, "below", worst, f"variety left in class {classes[0]}"),)
+        columns = tuple(CLASS + name for name in classes[:NAMED])
+        told = f"{_named(classes)} of {inside.shape[1]}"
+        if self._level(run, columns[0]).loc[: spell.last].max() <= self.still:
+            summary = f"{told} never varied: two samples are alike there, which differ in the other classes"
+            spell = replace(spell, onset=int(run.series(columns[0]).index[0]))
+            made = finding(self, spell, severity, summary, facts, columns)
+            return replace(made, remedies=named(FROM_THE_START))
+        summary = (
+            f"{told} kept {lowest.iloc[0]:.0%} of the variety they had and the other classes have, from step "
+            f"{spell.onset:,}"
+        )
+        return finding(self, spell, severity, summary, facts, columns)
 
 
 def _median_of_others(levels: np.ndarray) -> np.ndarray:
