@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for name in sorted(files, key=lambda n: (n not in slow, -len(files[n]))) for item in files[name]]
 
 
+@pytest.fixture(autouse=True)
+def drawn_alike() -> None:
+    """Weights and noise that a test draws without a seed of its own are the same each time it runs."""
+    torch.manual_seed(0)
+
+
 @dataclass
 class TinyGAN:
     """A 2-D MLP GAN whose loop also computes by hand what gandiag is to record."""
