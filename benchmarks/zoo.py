@@ -3,7 +3,7 @@
 python -m benchmarks.zoo
 
 writes benchmarks/zoo.json and the table of docs/zoo.md. What `--out` holds of unchanged recipes is not trained again,
-but judged again, by the detectors as they are.
+but judged again, by the detectors as they are. What the manifest has of unchanged recipes and `--out` has not, stays.
 """
 
 from __future__ import annotations
@@ -148,6 +148,22 @@ def _counted(words: Iterable[str]) -> str:
     return ", ".join(f"{n} {word}" for word, n in counts.most_common()) if len(counts) > 1 else next(iter(counts))
 
 
+def with_known(rows: Sequence[Row]) -> list[Row]:
+    """The rows, and those that the manifest has of other seeds of unchanged recipes; in the order of the zoo."""
+    from gandiag.zoo.recipes import RECIPES
+
+    heads = {recipe.name: _head(recipe) for recipe in RECIPES}
+    new = {(row["name"], row["seed"]): row for row in rows}
+    known = {(row["name"], row["seed"]): row for row in json.loads(MANIFEST.read_text("utf-8"))["runs"]}
+    same = {
+        key: row
+        for key, row in known.items()
+        if row["name"] in heads and all(row[k] == heads[row["name"]][k] for k in ("recipe", "fails"))
+    }
+    order = list(heads)
+    return sorted((same | new).values(), key=lambda row: (order.index(row["name"]), row["seed"]))
+
+
 def write(rows: Sequence[Row]) -> None:
     """The manifest, a run in a line, and the table of docs/zoo.md."""
     lines = ",\n  ".join(json.dumps({key: v for key, v in row.items() if key != "seconds"}) for row in rows)
@@ -178,7 +194,7 @@ def main(out: str, seeds: int, only: tuple[str, ...], processes: int, *, train: 
             rows.append(done)
             print(_line(done), flush=True)
     if not only:
-        write(rows)
+        write(with_known(rows))
     print(f"as it says: {sum(map(kept, rows))} of {len(rows)}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.zoo import BLOCK, MANIFEST, PAGE, kept, table, tried
+from benchmarks.zoo import BLOCK, MANIFEST, PAGE, kept, table, tried, with_known
 from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES
 from gandiag.zoo.description import describe
@@ -36,6 +36,14 @@ def test_a_recipe_that_shows_a_remedy_works():
     """Nobody is sent to a training that fails."""
     failing = {recipe.name for recipe in RECIPES if recipe.fails}
     assert {remedy.recipe for remedy in REMEDIES.values()} & failing == set()
+
+
+def test_what_was_not_trained_again_stays():
+    """A new row takes the place of that seed; rows of recipes that have changed since are left out."""
+    new = {**FOUND[0], "verdict": "failing"}
+    rows = with_known([new])
+    assert rows[0] == new
+    assert rows[1:] == [row for row in FOUND if (row["name"], row["seed"]) != (new["name"], new["seed"])]
 
 
 def test_the_page_has_the_manifests_table():
