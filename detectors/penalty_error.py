@@ -143,8 +143,8 @@ class PenaltyError:
             least, lead = (1, 0) if name == UNDEFINED else (self.min_steps, self.window_steps // 2)
             lasting = spells(rules[name] > 0, min_steps=least, lead_steps=lead, bridge_steps=self.steep_steps)
             if name == STEEP and lasting:  # a bound that is missing was missing from the start, and still is
-                ends = (int(run.series(STEEP).index[place]) for place in (0, -1))
-                lasting = [Spell(*ends, lasting[0].certain, ongoing=True)]
+                steps = run.series(STEEP).index
+                lasting = [Spell(int(steps[0]), int(steps[-1]), lasting[0].certain, ongoing=True)]
             found += [self._found(run, name, spell) for spell in lasting]
         return found
 

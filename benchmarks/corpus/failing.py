@@ -25,7 +25,7 @@ from gandiag.zoo.events import (
 )
 from gandiag.zoo.networks.analytic import ShiftGenerator
 from gandiag.zoo.networks.mlp import MlpDiscriminator
-from gandiag.zoo.optimizers import Adam
+from gandiag.zoo.optimizers import Adam, RmsProp
 from gandiag.zoo.recipes import analytic, digits, points
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ _NOT_FINITE = (
 )
 _OTHER = (
     (_hurt(_DIGITS, "digits-dead-layer", DeadLayer()), "dead-layer"),
-    (_hurt(points.WGAN, "ring8-extreme-clip", Clip(1e-4)), "critic-constraint"),
+    (
+        _hurt(replace(points.WGAN, batch=128, generator_optimizer=RmsProp(5e-4)), "ring8-extreme-clip", Clip(1e-4)),
+        "critic-constraint",
+    ),
     (_hurt(_DIGITS, "digits-few-samples", FewSamples(0.01)), "discriminator-overfitting"),
     (_hurt(_DIGITS, "digits-d-stopped", LearningRates(discriminator=0.0)), "discriminator-too-weak"),
 )

@@ -29,8 +29,9 @@ RING = Recipe(
 NON_SATURATING = replace(
     RING,
     name="ring8-non-saturating",
-    says="The original GAN with its practical loss, and a D that learns twice as fast as G.",
+    says="The original GAN with its practical loss; with large batches and a D that learns twice as fast as G.",
     paper="Goodfellow et al. 2014",
+    batch=256,
     generator_optimizer=Adam(5e-4),
 )
 MINIMAX = replace(
@@ -44,6 +45,7 @@ WGAN = replace(
     name="ring8-wgan",
     says="A critic instead of a discriminator, kept Lipschitz by clipping its weights.",
     paper="Arjovsky et al. 2017",
+    batch=256,
     loss=losses.WASSERSTEIN,
     constraint=Clip(0.1).constrain,
     dynamics=Alternating(n_critic=3),
