@@ -119,7 +119,7 @@ UNROLLED = replace(
     name="ring8-unrolled",
     says="G's loss looks five steps of D ahead, so that moving to one mode does not pay.",
     paper="Metz et al. 2017",
-    generator_optimizer=Adam(5e-4),
+    batch=256,
     dynamics=Unrolled(k=5, lr=0.01),
     steps=1200,
 )
