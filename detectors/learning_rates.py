@@ -65,7 +65,8 @@ class LearningRates:
     raised: float = threshold(10.0, "our choice: restarts of a schedule do not go beyond its highest rate")
     faded: float = threshold(1e-3, "our choice, of its highest value, while the other rate has a tenth left")
     pace: float = threshold(
-        5e-5, "of the weights in an update, on average: 40 tuning runs on seven kinds of data that do learn have 8e-4"
+        5e-5,
+        "of the weights, mean update: 40 tuning runs on seven kinds of data have 8e-4 or more in one network",
     )
     far: float = threshold(0.1, "energy distance over the real spread, as in stagnation")
     slow_steps: int = threshold(1000, "our choice: a training should have moved by then")

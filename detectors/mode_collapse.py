@@ -50,7 +50,7 @@ class ModeCollapse:
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
     Misses:
         Loss of variety within a mode (see sample-collapse). What the classifier, or a random projection of large
-        samples, cannot tell apart. Without labels, modes with less than some 4 % of the data.
+        samples, cannot tell apart. Without labels, modes with less than some 3 % of the data.
     Try:
         - faster-discriminator
         - packing

@@ -92,6 +92,18 @@ def test_a_critic_that_nothing_bounds_and_that_gets_steeper_is_told():
     assert DETECT(ever_steeper(critic=CRITIC | {"normalised": True})) == []
 
 
+def test_a_critic_that_nothing_bounds_is_warned_of_before_it_is_far_too_steep():
+    """A slope of 1, then of 4 for a while: it never had a bound, and has none once its slope is 1 again."""
+    run = ever_steeper()
+    run.scalars["d/lipschitz"] = np.where((run.scalars.index > 1000) & (run.scalars.index < 1500), 4.0, 1.0)
+    (found,) = DETECT(run)
+    assert (found.severity, found.onset_step, found.ongoing) == ("warning", 1, True)
+    assert "its slope is up to 4" in found.summary
+    mild = ever_steeper()
+    mild.scalars["d/lipschitz"] = np.where(mild.scalars.index > 1000, 1.8, 0.5)
+    assert DETECT(mild) == []
+
+
 def test_what_a_penalty_asks_for_is_told_from_its_gradient():
     """The norm per sample or its square pull along the gradient, one per pixel does not; a root at 0 is undefined."""
 
