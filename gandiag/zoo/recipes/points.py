@@ -18,6 +18,7 @@ FAST, SLOW = Adam(1e-3), Adam(1e-4)
 RING = Recipe(
     name="ring8",
     says="What the others vary: the practical loss on a ring of eight Gaussians, both players fast.",
+    paper="Goodfellow et al. 2014",
     data=data.ring8,
     generator=MlpGenerator(batch_norm=False),
     discriminator=MlpDiscriminator(),
@@ -30,7 +31,6 @@ NON_SATURATING = replace(
     RING,
     name="ring8-non-saturating",
     says="The original GAN with its practical loss; with large batches and a D that learns twice as fast as G.",
-    paper="Goodfellow et al. 2014",
     batch=256,
     generator_optimizer=Adam(5e-4),
 )
