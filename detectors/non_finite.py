@@ -150,7 +150,7 @@ class NonFinite:
             elif run.scalars.reindex(columns=GRADIENTS).loc[step].isna().all():
                 told = "; of that step no more was recorded, which would say where it began"
             sigmoid = SIGMOID in run.meta.get("discriminator_ends", {}).values()
-            first: tuple[str, ...] = _LOSS if sigmoid else ("detect-anomaly", "safe-division", "safe-norm")
+            first: tuple[str, ...] = _LOSS if sigmoid else ("detect-anomaly", "roll-back", "safe-division")
             return (told, first) if told else ("", ())
         half = bool(run.meta.get("half_precision")) and not place.startswith("grad")
         says, remedies = PLACES[place]

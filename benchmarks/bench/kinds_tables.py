@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from benchmarks.bench.corpus import Entry, Label
     from benchmarks.bench.kinds import Asked
 
-MISSION = ("vanishing-gradients", "mode-collapse", "sample-collapse", "mode-hopping", "oscillation")
+MISSION = {
+    "vanishing gradients": ("vanishing-gradients",),
+    "mode collapse, under either name": ("mode-collapse", "sample-collapse"),
+    "oscillation and non-convergence": ("oscillation", "mode-hopping", "divergence"),
+}
+"""What gandiag is there to name first, and the findings that name it."""
 CLOSE = 0.02  # of a run; the goal is for the median, so that half of the onsets lie as close
 BLOCK = re.compile(r"(<!-- kinds -->\n).*?(<!-- /kinds -->)", flags=re.DOTALL)
 
@@ -58,22 +63,23 @@ def _goals(asked: list[Asked]) -> str:
     one_cause = [one for one in failing if one.cause]
     named = [(one, label) for one in failing for label in one.entry.failures]
     mistakes = [(one, label.code) for one, label in named if label.code in MISTAKES]
-    mission = [(one, label.code) for one, label in named if label.code in MISSION]
+    by_code = [(one, label.code) for one, label in named if any(label.code in codes for codes in MISSION.values())]
     serious, noticed = ("failure",), ("failure", "warning")
     goals = (
         ("failing runs called failing", 0.97, Share.of(one.verdict == "failing" for one in failing)),
         ("healthy runs not called failing", 0.99, Share.of(one.verdict != "failing" for one in healthy)),
         ("healthy runs without a warning", 0.95, Share.of(one.verdict in ("healthy", "undecided") for one in healthy)),
-        ("vanishing gradients, collapse, oscillation: found at failure severity", 0.95,
-         Share.of(_onset(one, code, serious) is not None for one, code in mission)),
+        *((f"{what}: found at failure severity", 0.95, _found(failing, codes)) for what, codes in MISSION.items()),
+        ("the same, each by its own name", 0.95,
+         Share.of(_onset(one, (code,), serious) is not None for one, code in by_code)),
         ("mistakes in the loop: named, at warning or above", 0.9,
-         Share.of(_onset(one, code, noticed) is not None for one, code in mistakes)),
+         Share.of(_onset(one, (code,), noticed) is not None for one, code in mistakes)),
         ("right root named, of failing runs with one cause", 0.8,
          Share.of(one.root in CAUSES[one.cause].roots for one in one_cause)),
         ("first remedy fits the cause", 0.9, Share.of(one.remedy in CAUSES[one.cause].remedies for one in one_cause)),
         ("onset within 2 % of the run", 0.5, Share.of(
             onset_error(one.entry, label, onset) <= CLOSE
-            for one, label in named if (onset := _onset(one, label.code, noticed)) is not None
+            for one, label in named if (onset := _onset(one, (label.code,), noticed)) is not None
         )),
     )  # fmt: skip
     rows = [
@@ -117,7 +123,9 @@ def _by_failure(asked: list[Asked]) -> str:
     rows = []
     for code in sorted({label.code for one in asked for label in one.entry.failures}):
         own = [(one, label) for one in _of(asked, "failing") for label in one.entry.failures if label.code == code]
-        serious, any_of = ([_onset(one, code, bar) for one, _ in own] for bar in (("failure",), ("failure", "warning")))
+        serious, any_of = (
+            [_onset(one, (code,), bar) for one, _ in own] for bar in (("failure",), ("failure", "warning"))
+        )
         errors = sorted(
             onset_error(one.entry, label, onset)
             for (one, label), onset in zip(own, any_of, strict=True)
@@ -174,11 +182,17 @@ def _of(asked: list[Asked], status: str) -> list[Asked]:
     return [one for one in asked if one.entry.status == status]
 
 
-def _onset(one: Asked, code: str, bar: tuple[str, ...]) -> int | None:
-    """Of the first finding of a failure that held after the labelled onset, or ended shortly before it."""
-    labelled = one.entry.onset((code,)) or 0
+def _found(failing: list[Asked], codes: tuple[str, ...]) -> Share:
+    """Of the runs labelled with any of these failures, those in which any of them is found at failure severity."""
+    labelled = [one for one in failing if one.entry.onset(codes) is not None]
+    return Share.of(_onset(one, codes, ("failure",)) is not None for one in labelled)
+
+
+def _onset(one: Asked, codes: tuple[str, ...], bar: tuple[str, ...]) -> int | None:
+    """Of the first finding of these failures that held after the labelled onset, or ended shortly before it."""
+    labelled = one.entry.onset(codes) or 0
     ends = labelled - SLACK * one.entry.steps
-    return next((f.onset for f in one.found if f.code == code and f.severity in bar and f.last >= ends), None)
+    return next((f.onset for f in one.found if f.code in codes and f.severity in bar and f.last >= ends), None)
 
 
 def onset_error(entry: Entry, label: Label, onset: int) -> float:

@@ -16,10 +16,13 @@ from gandiag.cli.exits import refuse
 @click.argument("corpus", metavar="CORPUS")
 @click.option("--out", default="runs/remedies", show_default=True, help="A file for each run; complete ones are kept.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this configuration; may be given several times.")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Of each configuration.")
 @click.option("--markdown", metavar="FILE", help="Also put the table between the marks of this file.")
 @PROCESSES
-def main(corpus: str, out: str, only: tuple[str, ...], markdown: str | None, processes: int) -> None:
+def main(corpus: str, out: str, only: tuple[str, ...], seeds: int, markdown: str | None, processes: int) -> None:
     """Apply the first remedy of each failing run of `benchmarks.corpus --kinds`, and train again.
+
+    Of each configuration the first of the seeds that are for evaluation, or more of them.
 
     Beside it stands the same training, unchanged, with another seed: what went away by itself. Of both, ground truth
     asks only what samples show.
@@ -28,14 +31,14 @@ def main(corpus: str, out: str, only: tuple[str, ...], markdown: str | None, pro
     from concurrent.futures import ProcessPoolExecutor
 
     from benchmarks.bench.corpus import read_corpus
-    from benchmarks.remedies.trying import BLOCK, table, tried
+    from benchmarks.remedies.trying import BLOCK, first_seeds, table, tried
     from gandiag.rundir.folder import RunError
 
     try:
         known = read_corpus(corpus)
     except RunError as error:
         refuse(str(error))
-    failing = [e for e in known.entries if e.status == "failing" and (not only or e.configuration in only)]
+    failing = [e for e in first_seeds(known.entries, seeds) if not only or e.configuration in only]
     rows = []
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         for row in pool.map(partial(tried, known, Path(out)), failing):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from benchmarks.bench.causes import CAUSES
 from benchmarks.corpus.kinds import without_mistake
@@ -11,6 +13,7 @@ from benchmarks.corpus.working_kinds import ScaleRates
 from gandiag.zoo import losses
 from gandiag.zoo.dynamics import Alternating, Unrolled
 from gandiag.zoo.events import (
+    Clip,
     DeadLayer,
     DuplicateLatents,
     LearningRates,
@@ -44,6 +47,24 @@ def applied(remedy: str, recipe: Recipe, cause: str) -> Recipe | None:
         return replace(mended, name=recipe.name, seed=recipe.seed, steps=recipe.steps)
     edit = EDITS.get(remedy)
     return None if edit is None else edit(recipe)
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """A network of a plan with LeakyReLU (0.2) in place of each ReLU."""
+
+    plan: Callable[..., nn.Module]
+
+    def __call__(self, *sizes: Any) -> nn.Module:
+        network = self.plan(*sizes)
+        for name, module in list(network.named_modules()):
+            if isinstance(module, nn.ReLU):
+                network.set_submodule(name, nn.LeakyReLU(0.2))
+        return network
+
+
+def _leaky(recipe: Recipe) -> Recipe:
+    return replace(recipe, generator=Leaky(recipe.generator), discriminator=Leaky(recipe.discriminator))
 
 
 def _events(recipe: Recipe, change: Callable[[Change], Change | None]) -> Recipe:
@@ -119,6 +140,8 @@ EDITS: dict[str, Edit] = {
     "packing": lambda recipe: replace(recipe, inputs=(Pack(2),)),
     "unrolled-gan": lambda recipe: replace(recipe, dynamics=Unrolled(k=5, lr=0.01)),
     "raise-learning-rate": _rates(5e-4, 5e-4),
+    "leaky-relu": _leaky,
+    "bound-the-critic": lambda recipe: replace(recipe, constraint=Clip(0.03).constrain),
     "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),
     "rates-as-before": _without(ScaleRates, LearningRates),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.bench.corpus import Corpus, Entry
     from benchmarks.corpus.configurations import Configuration, PlannedRun
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 BLOCK = re.compile(r"(<!-- remedies -->\n).*?(<!-- /remedies -->)", flags=re.DOTALL)
 OTHER = 50  # added to the seed of the unchanged training
+
+
+def first_seeds(entries: Iterable[Entry], seeds: int) -> list[Entry]:
+    """The failing runs among the first so many for evaluation of each configuration."""
+    taken: Counter[str] = Counter()
+    chosen = []
+    for entry in entries:
+        if entry.split != "tuning":
+            taken[entry.configuration] += 1
+            if entry.status == "failing" and taken[entry.configuration] <= seeds:
+                chosen.append(entry)
+    return chosen
 
 
 def tried(corpus: Corpus, out: Path, entry: Entry) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from benchmarks.bench.kinds import VARIANTS, Asked, Said, fitted_without
 from benchmarks.bench.kinds_tables import onset_error, tables
 from benchmarks.corpus.kinds import BROKEN, KINDS, OF_KINDS, WORKING, without_mistake
 from benchmarks.remedies.applied import EDITS, applied
-from benchmarks.remedies.trying import table
+from benchmarks.remedies.trying import first_seeds, table
 from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES
 from gandiag.judge.mechanisms import MISTAKES
@@ -88,6 +88,33 @@ def test_remedies_change_what_went_wrong():
     assert applied("one-instance", wrong.recipe, wrong.cause) is None
 
 
+def test_networks_are_built_without_relu_and_critics_are_clipped():
+    """What is offered first where a layer is dead, or nothing bounds a critic."""
+    dead = configuration("sines-dead-d")
+    changed = applied("leaky-relu", dead.recipe, dead.cause)
+    for network in (changed.generator(8, (2, 3)), changed.discriminator((2, 3))):
+        kinds = {type(module) for module in network.modules()}
+        assert torch.nn.ReLU not in kinds
+        assert torch.nn.LeakyReLU in kinds
+    unbound = configuration("wine-unbound-critic")
+    critic = unbound.recipe.discriminator((13,))
+    applied("bound-the-critic", unbound.recipe, unbound.cause).constraint(critic)
+    assert max(float(weight.detach().abs().max()) for weight in critic.parameters()) <= 0.03
+
+
+def test_remedies_are_tried_on_the_first_seeds_for_evaluation_that_failed():
+    """Of each configuration; a seed that did not fail is not made up for."""
+    runs = [
+        replace(asked(name, "one", status).entry, configuration=name[0], split=split)
+        for name, split, status in (
+            ("a100", "tuning", "failing"), ("a200", "evaluation", "failing"), ("a201", "evaluation", "failing"),
+            ("b200", "evaluation", "healthy"), ("b201", "evaluation", "failing"),
+        )
+    ]  # fmt: skip
+    assert [run.name for run in first_seeds(runs, 1)] == ["a200"]
+    assert [run.name for run in first_seeds(runs, 2)] == ["a200", "a201", "b201"]
+
+
 def asked(name, kind, status="healthy", codes=(), ends=None, **said):
     """A judged run."""
     labels = tuple(Label(code, 100) for code in codes)
@@ -139,6 +166,14 @@ def test_tables_count_verdicts_onsets_roots_and_remedies():
     assert "- healthy, warned: suspect (`mode-hopping`?)" in text
     assert "- G outruns D, lost: failing (`mode-collapse`): first remedy packing" in text
     assert "- mode-collapse, missed: healthy (nothing found)" in text
+
+
+def test_a_collapse_counts_as_found_under_either_name_and_once_more_by_its_own():
+    """Samples that are alike, of which it is said that modes are lost."""
+    alike = Said("mode-collapse", "failure", 110, 1000, ongoing=True)
+    text = tables([asked("alike", "one", "failing", ("sample-collapse",), found=(alike,))])
+    assert "| mode collapse, under either name: found at failure severity | 95% | 1 of 1" in text
+    assert "| the same, each by its own name | 95% | 0 of 1" in text
 
 
 def test_an_onset_that_ground_truth_shows_lies_between_two_looks():
