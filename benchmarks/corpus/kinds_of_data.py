@@ -132,7 +132,7 @@ def mnist() -> Data:
 def threes() -> Data:
     """MNIST's threes alone: little variety by nature."""
     whole = data.mnist()
-    return _parts(replace(whole, name="threes", samples=whole.samples[whole.labels == 3]), parts=6)
+    return _parts(replace(whole, name="threes", samples=whole.samples[whole.labels == 3], held_out=None), parts=6)
 
 
 @cache

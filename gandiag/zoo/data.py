@@ -200,16 +200,22 @@ def mnist_folder() -> Path:
 
 @cache
 def mnist() -> Data:
-    """MNIST's 60,000 training images, (1, 28, 28) in [-1, 1], from files on this machine.
+    """MNIST's 60,000 training images, (1, 28, 28) in [-1, 1], from files on this machine; held out are some for tests.
 
     Raises MissingDataError when they are not there.
     """
     from gandiag.modes.mnist import mnist_classifier
     from gandiag.modes.mnist_data import load
 
-    images, labels = load(mnist_folder()).train
-    samples = torch.from_numpy(images.astype(np.float32)).unsqueeze(1) / 127.5 - 1
-    return Data("mnist", samples, torch.from_numpy(labels.astype(np.int64)), mnist_classifier(), mnist_classifier())
+    known = load(mnist_folder())
+    samples, others = (_scaled(images) for images in (known.train[0], known.test[0][:HELD_OUT]))
+    labels = torch.from_numpy(known.train[1].astype(np.int64))
+    return Data("mnist", samples, labels, mnist_classifier(), mnist_classifier(), others)
+
+
+def _scaled(images: np.ndarray) -> Tensor:
+    """Bytes (N, 28, 28) as (N, 1, 28, 28) in [-1, 1]."""
+    return torch.from_numpy(images.astype(np.float32)).unsqueeze(1) / 127.5 - 1
 
 
 @cache

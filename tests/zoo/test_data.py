@@ -80,6 +80,14 @@ def test_digits_lie_between_minus_one_and_one_and_the_truth_knows_them() -> None
     assert (table.truth.label(table.samples[:300].numpy()) == table.labels[:300].numpy()).mean() > 0.95
 
 
+def test_what_mnist_holds_out_is_not_in_what_is_trained_on() -> None:
+    table = made(data.mnist)
+    assert table.held_out.shape[1:] == table.shape
+    assert (table.held_out.min(), table.held_out.max()) == (-1, 1)
+    known = {image.numpy().tobytes() for image in table.samples}
+    assert not any(image.numpy().tobytes() in known for image in table.held_out[:200])
+
+
 def test_a_stacked_label_reads_like_a_number() -> None:
     """Label 345 is a 3 in the first channel, a 4 in the second, a 5 in the third."""
     table = made(data.stacked_mnist)
