@@ -143,12 +143,14 @@ class SampleCollapse:
         worst = step_of_lowest(inside)
         left = self._left(run).loc[worst]
         name = str(left.idxmin())
+        over = bool((inside.loc[spell.last - self.min_steps :] >= self.ratio).all())  # on its way back, or up
         severe = name != LATENT and bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
-        severity: Severity = "failure" if severe else "warning"
+        severe = severe and not (over and spell.ongoing)
         limit = self.failure_ratio if severe else self.ratio
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
-        words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing else NOT_YET
+        severity: Severity = "failure" if severe else "info" if over and never and spell.ongoing else "warning"
+        words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing and not over else NOT_YET
         less = f"{1 / low:,.0f}" if low < 0.1 else f"{1 / low:.2g}"
         summary = words.format(less=less, left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)

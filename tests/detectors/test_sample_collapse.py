@@ -62,6 +62,15 @@ def test_a_generator_that_never_was_diverse_counts_after_its_grace():
     assert DETECT(run_with(0.2).until(1000)) == []
 
 
+def test_what_is_on_its_way_back_is_no_failure_any_more():
+    """At 0.55, above where a collapse begins: mentioned where G was slow to learn, warned of where it had collapsed."""
+    (slow,) = DETECT(run_with(np.where(STEPS < 2000, 0.25, 0.55)))
+    assert slow.severity == "info"
+    assert slow.summary.startswith("Generated samples were not yet as diverse")
+    (back,) = DETECT(run_with(np.select([STEPS < 1500, STEPS < 2500], [0.95, 0.2], 0.55)))
+    assert (back.severity, back.ongoing) == ("warning", True)
+
+
 def test_groups_of_near_duplicates_are_seen_by_the_nearest_distance():
     """The mean distance keeps its level when samples fall into a few tight groups."""
     (found,) = DETECT(run_with(0.95, np.where(STEPS < 1500, 0.9, 0.05)))
