@@ -64,7 +64,8 @@ class Leaky:
 
 
 def _leaky(recipe: Recipe) -> Recipe:
-    return replace(recipe, generator=Leaky(recipe.generator), discriminator=Leaky(recipe.discriminator))
+    networks: dict[str, Any] = {"generator": Leaky(recipe.generator), "discriminator": Leaky(recipe.discriminator)}
+    return replace(recipe, **networks)
 
 
 def _events(recipe: Recipe, change: Callable[[Change], Change | None]) -> Recipe:
