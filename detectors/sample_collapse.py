@@ -50,7 +50,8 @@ class SampleCollapse:
         Two distances within a batch, generated over real: between all pairs (everything looks alike) and to the
         nearest other sample (several groups of near-duplicates, which the first one misses). No labels needed. Where a
         quality metric tells the coverage, also a fall of that against its best (a part of the data is lost). Where no
-        real batch was seen, a G that has become insensitive to its latents, against its own best: a warning.
+        real batch was seen, a G that has become insensitive to its latents, against its own best: a warning. What is on
+        its way back when the record ends is a warning, too; a G that was slow to learn is mentioned.
     Why it happens:
         G maps many latents to the few outputs that D rates best at the moment. D looks at one sample at a time
         and cannot see that they are all the same; if D is slow to answer (too weak, its learning rate too low
@@ -143,14 +144,15 @@ class SampleCollapse:
         worst = step_of_lowest(inside)
         left = self._left(run).loc[worst]
         name = str(left.idxmin())
-        over = bool((inside.loc[spell.last - self.min_steps :] >= self.ratio).all())  # on its way back, or up
-        severe = name != LATENT and bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
-        severe = severe and not (over and spell.ongoing)
+        above = inside.loc[spell.last - self.min_steps :] >= self.ratio
+        rising = spell.ongoing and bool(above.all())  # on its way back, or up for the first time
+        low_enough = bool(spells(inside < self.failure_ratio, min_steps=self.min_steps))
+        severe = name != LATENT and low_enough and not rising
         limit = self.failure_ratio if severe else self.ratio
         low = max(float(inside.min()), 1e-3)
         never = name in (RATIO, NEAREST) and not self._was_diverse(run, spell.onset)
-        severity: Severity = "failure" if severe else "info" if over and never and spell.ongoing else "warning"
-        words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing and not over else NOT_YET
+        severity: Severity = "failure" if severe else "info" if rising and never else "warning"
+        words = SAYS.get(name, ALIKE) if not never else NEVER if spell.ongoing and not rising else NOT_YET
         less = f"{1 / low:,.0f}" if low < 0.1 else f"{1 / low:.2g}"
         summary = words.format(less=less, left=low, onset=spell.onset, worst=worst)
         facts = (evidence(self._left(run)[name], limit, "below", worst, MEASURES[name]),)
