@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signals import CALLED, SIGNALS, describe
-from gandiag.signals.names import parse
+from gandiag.signals import CALLED, QUALITY, describe
 
 from .change import change_point, scatter_so_far
 from .specification import check_thresholds, evidence, finding, threshold
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 ENERGY = "distance/energy"
-METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
 BLOCK_STEPS = 100  # of the energy distance, for one value: its memory of some ten steps is over then
 MOST_ERRORS = 1000.0  # more standard errors are as good as that many: of values without scatter any loss has more
 STAY = 0.5  # of the loss that counts, dates the end
@@ -40,7 +38,8 @@ class QualityRegression:
         The median of the last five values of a quality metric against the best such median so far, in standard
         errors; by the metric's interval, or by how much it scatters from one check to the next, whichever is more.
         Of several metrics the first one counts in the order FID, Fréchet distance, KID, kernel distance, scores. As
-        long as none is recorded, the energy distance between the training's own batches serves.
+        long as none is recorded, the energy distance between the training's own batches serves. Measures of variety or
+        of copying alone do not count: noise that is like no data has the best of them.
     Why it happens:
         A GAN has no loss that ends at an optimum. D goes on learning, on a small data set by heart, and its feedback
         turns into noise or drives G away from what it had; learning rates that are never lowered let both players
@@ -58,7 +57,7 @@ class QualityRegression:
     """
 
     code: ClassVar[str] = "quality-regression"
-    needs: ClassVar[tuple[str, ...]] = ("|".join((*METRICS, ENERGY)),)
+    needs: ClassVar[tuple[str, ...]] = ("|".join((*QUALITY, ENERGY)),)
     how_to: ClassVar[str] = "pass quality= to attach, or log quality/fid or another metric now and then"
     not_for: ClassVar[Mapping[str, str]] = {}
 
@@ -97,7 +96,7 @@ class QualityRegression:
     def _tracks(self, run: Run) -> dict[str, pd.DataFrame]:
         """What `_track` says of each metric, in the order in which they count."""
         tracks = {}
-        for name in (n for n in METRICS if not run.series(n).empty):
+        for name in (n for n in QUALITY if not run.series(n).empty):
             sign = 1.0 if describe(name).worse == "high" else -1.0
             tracks[name] = self._track(sign * run.series(name), self._errors(run, name), pd.Series.abs, self.loss)
         energy = block_medians(run.series(ENERGY), BLOCK_STEPS, run.last_step)

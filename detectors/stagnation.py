@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from gandiag.signals import SIGNALS
-from gandiag.signals.names import parse
+from gandiag.signals import QUALITY, describe
 
 from .specification import check_thresholds, evidence, finding, threshold
 from .trend import slopes
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from .windows import Spell
 
 ENERGY, SPREAD = "distance/energy", "diversity/real"
-METRICS = tuple((s.name, s.worse) for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
 BLOCKS = 16  # of a window: 120 slopes between pairs of them
 ENOUGH = 12  # blocks of a window with a value
 MIN_VALUES = 5  # of a metric in a window: five that all improve are chance in one case of 120
@@ -201,11 +199,11 @@ def _halved(blocks: np.ndarray) -> np.ndarray:
 
 def _improves(run: Run, start: int, end: int) -> bool:
     """Whether the first quality metric with enough values between two steps gets better beyond doubt."""
-    for name, worse in METRICS:
+    for name in QUALITY:
         if name not in run.scalars:
             continue
         values = run.series(name).loc[start + 1 : end].to_numpy()
         if len(values) >= MIN_VALUES:
-            _, low, _ = slopes(values[None] * (-1.0 if worse == "high" else 1.0))
+            _, low, _ = slopes(values[None] * (-1.0 if describe(name).worse == "high" else 1.0))
             return bool(low[0] > 0)
     return False

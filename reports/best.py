@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gandiag.signals import CALLED, SIGNALS, describe
-from gandiag.signals.names import parse
+from gandiag.signals import CALLED, QUALITY, describe
 
 from .text import number
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from gandiag.findings import Diagnosis
     from gandiag.rundir.run import Run
 
-METRICS = tuple(s.name for s in SIGNALS if parse(s.name).head == "quality" and s.worse in ("high", "low"))
 ENERGY, SPREAD = "distance/energy", "diversity/real"
 BLOCK_STEPS = 100  # of the energy distance, which scatters from batch to batch, for one value
 FEWEST = 3  # values of which one can be called the best
@@ -48,7 +46,7 @@ def best_step(run: Run, diagnosis: Diagnosis) -> Best | None:
     limit = diagnosis.last_healthy_step
     if limit is None:
         return None
-    for name in (*METRICS, ENERGY):
+    for name in (*QUALITY, ENERGY):
         values = _values(run, name).loc[:limit]
         if len(values) >= FEWEST:
             numbers = values.to_numpy()

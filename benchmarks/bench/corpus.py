@@ -34,7 +34,11 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One labelled run. `split` says what it may be used for, `status` whether it fails; see `benchmarks.bench`."""
+    """One labelled run.
+
+    `split` says what it may be used for, `status` whether it fails, see `benchmarks.bench`; `kind` of data and `cause`
+    are known in a corpus of kinds, and empty in another.
+    """
 
     name: str
     configuration: str
@@ -45,6 +49,8 @@ class Entry:
     split: str
     status: str
     failures: tuple[Label, ...] = ()
+    kind: str = ""
+    cause: str = ""
 
     def onset(self, codes: tuple[str, ...]) -> int | None:
         """The first step at which it has one of these failures, None when it never has."""
@@ -115,7 +121,8 @@ def _entry(row: Any, where: str) -> Entry:
     labels = _labels(row["failures"], row["steps"], where)
     if (row["status"] == "failing" and not labels) or (row["status"] == "healthy" and labels):
         raise RunError(f"{where}: {row['name']!r} is {row['status']} and has {len(labels)} failures")
-    return Entry(**{field: row[field] for field in FIELDS if field != "failures"}, failures=labels)
+    of_kinds = {field: str(row.get(field, "")) for field in ("kind", "cause")}
+    return Entry(**{field: row[field] for field in FIELDS if field != "failures"}, failures=labels, **of_kinds)
 
 
 def _labels(failures: list[Any], steps: int, where: str) -> tuple[Label, ...]:

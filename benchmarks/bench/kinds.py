@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,15 +62,13 @@ class Asked:
 
     Attributes
     ----------
-    entry, kind, cause : as in the manifest
+    entry : as in the manifest
     verdict, root, remedy : of the whole diagnosis; the code of the root, the name of the first remedy of its finding
     found : the findings that count, in order of onset
     ends : by detector of `VARIANTS`, whether each variant finds a failure that lasts to the end
     """
 
     entry: Entry
-    kind: str
-    cause: str
     verdict: str
     root: str
     remedy: str
@@ -87,7 +84,7 @@ class Asked:
         return "not failing"
 
 
-def ask(corpus: Corpus, told: Mapping[str, tuple[str, str]], entry: Entry) -> Asked:
+def ask(corpus: Corpus, entry: Entry) -> Asked:
     """Judge one run: with default thresholds, and each fitted detector with each of its variants."""
     from gandiag.detectors import DETECTORS
     from gandiag.judge.diagnose import diagnose
@@ -102,11 +99,8 @@ def ask(corpus: Corpus, told: Mapping[str, tuple[str, str]], entry: Entry) -> As
         code: tuple(_lasts(run, replace(known[code], **change)) for change in changes)  # type: ignore[type-var]
         for code, changes in VARIANTS.items()
     }
-    kind, cause = told[entry.name]
     return Asked(
         entry=entry,
-        kind=kind,
-        cause=cause,
         verdict=diagnosis.verdict,
         root=first.code if first else "",
         remedy=first.remedies[0].name if first and first.remedies else "",
@@ -162,13 +156,11 @@ def judge_all(corpus: Corpus, processes: int) -> list[Asked]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    rows = json.loads((corpus.path / "manifest.json").read_text("utf-8"))["runs"]
-    if not all("kind" in row for row in rows):
+    if not all(entry.kind for entry in corpus.entries):
         raise ValueError(
             f"{corpus.path}: its runs have no kind; python -m benchmarks.corpus --kinds makes such a corpus"
         )
-    told = {row["name"]: (row["kind"], row["cause"]) for row in rows}
-    one = partial(ask, corpus, told)
+    one = partial(ask, corpus)
     if processes < 2:
         return list(map(one, corpus.entries))
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:

@@ -40,7 +40,7 @@ def tables(asked: list[Asked]) -> str:
     counts = {s: sum(one.entry.status == s for one in told) for s in ("healthy", "failing", "partial")}
     head = (
         f"{len(told)} runs with seeds for evaluation, {len({one.entry.configuration for one in told})} configurations "
-        f"on {len({one.kind for one in told})} kinds of data: {counts['healthy']} healthy, {counts['failing']} "
+        f"on {len({one.entry.kind for one in told})} kinds of data: {counts['healthy']} healthy, {counts['failing']} "
         f"failing, {counts['partial']} in between, which count nowhere. Recorded as one line of code does, without "
         f"labels. {len(asked) - len(told)} runs with seeds for tuning took part in the fits on the others.\n"
     )
@@ -48,7 +48,7 @@ def tables(asked: list[Asked]) -> str:
         [
             head,
             _goals(told),
-            _by("kind of data", asked, told, lambda one: one.kind),
+            _by("kind of data", asked, told, lambda one: one.entry.kind),
             _by("loss", asked, told, lambda one: one.entry.loss),
             _by_failure(told),
             _by_cause(told),
@@ -60,7 +60,7 @@ def tables(asked: list[Asked]) -> str:
 def _goals(asked: list[Asked]) -> str:
     """What was set as a goal beforehand, beside what came out."""
     healthy, failing = _of(asked, "healthy"), _of(asked, "failing")
-    one_cause = [one for one in failing if one.cause]
+    one_cause = [one for one in failing if one.entry.cause]
     named = [(one, label) for one in failing for label in one.entry.failures]
     mistakes = [(one, label.code) for one, label in named if label.code in MISTAKES]
     by_code = [(one, label.code) for one, label in named if any(label.code in codes for codes in MISSION.values())]
@@ -75,8 +75,9 @@ def _goals(asked: list[Asked]) -> str:
         ("mistakes in the loop: named, at warning or above", 0.9,
          Share.of(_onset(one, (code,), noticed) is not None for one, code in mistakes)),
         ("right root named, of failing runs with one cause", 0.8,
-         Share.of(one.root in CAUSES[one.cause].roots for one in one_cause)),
-        ("first remedy fits the cause", 0.9, Share.of(one.remedy in CAUSES[one.cause].remedies for one in one_cause)),
+         Share.of(one.root in CAUSES[one.entry.cause].roots for one in one_cause)),
+        ("first remedy fits the cause", 0.9,
+         Share.of(one.remedy in CAUSES[one.entry.cause].remedies for one in one_cause)),
         ("onset within 2 % of the run", 0.5, Share.of(
             onset_error(one.entry, label, onset) <= CLOSE
             for one, label in named if (onset := _onset(one, (label.code,), noticed)) is not None
@@ -150,12 +151,12 @@ def _by_failure(asked: list[Asked]) -> str:
 
 def _by_cause(asked: list[Asked]) -> str:
     rows = []
-    known = [one for one in _of(asked, "failing") if one.cause]
+    known = [one for one in _of(asked, "failing") if one.entry.cause]
     for cause in (*CAUSES, "all"):
-        own = [one for one in known if cause in (one.cause, "all")]
+        own = [one for one in known if cause in (one.entry.cause, "all")]
         if own:
-            right = Share.of(one.root in CAUSES[one.cause].roots for one in own)
-            fits = Share.of(one.remedy in CAUSES[one.cause].remedies for one in own)
+            right = Share.of(one.root in CAUSES[one.entry.cause].roots for one in own)
+            fits = Share.of(one.remedy in CAUSES[one.entry.cause].remedies for one in own)
             rows.append((cause, str(len(own)), found(right), found(fits)))
     return markdown_table(("cause", "failing runs", "root named", "first remedy fits"), rows)
 
@@ -171,10 +172,10 @@ def _wrong(asked: list[Asked]) -> Iterator[str]:
             yield f"- healthy, {said}"
         elif one.entry.status == "failing" and one.verdict != "failing":
             yield f"- {labels}, {said}"
-        elif one.entry.status == "failing" and one.cause and one.root not in CAUSES[one.cause].roots:
-            yield f"- {one.cause}, {said}: root {one.root}"
-        elif one.entry.status == "failing" and one.cause and one.remedy not in CAUSES[one.cause].remedies:
-            yield f"- {one.cause}, {said}: first remedy {one.remedy}"
+        elif one.entry.status == "failing" and one.entry.cause and one.root not in CAUSES[one.entry.cause].roots:
+            yield f"- {one.entry.cause}, {said}: root {one.root}"
+        elif one.entry.status == "failing" and one.entry.cause and one.remedy not in CAUSES[one.entry.cause].remedies:
+            yield f"- {one.entry.cause}, {said}: first remedy {one.remedy}"
     yield ""
 
 

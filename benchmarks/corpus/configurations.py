@@ -31,6 +31,7 @@ class Configuration:
     cause : what went wrong, as in `benchmarks.bench.causes`; "" where nothing did, or where that is not asked
     plain : recorded as one line of code does: at the default plan, without held-out samples
     held_out : recorded with them all the same, for failures that nothing else shows
+    copying : recorded with the tests of copying, and ground truth counts copies
     kind : of data, what is held out together; "" where that is not asked
     """
 
@@ -41,6 +42,7 @@ class Configuration:
     cause: str = ""
     plain: bool = False
     held_out: bool = False
+    copying: bool = False
     kind: str = ""
 
     @property

@@ -15,11 +15,16 @@ from gandiag import __version__
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from benchmarks.corpus.configurations import Configuration, PlannedRun
+    from gandiag.zoo.game import Game
 
 SCHEMA = "gandiag-corpus/1"
+CHECKS, COMPARED = 20, 1000
+"""Where copies are looked for: how often in a training, and samples that are compared."""
 LABEL, TRUTH, GRADIENTS = "label.json", "truth.parquet", "gradients.npz"
 """Files in the folder of a run, beside what gandiag records; a run with a label is complete."""
 
@@ -68,38 +73,57 @@ def make_corpus(
 
 def make_run(run: PlannedRun, folder: Path) -> float:
     """Train one run into `folder/runs`, write its ground truth and then its label; the seconds that it took."""
-    import torch
-
     from benchmarks.corpus.gradient_log import GradientLog
     from benchmarks.corpus.labelling import label
+
+    started = time.perf_counter()
+    target = folder / "runs" / run.name
+    shutil.rmtree(target, ignore_errors=True)
+    logs: list[GradientLog] = []
+
+    def log_gradients(game: Game) -> None:
+        logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
+
+    truth = record(run, target, before=None if run.configuration.plain else log_gradients)
+    for log in logs:
+        log.close()
+        log.save(target / GRADIENTS)
+    truth.to_parquet(target / TRUTH)
+    _write(target / LABEL, json.dumps(label(run, truth).to_dict(), indent=1) + "\n")
+    return time.perf_counter() - started
+
+
+def record(run: PlannedRun, run_dir: Path, before: Callable[[Game], object] | None = None) -> pd.DataFrame:
+    """Train a run on one thread, recorded the way its configuration asks for and judged by nobody yet.
+
+    Returns
+    -------
+    The table of `Referee`: its ground truth.
+    """
+    import torch
+
+    from gandiag.quality.schedule import Quality
     from gandiag.record.callback import MAX_OVERHEAD
     from gandiag.zoo.game import Game
     from gandiag.zoo.training import train
     from gandiag.zoo.truth import FEW, SAMPLES, Referee
 
     torch.set_num_threads(1)
-    started = time.perf_counter()
-    target = folder / "runs" / run.name
-    shutil.rmtree(target, ignore_errors=True)
-    referee = Referee(run.recipe.steps, FEW if run.configuration.plain else SAMPLES)
-    logs: list[GradientLog] = []
-
-    def log_gradients(game: Game) -> None:
-        logs.append(GradientLog(game.generator, game.discriminator, game.optimizer_g, game.optimizer_d))
-
     recipe, plain, held_out = run.recipe, run.configuration.plain, run.configuration.held_out
-    options: dict[str, Any] = {"detectors": ()}  # judged by nobody yet
+    referee = Referee(recipe.steps, FEW if plain else SAMPLES, copies=run.configuration.copying)
+    options: dict[str, Any] = {"detectors": ()}
     if plain:
         options["max_overhead"] = MAX_OVERHEAD
     if held_out or (not plain and recipe.game is Game and not recipe.inputs):  # D takes samples as they are
         options["held_out"] = recipe.data().held_out
-    train(recipe, run_dir=target, before=None if plain else log_gradients, after_step=referee, **options)
-    for log in logs:
-        log.close()
-        log.save(target / GRADIENTS)
-    referee.table.to_parquet(target / TRUTH)
-    _write(target / LABEL, json.dumps(label(run, referee.table).to_dict(), indent=1) + "\n")
-    return time.perf_counter() - started
+    if run.configuration.copying:
+        known = recipe.data()
+        options["quality"] = Quality(
+            reference=known.samples[:COMPARED], held_out=known.held_out, every=recipe.steps // CHECKS, n=COMPARED,
+            extractor="pixels", metrics=("copying",),
+        )  # fmt: skip
+    train(recipe, run_dir=run_dir, before=before, after_step=referee, **options)
+    return referee.table
 
 
 def _in_turn(configurations: Sequence[Configuration]) -> list[PlannedRun]:

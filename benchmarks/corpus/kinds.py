@@ -151,6 +151,13 @@ _HURT = tuple(
     for name, recipe in KINDS.items()
     for how in (*_EACH, *_SOME[name])
 )
-BROKEN = (*_HURT, *_MISTAKES)
-OF_KINDS = tuple(c for some in zip_longest(WORKING, _HURT, _MISTAKES) for c in some if c is not None)
+_COPIED = tuple(
+    configuration(name, "copied", few, ("memorisation",), "too few samples", copying=True)
+    for name, few in (
+        ("digits", replace(KINDS["digits"], data=kinds.few_digits, penalties=())),
+        ("threes", replace(KINDS["threes"], data=kinds.few_threes, penalties=(), steps=3000)),
+    )
+)
+BROKEN = (*_HURT, *_COPIED, *_MISTAKES)
+OF_KINDS = tuple(c for some in zip_longest(WORKING, (*_HURT, *_COPIED), _MISTAKES) for c in some if c is not None)
 """In turn what works, what fails and what is mistaken."""

@@ -147,6 +147,26 @@ def eight_digits() -> Data:
     return _parts(replace(data.digits().without(4, 9), name="eight-digits"), parts=8)
 
 
+FEW = 40  # samples of `few_digits` and `few_threes`: a G of some thousand steps knows them by heart
+
+
+@cache
+def few_digits() -> Data:
+    """Forty of the 8x8 digits; all others are held out."""
+    return _few(digits(), "few-digits")
+
+
+@cache
+def few_threes() -> Data:
+    """Forty of MNIST's threes; two thousand others are held out."""
+    return _parts(_few(threes(), "few-threes"), parts=3)
+
+
+def _few(whole: Data, name: str) -> Data:
+    held_out = whole.samples[FEW:][:HELD_OUT]
+    return replace(whole, name=name, samples=whole.samples[:FEW], labels=whole.labels[:FEW], held_out=held_out)
+
+
 def _table(name: str, values: Floats, parts: int) -> Data:
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
     samples = torch.from_numpy(np.clip(scaled, -4, 4).astype(np.float32))

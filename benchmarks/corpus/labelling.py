@@ -28,6 +28,7 @@ LEARNED = 0.1  # share of samples near a mode that a G reached which has learned
 SETTLING = 0.2  # of a training: a G that never had the modes counts as collapsed from here on
 FAR_FROM_DATA = 0.5  # share of samples near a mode that a stagnating G never reached
 AT_THE_END = 0.2  # of a training: what lasts so long, up to the end, is a failure and no episode
+COPIED = 0.1  # share of samples that are copies: of held-out samples a hundredth is as near to the training data
 FAR = 0.5  # distance from the equilibrium of a game that starts at a distance of 1.4 to 2
 
 
@@ -130,6 +131,7 @@ def _meant(code: str, truth: pd.DataFrame, event: int | None) -> Failure | None:
         "oscillation": lambda: _onset(truth["distance"] > FAR, 0),
         "divergence": lambda: _onset(_worse(truth), earliest),
         "stagnation": lambda: _onset(truth["near"].cummax() < FAR_FROM_DATA, earliest),
+        "memorisation": lambda: _onset(truth["copied"] > COPIED, earliest),
     }
     if code not in confirm:  # it is so by construction
         return Failure(code, event or 1, "construction")

@@ -44,6 +44,15 @@ class ScaleRates:
                 group["lr"] *= self.factor
 
 
+@dataclass(frozen=True)
+class Resumed:
+    """Optimizers without a past, as after a restart from a checkpoint that holds the networks alone."""
+
+    def __call__(self, game: Game) -> None:
+        for optimizer in (game.optimizer_g, game.optimizer_d):
+            optimizer.state.clear()
+
+
 _POINTS = replace(points.R1_RING, batch=64, steps=1500)
 _TABLE = replace(_POINTS, penalties=(R1(0.3),), generator_optimizer=Adam(5e-4), discriminator_optimizer=Adam(5e-4))
 _IMAGES = replace(digits.HEALTHY, penalties=(R1(0.5),), steps=1500)
@@ -99,9 +108,9 @@ TOGETHER = {
 
 
 def configuration(
-    group: str, what: str, recipe: Recipe, meant: tuple[str, ...] = (), cause: str = "", *, held_out: bool = False
+    group: str, what: str, recipe: Recipe, meant: tuple[str, ...] = (), cause: str = "", **recorded: bool
 ) -> Configuration:
-    """A recipe under the name `group`-`what`; `meant` and `cause` as in `Configuration`."""
+    """A recipe under the name `group`-`what`; `meant`, `cause` and how it is recorded as in `Configuration`."""
     few = SLOW if group in _AS_PUBLISHED else FAIL
     return Configuration(
         recipe=replace(recipe, name=f"{group}-{what}", says="", paper="", fails=()),
@@ -109,7 +118,7 @@ def configuration(
         meant=meant,
         cause=cause,
         plain=True,
-        held_out=held_out,
+        **recorded,
         kind=TOGETHER.get(group, group),
     )
 
@@ -128,6 +137,7 @@ def _benign(recipe: Recipe) -> dict[str, Recipe]:
         "d-frozen": _for_a_while(recipe, LearningRates(discriminator=0.0), LearningRates(discriminator=rate)),
         "decay": replace(recipe, events=tuple(Event(share / 10, ScaleRates(0.75)) for share in range(4, 10))),
         "warm-restarts": replace(recipe, events=tuple(Event(s / 10, ScaleRates(_RESTARTS[s])) for s in _RESTARTS)),
+        "resumed": replace(recipe, events=(Event(BEFORE, Resumed()),)),
         "average": replace(recipe, average=0.995),
         "rmsprop": replace(recipe, generator_optimizer=RmsProp(5e-4), discriminator_optimizer=RmsProp(5e-4)),
     }
@@ -138,6 +148,7 @@ WORKING = (
     *(configuration(n, "lsgan", lsgan(recipe)) for n, recipe in KINDS.items() if n not in _AS_PUBLISHED),
     *(configuration(n, "wgan-gp", wgan_gp(recipe)) for n, recipe in KINDS.items() if n not in _AS_PUBLISHED),
     configuration("conditional", "r1", CONDITIONAL),
+    configuration("digits", "compared", KINDS["digits"], copying=True),
     *(
         configuration(name, what, recipe)
         for name in ("unequal-2d", "breast-cancer", "eight-digits")

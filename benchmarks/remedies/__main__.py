@@ -12,15 +12,17 @@ from benchmarks.options import PROCESSES
 from gandiag.cli.exits import refuse
 
 
-@click.command(epilog="Example: python -m benchmarks.remedies runs/kinds --markdown docs/bench.md")
-@click.argument("corpus", metavar="CORPUS")
+@click.command(epilog="Example: python -m benchmarks.remedies runs/corpus runs/kinds --markdown docs/bench.md")
+@click.argument("corpora", metavar="CORPUS...", nargs=-1, required=True)
 @click.option("--out", default="runs/remedies", show_default=True, help="A file for each run; complete ones are kept.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this configuration; may be given several times.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Of each configuration.")
 @click.option("--markdown", metavar="FILE", help="Also put the table between the marks of this file.")
 @PROCESSES
-def main(corpus: str, out: str, only: tuple[str, ...], seeds: int, markdown: str | None, processes: int) -> None:
-    """Apply the first remedy of each failing run of `benchmarks.corpus --kinds`, and train again.
+def main(
+    corpora: tuple[str, ...], out: str, only: tuple[str, ...], seeds: int, markdown: str | None, processes: int
+) -> None:
+    """Apply the first remedy of each failing run that `benchmarks.corpus` made, with `--kinds` or without; train again.
 
     Of each configuration the first of the seeds that are for evaluation, or more of them.
 
@@ -35,13 +37,14 @@ def main(corpus: str, out: str, only: tuple[str, ...], seeds: int, markdown: str
     from gandiag.rundir.folder import RunError
 
     try:
-        known = read_corpus(corpus)
+        known = [read_corpus(corpus) for corpus in corpora]
     except RunError as error:
         refuse(str(error))
-    failing = [e for e in first_seeds(known.entries, seeds) if not only or e.configuration in only]
+    failing = [(corpus, e) for corpus in known for e in first_seeds(corpus.entries, seeds)]
+    chosen = [(corpus.run_dir(e), e) for corpus, e in failing if not only or e.configuration in only]
     rows = []
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for row in pool.map(partial(tried, known, Path(out)), failing):
+        for row in pool.map(partial(tried, Path(out)), *zip(*chosen, strict=True)):
             rows.append(row)
             print(json.dumps(row), flush=True)
     text = table(rows)

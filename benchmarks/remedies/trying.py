@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from benchmarks.bench.corpus import Corpus, Entry
+    from benchmarks.bench.corpus import Entry
     from benchmarks.corpus.configurations import Configuration, PlannedRun
 
     Row = Mapping[str, Any]
@@ -34,23 +34,24 @@ def first_seeds(entries: Iterable[Entry], seeds: int) -> list[Entry]:
     return chosen
 
 
-def tried(corpus: Corpus, out: Path, entry: Entry) -> dict[str, Any]:
+def tried(out: Path, run_dir: Path, entry: Entry) -> dict[str, Any]:
     """One failing run, its training after the first remedy, and the unchanged one with another seed.
 
     What `out` holds is not done again.
     """
-    place = out / f"{entry.name}.json"
+    place = out / ("kinds" if entry.kind else "first") / f"{entry.name}.json"
     if place.exists():
         known: dict[str, Any] = json.loads(place.read_text())
         return known
     from benchmarks.bench.kinds import root_of
+    from benchmarks.corpus import CONFIGURATIONS
     from benchmarks.corpus.kinds import OF_KINDS
     from benchmarks.remedies.applied import applied
     from benchmarks.zoo import judged
 
-    (configuration,) = [c for c in OF_KINDS if c.name == entry.configuration]
+    (configuration,) = [c for c in (OF_KINDS if entry.kind else CONFIGURATIONS) if c.name == entry.configuration]
     (run,) = [r for r in configuration.runs() if r.name == entry.name]
-    first = root_of(judged(corpus.run_dir(entry)))
+    first = root_of(judged(run_dir))
     row: dict[str, Any] = {"name": entry.name, "cause": configuration.cause, "code": first.code if first else ""}
     row["remedy"] = first.remedies[0].name if first and first.remedies else ""
     changed = applied(row["remedy"], run.recipe, configuration.cause)
@@ -58,31 +59,25 @@ def tried(corpus: Corpus, out: Path, entry: Entry) -> dict[str, Any]:
         row["remedied"] = _again(configuration, replace(run, recipe=changed), row["code"])
         other = replace(run.recipe, seed=run.recipe.seed + OTHER)
         row["rerun"] = _again(configuration, replace(run, recipe=other), row["code"])
-    out.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(json.dumps(row) + "\n")
     return row
 
 
 def _again(configuration: Configuration, run: PlannedRun, code: str) -> dict[str, Any]:
     """Train once more: what ground truth says, and whether the finding is there."""
-    import torch
-
     from benchmarks.corpus.configurations import PlannedRun
+    from benchmarks.corpus.generate import record
     from benchmarks.corpus.labelling import label
     from benchmarks.zoo import judged
-    from gandiag.record.callback import MAX_OVERHEAD
-    from gandiag.zoo.training import train
-    from gandiag.zoo.truth import FEW, Referee
 
-    torch.set_num_threads(1)
-    referee = Referee(run.recipe.steps, FEW)
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        train(run.recipe, run_dir=run_dir, after_step=referee, detectors=(), max_overhead=MAX_OVERHEAD)
+        truth = record(run, run_dir)
         diagnosis = judged(run_dir)
     # what was meant to fail is no longer asked: only what samples show
     asked = PlannedRun(replace(configuration, recipe=run.recipe, meant=()), run.recipe)
-    known = label(asked, referee.table)
+    known = label(asked, truth)
     found = any(f.code == code and f.severity != "info" and f.ongoing for f in diagnosis.findings)
     return {"status": known.status, "found": found, "verdict": diagnosis.verdict}
 

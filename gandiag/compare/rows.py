@@ -11,11 +11,12 @@ from gandiag.compare.kept import kept
 from gandiag.findings import json_ready
 from gandiag.judge.diagnose import diagnose
 from gandiag.judge.policy import read_policy
-from gandiag.reports.best import METRICS, best_step
+from gandiag.reports.best import best_step
 from gandiag.reports.lines import line_of
 from gandiag.reports.strips import Frame, last_frame
 from gandiag.rundir.ending import ending
 from gandiag.rundir.run import Run, RunError
+from gandiag.signals import QUALITY
 from gandiag.wording import one_line, shown
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ CURVES = {
 }
 """Signals of which curves are kept, and what their charts are called."""
 RATES = ("rate/generator", "rate/discriminator")
-SIGNALS = frozenset((*CURVES, *METRICS, *RATES, "samples/real", "samples/fake"))
+SIGNALS = frozenset((*CURVES, *QUALITY, *RATES, "samples/real", "samples/fake"))
 """All that a row is made of, beside a diagnosis; how many samples stand behind a value weighs the values of ranks."""
 THUMBNAIL = 30_000  # bytes of a snapshot
 LONGEST = 200  # letters of a setting's value

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from .names import parse, placeholders
-from .table import BESIDE, CALLED, SIGNALS, Merge, Signal, Worse
+from .table import BESIDE, CALLED, QUALITY, SIGNALS, Merge, Signal, Worse
 
-__all__ = ["BESIDE", "CALLED", "SIGNALS", "Merge", "Signal", "Worse", "describe", "is_listed"]
+__all__ = ["BESIDE", "CALLED", "QUALITY", "SIGNALS", "Merge", "Signal", "Worse", "describe", "is_listed"]
 
 _BESIDE = re.compile(rf"(?P<value>quality/\w+)/(?P<which>{'|'.join(BESIDE)})")
 _ENTRIES = {signal.name: signal for signal in SIGNALS}

@@ -303,6 +303,17 @@ BESIDE = {
 }
 """What a quality value may have beside it, as signals of their own: quality/fid/low."""
 
+NOISE_TOO = ("vendi", "support", "ms_ssim", "authpct", "copies", "c_t")
+"""Values of variety and of copying, which are best of all for noise that is like no data."""
+
+QUALITY = tuple(
+    signal.name
+    for signal in SIGNALS
+    if signal.name.startswith("quality/") and signal.worse in ("high", "low")
+    if signal.name.removeprefix("quality/") not in NOISE_TOO
+)
+"""What says how good samples are, in the order in which it counts."""
+
 CALLED = {
     "distance/energy": "energy distance",
     "quality/fid": "FID",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 10_000
 JUDGED = 1_920  # of them are shown to D; a multiple of all sizes of packs
+NEARER = 0.01  # of held-out samples are as near to a training sample as what is called a copy
 REFERENCE = 2_000  # real images to which generated ones are compared
 EVALUATIONS = 25  # in a training
 FEW = 2_000  # tell as much of ten modes: 20 are a tenth of the share of each
@@ -45,18 +46,20 @@ class Referee:
     confidence : mean probability, sigmoid of D's output, that D gives to generated samples
     auc : P(D(real) > D(fake)) over all pairs of 1,920 samples of each kind: 0.5 chance, 1 perfect
     distance : of both players from the equilibrium, for data without modes
+    copied : with `copies`, the share of samples nearer to a training sample than all but 1 % of held-out ones are
 
     What is left out for a generator or data is NaN.
     """
 
     steps: int
     samples: int = SAMPLES
+    copies: bool = False
     rows: list[dict[str, float]] = field(default_factory=list)
 
     def __call__(self, game: Game, step: int) -> None:
         """After each step: measure if it is due."""
         if step % max(1, self.steps // EVALUATIONS) == 0 or step == self.steps:
-            self.rows.append({"step": step, **measure(game, self.samples)})
+            self.rows.append({"step": step, **measure(game, self.samples, copies=self.copies)})
 
     @property
     def table(self) -> pd.DataFrame:
@@ -64,8 +67,8 @@ class Referee:
         return pd.DataFrame(self.rows).set_index("step")
 
 
-def measure(game: Game, samples: int = SAMPLES) -> dict[str, float]:
-    """One evaluation by so many samples; nothing of the game changes."""
+def measure(game: Game, samples: int = SAMPLES, *, copies: bool = False) -> dict[str, float]:
+    """One evaluation by so many samples, with `copied` if asked; nothing of the game changes."""
     generator = frozen_copy(game.generator, training=True)  # batch statistics, as in the training
     with forked_rng(torch.device("cpu"), seed=SAMPLES), torch.no_grad():
         generated = game.drawn(generator, samples)
@@ -73,6 +76,8 @@ def measure(game: Game, samples: int = SAMPLES) -> dict[str, float]:
     values = generated.double().numpy()
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     seen["finite"] = float(finite.mean())
+    if copies:
+        seen["copied"] = copied(generated, game.recipe.data())
     if game.recipe.data().truth is None:
         weights = np.concatenate([w.detach().flatten().numpy() for w in _players(game)])
         return {**seen, "distance": float(np.linalg.norm(weights))}
@@ -95,6 +100,20 @@ def separation(game: Game, generated: torch.Tensor) -> dict[str, float]:
     upto = torch.searchsorted(on_fake.sort().values, on_real, right=True)
     auc = (below + upto).double().mean() / 2 / len(on_fake)
     return {"confidence": float(torch.sigmoid(on_fake).mean()), "auc": float(auc)}
+
+
+def copied(generated: torch.Tensor, data: Data) -> float:
+    """`copied` of `Referee`, for samples (n, ...) and data that have held-out samples; NaN where none is finite."""
+    if data.held_out is None:
+        raise ValueError(f"{data.name}: copies cannot be told without held-out samples")
+    learned = data.samples[:REFERENCE].flatten(1)
+    usual = torch.cdist(data.held_out.flatten(1), learned).amin(dim=1)
+    flat = generated[:REFERENCE].flatten(1)
+    flat = flat[torch.isfinite(flat).all(dim=1)]
+    if not len(flat):
+        return float("nan")
+    nearest = torch.cdist(flat, learned).amin(dim=1)
+    return float((nearest < usual.quantile(NEARER)).double().mean())
 
 
 def coverage(samples: NDArray[np.float64], data: Data) -> dict[str, float]:

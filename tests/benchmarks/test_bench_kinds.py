@@ -12,12 +12,14 @@ from benchmarks.bench.causes import CAUSES
 from benchmarks.bench.corpus import Entry, Label
 from benchmarks.bench.kinds import VARIANTS, Asked, Said, fitted_without
 from benchmarks.bench.kinds_tables import onset_error, tables
+from benchmarks.corpus.generate import record
 from benchmarks.corpus.kinds import BROKEN, KINDS, OF_KINDS, WORKING, without_mistake
 from benchmarks.remedies.applied import EDITS, applied
 from benchmarks.remedies.trying import first_seeds, table
 from gandiag.detectors import DETECTORS
 from gandiag.detectors.remedies import REMEDIES
 from gandiag.judge.mechanisms import MISTAKES
+from gandiag.rundir.run import Run
 from gandiag.zoo.data import MissingDataError
 from gandiag.zoo.training import train
 
@@ -88,6 +90,28 @@ def test_remedies_change_what_went_wrong():
     assert applied("one-instance", wrong.recipe, wrong.cause) is None
 
 
+def test_a_resumed_training_has_optimizers_without_a_past():
+    """What Adam knew is gone, weights and rates stay."""
+    (event,) = configuration("eight-digits-resumed").recipe.events
+    game = train(replace(configuration("eight-digits-r1").recipe, steps=3))
+    weight, rate = next(game.generator.parameters()).clone(), game.optimizer_g.param_groups[0]["lr"]
+    assert game.optimizer_g.state
+    event.change(game)
+    assert not game.optimizer_g.state
+    assert not game.optimizer_d.state
+    assert torch.equal(next(game.generator.parameters()), weight)
+    assert game.optimizer_g.param_groups[0]["lr"] == rate
+
+
+def test_copies_are_looked_for_where_they_are_asked_about(tmp_path):
+    """Ground truth counts them, and the run has the tests of copying against held-out samples."""
+    asked_about = configuration("digits-copied")
+    (run, *_) = replace(asked_about, recipe=replace(asked_about.recipe, steps=40)).runs()
+    truth = record(run, tmp_path / "run")
+    assert truth["copied"].between(0, 1).all()
+    assert Run.open(tmp_path / "run").series("quality/c_t").size >= 2
+
+
 def test_networks_are_built_without_relu_and_critics_are_clipped():
     """What is offered first where a layer is dead, or nothing bounds a critic."""
     dead = configuration("sines-dead-d")
@@ -115,23 +139,23 @@ def test_remedies_are_tried_on_the_first_seeds_for_evaluation_that_failed():
     assert [run.name for run in first_seeds(runs, 2)] == ["a200", "a201", "b201"]
 
 
-def asked(name, kind, status="healthy", codes=(), ends=None, **said):
+def asked(name, kind, status="healthy", codes=(), ends=None, cause="", **said):
     """A judged run."""
     labels = tuple(Label(code, 100) for code in codes)
     entry = Entry(
         name=name, configuration=name, data=kind, loss="hinge", seed=200, steps=1000, split="evaluation",
-        status=status, failures=labels,
+        status=status, failures=labels, kind=kind, cause=cause,
     )  # fmt: skip
     none = {code: tuple(False for _ in changes) for code, changes in VARIANTS.items()}
-    defaults = {"cause": "", "verdict": status, "root": "", "remedy": "", "found": ()}
-    return Asked(entry=entry, kind=kind, ends={**none, **(ends or {})}, **{**defaults, **said})
+    defaults = {"verdict": status, "root": "", "remedy": "", "found": ()}
+    return Asked(entry=entry, ends={**none, **(ends or {})}, **{**defaults, **said})
 
 
 def test_thresholds_are_fitted_without_the_kind_at_hand():
     """What one kind alone would choose, another one is judged with; a false alarm of its own does not count."""
 
     def without(kind):
-        return fitted_without(runs, lambda one: one.kind == kind)
+        return fitted_without(runs, lambda one: one.entry.kind == kind)
 
     hit = {"mode-collapse": (False, False, True, True)}
     runs = [

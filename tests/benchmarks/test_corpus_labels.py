@@ -106,6 +106,13 @@ def test_vanishing_gradients_need_a_saturated_loss_to_the_end():
     assert labelled((8, {}), (12, {"confidence": 0.1}), meant=meant, change=spike).status == "partial"
 
 
+def test_copies_are_confirmed_by_what_lies_nearer_than_held_out_samples():
+    """More than a tenth of the samples, to the end; fewer were meant to be copies and are not."""
+    found = labelled((12, {"copied": 0.02}), (8, {"copied": 0.4}), meant=("memorisation",))
+    assert found.failures == (Failure("memorisation", 650, "ground truth"),)
+    assert labelled((20, {"copied": 0.05}), meant=("memorisation",)).status == "partial"
+
+
 def test_divergence_is_confirmed_by_samples_far_from_the_data():
     """After they had been near."""
     spike, meant = LearningRates(generator=1.0), ("divergence",)

@@ -10,6 +10,7 @@ import pytest
 
 from gandiag import synthetic
 from gandiag.detectors.quality_regression import QualityRegression
+from gandiag.signals.table import NOISE_TOO
 
 CERTAIN_AFTER = 500
 
@@ -83,6 +84,13 @@ def test_the_direction_is_the_metrics_own(name, worse):
     """From 30 up to 60 or down to 15: a loss or a gain, by what the metric measures."""
     ways = {way: np.interp(CHECKS, [0, 2500, 5000], [30, 30, end]) for way, end in (("up", 60), ("down", 15))}
     assert {way for way, values in ways.items() if DETECT(run_with(values, name))} == {worse}
+
+
+@pytest.mark.parametrize("name", [f"quality/{name}" for name in NOISE_TOO])
+def test_what_noise_has_the_best_of_is_no_quality(name):
+    """A young G is as varied and as far from the training samples as none will be later."""
+    for values in (np.interp(CHECKS, [0, 1000], [1, 60]), np.interp(CHECKS, [0, 1000], [60, 1])):
+        assert DETECT(run_with(values, name)) == []
 
 
 def test_a_metric_that_falls_to_the_end_is_none():

@@ -13,7 +13,7 @@ from gandiag.zoo.recipes.architectures import ACGAN, CONDITIONAL, MEMORY
 from gandiag.zoo.recipes.digits import HEALTHY
 from gandiag.zoo.recipes.points import R1_RING
 from gandiag.zoo.training import train
-from gandiag.zoo.truth import EVALUATIONS, Referee, coverage, measure
+from gandiag.zoo.truth import EVALUATIONS, Referee, copied, coverage, measure
 
 WITH_MODES = (data.ring8, data.grid25, data.swiss_roll, data.tabular, data.digits)
 
@@ -50,6 +50,18 @@ def test_one_sample_again_and_again_has_no_spread():
     assert seen["lost"] == pytest.approx(7 / 8)
     assert seen["effective"] == pytest.approx(1 / 8)
     assert seen["within"] == 0
+
+
+def test_copies_are_nearer_to_the_data_than_held_out_samples_are():
+    """Every second sample is a training sample, slightly changed; of held-out ones a hundredth counts as a copy."""
+    few = replace(data.digits(), samples=data.digits().samples[:40])
+    half = len(few.held_out) // 2
+    changed = few.samples.repeat(4, 1, 1, 1)[:half] + 0.01 * torch.randn(half, 1, 8, 8)
+    assert copied(few.held_out, few) == pytest.approx(0.01, abs=0.01)
+    assert copied(torch.cat([few.held_out[:half], changed]), few) == pytest.approx(0.5, abs=0.02)
+    assert np.isnan(copied(few.held_out * float("nan"), few))
+    with pytest.raises(ValueError, match="digits: copies cannot be told without held-out samples"):
+        copied(few.held_out, replace(few, held_out=None))
 
 
 def test_a_sure_discriminator_has_an_auc_of_one():
