@@ -257,9 +257,9 @@ class Oscillation:
                 first, seen = kept.pop()
                 last, ongoing = max(first.last, spell.last), first.ongoing or spell.ongoing
                 kept.append((replace(first, last=last, ongoing=ongoing), seen))
-        return [self._finding(frame, spell) for spell, frame in kept]
+        return [self._finding(run, frame, spell) for spell, frame in kept]
 
-    def _finding(self, frame: pd.DataFrame, spell: Spell) -> Finding:
+    def _finding(self, run: Run, frame: pd.DataFrame, spell: Spell) -> Finding:
         frame = frame[frame["size"] >= 1]
         last, settled = frame.iloc[-1], frame.iloc[3:]  # earlier windows hold the cycle's beginning, which grows
         envelope = float((settled if len(settled) else frame)["envelope"].median())
@@ -282,7 +282,16 @@ class Oscillation:
         )
         columns = ("centre/fake/1", "centre/fake/2", "d/real/mean", "d/fake/mean", "loss/generator")
         severe = spell.ongoing and (samples or grows)
-        return finding(self, spell, "failure" if severe else "warning", summary, facts, columns)
+        made = finding(self, spell, "failure" if severe else "warning", summary, facts, columns)
+        if _has_momentum(run):
+            return made
+        return replace(made, remedies=tuple(r for r in made.remedies if r.name != "lower-beta1"))
+
+
+def _has_momentum(run: Run) -> bool:
+    """Whether some optimizer has momentum, or nothing is known of it."""
+    told = [of.get("momentum") for of in run.meta.get("optimizers", {}).values()]
+    return not told or any(value is None or value > 0 for value in told)
 
 
 def _in_steps(swing: Swing, before: int, scale: float) -> Swing:

@@ -24,3 +24,4 @@ def test_a_learning_rate_that_jumps_is_an_event_and_one_that_decays_is_none(tmp_
     assert (event["step"], event["what"], event["before"], event["after"]) == (21, "rate/generator", 1e-3, 1e-4)
     assert run.meta["optimizers"]["discriminator"]["scheduled"]
     assert run.meta["optimizers"]["generator"]["optimizers"] == ["Adam"]
+    assert run.meta["optimizers"]["generator"]["momentum"] == game.adam_g.param_groups[0]["betas"][0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from benchmarks.bench.causes import CAUSES
 from benchmarks.corpus.kinds import without_mistake
@@ -22,6 +24,7 @@ from gandiag.zoo.events import (
     RestartGenerator,
     WeightsNotFinite,
 )
+from gandiag.zoo.game import Game
 from gandiag.zoo.inputs import InstanceNoise, Pack
 from gandiag.zoo.networks.mlp import MlpDiscriminator
 from gandiag.zoo.optimizers import Adam
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def applied(remedy: str, recipe: Recipe, cause: str) -> Recipe | None:
-    """The recipe after a remedy; None where the remedy is no change of a training, or none that is known here.
+    """The recipe after a remedy; None where the remedy is no change of this training, or none that is known here.
 
     What happens in the middle of a training happens all the same, but for what the remedy sets right. Against a mistake
     in the loop a remedy that fits is the same training without the mistake, any other leaves the mistake where it is.
@@ -45,8 +48,8 @@ def applied(remedy: str, recipe: Recipe, cause: str) -> Recipe | None:
     mended = without_mistake(recipe.name)
     if mended is not None and remedy in CAUSES[cause].remedies:
         return replace(mended, name=recipe.name, seed=recipe.seed, steps=recipe.steps)
-    edit = EDITS.get(remedy)
-    return None if edit is None else edit(recipe)
+    changed = EDITS[remedy](recipe) if remedy in EDITS else recipe
+    return None if changed == recipe else changed
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,33 @@ class Leaky:
             if isinstance(module, nn.ReLU):
                 network.set_submodule(name, nn.LeakyReLU(0.2))
         return network
+
+
+class Replaying(Game):
+    """D sees old samples of G in half of each batch, from up to fifty earlier steps (Shrivastava et al. 2017)."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        self._seen: deque[Tensor] = deque(maxlen=50)
+
+    def discriminator_loss(self, *, detach: bool = True) -> Tensor:
+        """As ever, on generated samples of which half are old."""
+        self._for_d = True
+        try:
+            return super().discriminator_loss(detach=detach)
+        finally:
+            self._for_d = False
+
+    _for_d = False
+
+    def fake(self, labels: Tensor) -> Tensor:
+        """Generated samples; for D every second one from a batch of some earlier step."""
+        samples = super().fake(labels)
+        if not self._for_d:
+            return samples
+        self._seen.append(samples.detach())
+        old = self._seen[int(torch.randint(len(self._seen), ()))]
+        return torch.cat([samples[::2], old[1::2]])
 
 
 def _leaky(recipe: Recipe) -> Recipe:
@@ -120,10 +150,27 @@ def _loss(loss: losses.Loss, *penalties: GradientPenalty) -> Edit:
     return edit
 
 
+def _without_momentum(recipe: Recipe) -> Recipe:
+    g, d = recipe.generator_optimizer, recipe.discriminator_optimizer
+    if not isinstance(g, Adam) or not isinstance(d, Adam):
+        return recipe
+    return replace(
+        recipe, generator_optimizer=replace(g, betas=NO_PAST), discriminator_optimizer=replace(d, betas=NO_PAST)
+    )
+
+
+def _wider(recipe: Recipe) -> Recipe:
+    wider = _events(recipe, lambda change: BOUND if isinstance(change, Clip) else change)
+    return replace(wider, constraint=BOUND.constrain)
+
+
 def _less_d(recipe: Recipe) -> Recipe:
     slower = _events(_halved(generator=False)(recipe), lambda change: None if isinstance(change, Move) else change)
     return replace(slower, dynamics=Alternating())
 
+
+NO_PAST = (0.0, 0.999)  # betas of Adam
+BOUND = Clip(0.03)
 
 EDITS: dict[str, Edit] = {
     "rates-of-one-scale": _rates(2e-4, 2e-4),
@@ -142,7 +189,10 @@ EDITS: dict[str, Edit] = {
     "unrolled-gan": lambda recipe: replace(recipe, dynamics=Unrolled(k=5, lr=0.01)),
     "raise-learning-rate": _rates(5e-4, 5e-4),
     "leaky-relu": _leaky,
-    "bound-the-critic": lambda recipe: replace(recipe, constraint=Clip(0.03).constrain),
+    "bound-the-critic": lambda recipe: replace(recipe, constraint=BOUND.constrain),
+    "clip-bound": _wider,
+    "lower-beta1": _without_momentum,
+    "experience-replay": lambda recipe: replace(recipe, game=Replaying),
     "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),
     "rates-as-before": _without(ScaleRates, LearningRates),

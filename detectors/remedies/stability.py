@@ -24,7 +24,7 @@ STABILITY = (
         "        a.lerp_(p, 0.001)",
         why="If G circles around the optimum, the average is its centre; the training itself does not change.",
         cost="one copy of G; with batch normalisation its statistics must be copied, too",
-        cost_level=0,
+        cost_level=1,
         evidence="Default of the published configurations: 0.999 in GAN_stability, 0.9999 in BigGAN.",
         verified=True,
         expect="quality/fid of the average lies below that of G after some 1,000 steps",

@@ -31,6 +31,7 @@ class Use:
     groups: dict[str, list[int]]
     kind: str
     scheduled: bool
+    momentum: float
     turn: int = 0
 
     def __post_init__(self) -> None:
@@ -116,7 +117,8 @@ class OptimizerProbe:
             groups = [{id(p) for p in group["params"]} for group in optimizer.param_groups]
             of = {h.network.name: [i for i, g in enumerate(groups) if any(id(p) in g for p in h.present)] for h in held}
             scheduled = any("initial_lr" in group for group in optimizer.param_groups)
-            known = self._uses[id(optimizer)] = Use(held, of, type(optimizer).__name__, scheduled)
+            kind, momentum = type(optimizer).__name__, max(map(_momentum, optimizer.param_groups))
+            known = self._uses[id(optimizer)] = Use(held, of, kind, scheduled, momentum)
             self._describe(optimizer)
         return known
 
@@ -140,9 +142,15 @@ class OptimizerProbe:
             told[h.network.name] = {
                 "optimizers": sorted({u.kind for u in uses}),
                 "scheduled": any(u.scheduled for u in uses),
+                "momentum": max(u.momentum for u in uses),
                 "together with": sorted({o.network.name for u in uses for o in u.held} - {h.network.name}),
             }
         self._recording.describe(optimizers=told)
+
+
+def _momentum(group: dict[str, Any]) -> float:
+    """Share of the last step's direction that goes into the next: SGD's momentum, the first of Adam's betas, or 0."""
+    return float(group.get("momentum") or next(iter(group.get("betas", ())), 0.0))
 
 
 class Leftover:

@@ -112,6 +112,34 @@ def test_copies_are_looked_for_where_they_are_asked_about(tmp_path):
     assert Run.open(tmp_path / "run").series("quality/c_t").size >= 2
 
 
+def test_what_changes_nothing_is_not_tried():
+    """Nothing happened that a checkpoint would undo; gradient descent has no momentum."""
+    outran, descent = configuration("wine-runaway-g"), configuration("unequal-2d-sgd")
+    assert applied("roll-back", outran.recipe, outran.cause) is None
+    assert applied("lower-beta1", descent.recipe, descent.cause) is None
+    assert applied("lower-beta1", outran.recipe, outran.cause).generator_optimizer.betas[0] == 0
+
+
+def test_old_samples_are_shown_to_the_discriminator_alone():
+    """Half of its batch is from earlier steps; G's own loss sees what G makes now."""
+    recipe = replace(applied("experience-replay", configuration("wine-r1").recipe, ""), penalties=())
+    game = train(replace(recipe, steps=20))
+    labels = torch.zeros(8, dtype=torch.int64)
+    seen = []
+    game.judge = lambda samples, _labels: seen.append(samples) or samples.sum(dim=1, keepdim=True)
+    with torch.no_grad():
+        for weight in game.generator.parameters():
+            weight.zero_()  # from now on all samples are the same
+    game.discriminator_loss()
+    _real, shown = seen
+    assert not shown[:8].any()
+    assert shown.any()
+    seen.clear()
+    game.generator_loss()
+    assert not seen[0].any()
+    assert game.fake(labels).shape == (8, 13)
+
+
 def test_networks_are_built_without_relu_and_critics_are_clipped():
     """What is offered first where a layer is dead, or nothing bounds a critic."""
     dead = configuration("sines-dead-d")

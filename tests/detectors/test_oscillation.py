@@ -136,6 +136,14 @@ def test_samples_that_circle_are_a_failure(seed):
     assert found.summary.startswith("Generated samples swing with a period of 8")
 
 
+@pytest.mark.parametrize(("momentum", "offered"), [(None, True), (0.9, True), (0.0, False)])
+def test_momentum_is_lowered_only_where_there_is_some(momentum, offered):
+    """Of SGD without momentum, or an Adam with a beta1 of 0, nothing is left to lower."""
+    told = {} if momentum is None else {"optimizers": {"generator": {"momentum": momentum}}}
+    (found,) = DETECT(replace(circling(), meta=told))
+    assert ("lower-beta1" in {remedy.name for remedy in found.remedies}) == offered
+
+
 @pytest.mark.parametrize("run", [circling(size=1.0), circling(size=8.0, growth=0.8)], ids=["small", "damped"])
 def test_samples_that_wobble_or_come_to_rest_are_left_alone(run):
     """A fifth of the distance between real samples; or circles that shrink by a fifth each."""
