@@ -42,6 +42,7 @@ DCGAN_DIGITS = Recipe(
     data=digits,
     generator=DcganGenerator(),
     discriminator=DcganDiscriminator(),
+    generator_optimizer=Adam(1e-3),
     latent=32,
     batch=64,
 )

@@ -164,8 +164,8 @@ OVERTRAINED = replace(
     says="Ten updates of D for one of G: D is sure of every sample, and G's gradient vanishes.",
     paper="Arjovsky and Bottou 2017",
     fails=("vanishing-gradients",),
-    generator_optimizer=Adam(1e-4),
-    discriminator_optimizer=Adam(2e-3),
+    generator_optimizer=Adam(6e-5),
+    discriminator_optimizer=Adam(1.5e-3),
     dynamics=Alternating(n_critic=10),
     steps=500,
 )
