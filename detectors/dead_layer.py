@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Levels = TypeVar("Levels", pd.Series, pd.DataFrame)
 
 NAMED_LAYERS = 3  # more are counted
+NEVER_ALIVE = ("leaky-relu", "normalise-layer", "lower-learning-rates")
+"""Remedies for a layer that never had a gradient: fresh weights would be such weights again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,8 @@ class DeadLayer:
         that is a warning. In a network that grows, a layer that falls silent after newer ones have come to life
         belongs to an earlier stage, and one that comes to life belonged to a later one: both are remarks.
     Try:
-        - leaky-relu
         - fresh-layer
+        - leaky-relu
         - normalise-layer
         - lower-learning-rates
     References:
@@ -148,7 +150,8 @@ class DeadLayer:
         columns = (*dead, f"grad/{net}/norm", "feedback/norm")
         severity: Severity = "info" if staged else "failure" if had else "warning"
         made = finding(self, spell, severity, summary, facts, columns)
-        return replace(made, remedies=(*named(("fresh-latents",)), *made.remedies)) if no_input else made
+        remedies = made.remedies if had else named(NEVER_ALIVE)
+        return replace(made, remedies=(*named(("fresh-latents",) * no_input), *remedies))
 
     def _outside_its_stage(
         self, levels: pd.DataFrame, left: pd.DataFrame, dead: list[str], spell: Spell, *, had: bool

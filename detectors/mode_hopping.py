@@ -46,10 +46,10 @@ class ModeHopping:
         Hops that come back within one check (50 steps). Hops between the modes of one k-means cell. On the centre
         alone, modes that lie at equal places along the two directions that are recorded.
     Try:
-        - faster-discriminator
         - packing
-        - experience-replay
+        - faster-discriminator
         - unrolled-gan
+        - experience-replay
         - weight-averaging
     References:
         Metz et al. 2017 (unrolled GAN, figure 2: a G that rotates through the modes of a ring); Thanh-Tung & Tran

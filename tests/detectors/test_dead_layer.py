@@ -38,6 +38,7 @@ def test_a_layer_that_dies_is_found_where_it_does(net, seed):
     assert (found.severity, found.ongoing) == ("failure", True)
     assert f"Layers 0, 2 of the {net} lost" in found.summary
     assert {f"grad/{net}/layer/0", f"grad/{net}/layer/2"} <= set(found.columns)
+    assert found.remedies[0].name == "fresh-layer"
 
 
 def test_a_network_of_which_only_the_last_bias_learns_is_dead():
@@ -95,6 +96,7 @@ def test_a_layer_that_never_had_a_gradient_is_a_warning():
     (found,) = DETECT(run_with(**layers("discriminator", 0.0, which=(4,))))
     assert (found.severity, found.onset_step <= 50) == ("warning", True)
     assert found.summary == "Layer 4 of the discriminator never had a gradient: dead from the start, or unused"
+    assert found.remedies[0].name == "leaky-relu"
 
 
 @pytest.mark.parametrize("before", [0.0, np.nan])
