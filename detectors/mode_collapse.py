@@ -54,8 +54,8 @@ class ModeCollapse:
     Try:
         - faster-discriminator
         - packing
-        - roll-back
         - minibatch-stddev
+        - roll-back
         - unrolled-gan
         - reconstruct-latents
     References:

@@ -63,8 +63,8 @@ class SampleCollapse:
     Try:
         - faster-discriminator
         - packing
-        - roll-back
         - minibatch-stddev
+        - roll-back
         - unrolled-gan
     References:
         Salimans et al. 2016; Lin et al. 2018 (PacGAN); Arora & Zhang 2017 (near-duplicates); Naeem et al. 2020

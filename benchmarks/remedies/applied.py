@@ -18,6 +18,7 @@ from gandiag.zoo.events import (
     Clip,
     DeadLayer,
     DuplicateLatents,
+    Event,
     LearningRates,
     Move,
     NewLoss,
@@ -39,15 +40,19 @@ if TYPE_CHECKING:
     Edit = Callable[[Recipe], Recipe]
 
 
-def applied(remedy: str, recipe: Recipe, cause: str) -> Recipe | None:
+def applied(remedy: str, recipe: Recipe, cause: str, onset: int = 1) -> Recipe | None:
     """The recipe after a remedy; None where the remedy is no change of this training, or none that is known here.
 
-    What happens in the middle of a training happens all the same, but for what the remedy sets right. Against a mistake
-    in the loop a remedy that fits is the same training without the mistake, any other leaves the mistake where it is.
+    `onset` is the step from which something was found; a training that is rolled back goes on from before it with
+    other random numbers. What happens in the middle of a training happens all the same, but for what the remedy sets
+    right. Against a mistake in the loop a remedy that fits is the same training without the mistake, any other leaves
+    the mistake where it is.
     """
     mended = without_mistake(recipe.name)
     if mended is not None and remedy in CAUSES[cause].remedies:
         return replace(mended, name=recipe.name, seed=recipe.seed, steps=recipe.steps)
+    if remedy == ROLL_BACK:
+        return _rolled_back(recipe, onset)
     changed = EDITS[remedy](recipe) if remedy in EDITS else recipe
     return None if changed == recipe else changed
 
@@ -72,6 +77,7 @@ class Replaying(Game):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         self._seen: deque[Tensor] = deque(maxlen=50)
+        self._for_d = False
 
     def discriminator_loss(self, *, detach: bool = True) -> Tensor:
         """As ever, on generated samples of which half are old."""
@@ -80,8 +86,6 @@ class Replaying(Game):
             return super().discriminator_loss(detach=detach)
         finally:
             self._for_d = False
-
-    _for_d = False
 
     def fake(self, labels: Tensor) -> Tensor:
         """Generated samples; for D every second one from a batch of some earlier step."""
@@ -164,11 +168,29 @@ def _wider(recipe: Recipe) -> Recipe:
     return replace(wider, constraint=BOUND.constrain)
 
 
+@dataclass(frozen=True)
+class OtherNumbers:
+    """The stream of random numbers of another seed from here on."""
+
+    seed: int
+
+    def __call__(self, _game: Game) -> None:
+        torch.manual_seed(self.seed)
+
+
+def _rolled_back(recipe: Recipe, onset: int) -> Recipe:
+    """The same up to a step before the onset, then other random numbers; an accident happens once."""
+    spared = _without(WeightsNotFinite, RestartGenerator, DeadLayer)(recipe)
+    again = Event((onset - 1) / recipe.steps, OtherNumbers(recipe.seed + 1))
+    return replace(spared, events=(*spared.events, again))
+
+
 def _less_d(recipe: Recipe) -> Recipe:
     slower = _events(_halved(generator=False)(recipe), lambda change: None if isinstance(change, Move) else change)
     return replace(slower, dynamics=Alternating())
 
 
+ROLL_BACK = "roll-back"
 NO_PAST = (0.0, 0.999)  # betas of Adam
 BOUND = Clip(0.03)
 
@@ -196,6 +218,5 @@ EDITS: dict[str, Edit] = {
     "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),
     "rates-as-before": _without(ScaleRates, LearningRates),
-    "roll-back": _without(WeightsNotFinite, RestartGenerator),  # an accident happens once
 }
 """By name of a remedy; those that are no change of a training (test-d-alone, early-stop) are not among them."""

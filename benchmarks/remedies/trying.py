@@ -54,7 +54,7 @@ def tried(out: Path, run_dir: Path, entry: Entry) -> dict[str, Any]:
     first = root_of(judged(run_dir))
     row: dict[str, Any] = {"name": entry.name, "cause": configuration.cause, "code": first.code if first else ""}
     row["remedy"] = first.remedies[0].name if first and first.remedies else ""
-    changed = applied(row["remedy"], run.recipe, configuration.cause)
+    changed = applied(row["remedy"], run.recipe, configuration.cause, first.onset_step if first else 1)
     if changed is not None:
         row["remedied"] = _again(configuration, replace(run, recipe=changed), row["code"])
         other = replace(run.recipe, seed=run.recipe.seed + OTHER)

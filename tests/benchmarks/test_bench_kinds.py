@@ -113,11 +113,26 @@ def test_copies_are_looked_for_where_they_are_asked_about(tmp_path):
 
 
 def test_what_changes_nothing_is_not_tried():
-    """Nothing happened that a checkpoint would undo; gradient descent has no momentum."""
+    """Gradient descent has no momentum."""
     outran, descent = configuration("wine-runaway-g"), configuration("unequal-2d-sgd")
-    assert applied("roll-back", outran.recipe, outran.cause) is None
     assert applied("lower-beta1", descent.recipe, descent.cause) is None
     assert applied("lower-beta1", outran.recipe, outran.cause).generator_optimizer.betas[0] == 0
+
+
+def test_a_training_that_is_rolled_back_goes_on_with_other_random_numbers():
+    """The same up to the step before the onset; an accident does not come again, what was set stays set."""
+    broken = configuration("eight-digits-nan")
+    again = applied("roll-back", broken.recipe, broken.cause, onset=4)
+    assert [event.step(broken.recipe.steps) for event in again.events] == [4]
+    outran = replace(configuration("wine-runaway-g").recipe, steps=10, events=())
+    weights = []
+    for recipe in (outran, applied("roll-back", outran, "", onset=5)):
+        seen = weights.append([]) or weights[-1]
+        train(recipe, after_step=lambda game, _, seen=seen: seen.append(next(game.generator.parameters()).clone()))
+    same = [torch.equal(a, b) for a, b in zip(*weights, strict=True)]
+    assert same == [True] * 4 + [False] * 6
+    kept = configuration("wine-runaway-g").recipe
+    assert len(applied("roll-back", kept, "G outruns D", onset=700).events) == 2
 
 
 def test_old_samples_are_shown_to_the_discriminator_alone():

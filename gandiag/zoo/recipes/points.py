@@ -214,7 +214,7 @@ WEIGHT_PENALTY = replace(
     name="ring8-weight-penalty",
     says="D's weights are kept small.",
     paper="Brock et al. 2017",
-    penalties=(WeightPenalty(3e-3),),
+    penalties=(WeightPenalty(1e-2),),
 )
 MINIBATCH_STD = replace(
     RING,
@@ -250,6 +250,7 @@ TABULAR = replace(
     paper="Xu et al. 2019",
     data=data.tabular,
     generator=MlpGenerator(batch_norm=False, categories=data.TABULAR),
+    steps=2500,
 )
 
 POINTS = (
