@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.corpus.configurations import Configuration
+from benchmarks.corpus.healthy import TABULAR_R1
 from gandiag.zoo import losses
 from gandiag.zoo.dynamics import Alternating, Simultaneous
 from gandiag.zoo.events import (
@@ -35,8 +36,8 @@ SEEDS = 5
 EARLY = 0.4  # of the training, when faults are injected
 
 _DIGITS = replace(digits.HEALTHY, steps=1200)
-_RING, _RING_LSGAN, _GRID, _SWISS, _TABULAR = (
-    replace(r, steps=1500) for r in (points.R1_RING, points.LSGAN, points.GRID25, points.SWISS_ROLL, points.TABULAR)
+_RING, _RING_LSGAN, _GRID, _SWISS = (
+    replace(r, steps=1500) for r in (points.R1_RING, points.LSGAN, points.GRID25, points.SWISS_ROLL)
 )
 _G_RUNS_AWAY = LearningRates(generator=5e-3, discriminator=2e-5)
 _D_IS_OPTIMAL = (
@@ -56,7 +57,7 @@ _VANISHING = (
         _DIGITS, name="digits-minimax-strong-d", steps=1000, loss=losses.MINIMAX,
         discriminator_optimizer=Adam(5e-3), generator_optimizer=Adam(2e-5),
     ),
-    _hurt(_TABULAR, "tabular-minimax-restarted-g", RestartGenerator(), *_D_IS_OPTIMAL),
+    _hurt(TABULAR_R1, "tabular-minimax-restarted-g", RestartGenerator(), *_D_IS_OPTIMAL),
     _hurt(_RING, "ring8-minimax-restarted-g", RestartGenerator(), *_D_IS_OPTIMAL),
 )  # fmt: skip
 _COLLAPSING = (
@@ -66,8 +67,8 @@ _COLLAPSING = (
     _hurt(_RING_LSGAN, "ring8-lsgan-runaway-g", _G_RUNS_AWAY),
     _hurt(_GRID, "grid25-runaway-g", _G_RUNS_AWAY),
     _hurt(_SWISS, "swiss-roll-runaway-g", _G_RUNS_AWAY),
-    replace(_TABULAR, name="tabular-lsgan", loss=losses.LEAST_SQUARES, penalties=()),
-    replace(_TABULAR, name="tabular-hinge", loss=losses.HINGE),
+    replace(TABULAR_R1, name="tabular-lsgan", loss=losses.LEAST_SQUARES, penalties=()),
+    replace(TABULAR_R1, name="tabular-hinge", loss=losses.HINGE),
     replace(
         points.RING,
         name="ring8-spectral-norm",
@@ -80,7 +81,7 @@ _COLLAPSING = (
 )
 _ALIKE = (
     _hurt(_DIGITS, "digits-duplicate-latents", DuplicateLatents(2)),
-    _hurt(_TABULAR, "tabular-duplicate-latents", DuplicateLatents(2)),
+    _hurt(TABULAR_R1, "tabular-duplicate-latents", DuplicateLatents(2)),
 )
 
 

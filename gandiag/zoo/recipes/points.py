@@ -244,13 +244,15 @@ SWISS_ROLL = replace(
     data=data.swiss_roll,
 )
 TABULAR = replace(
-    R1_RING,
-    name="tabular-r1",
+    WGAN_GP,
+    name="tabular-wgan-gp",
     says="A table of numbers and categories in six segments; gandiag works without labels.",
-    paper="Xu et al. 2019",
+    paper="Xu et al. 2019 (CTGAN)",
     data=data.tabular,
     generator=MlpGenerator(batch_norm=False, categories=data.TABULAR),
-    steps=2500,
+    penalties=(GradientPenalty(1.0),),
+    dynamics=Alternating(n_critic=2),
+    steps=1500,
 )
 
 POINTS = (
