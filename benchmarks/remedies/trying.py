@@ -22,27 +22,23 @@ BLOCK = re.compile(r"(<!-- remedies -->\n).*?(<!-- /remedies -->)", flags=re.DOT
 OTHER = 50  # added to the seed of the unchanged training
 
 
-def first_seeds(entries: Iterable[Entry], seeds: int) -> list[Entry]:
-    """The failing runs among the first so many for evaluation of each configuration."""
+def first_seeds(entries: Iterable[Entry], seeds: int, *, tuning: bool = False) -> list[Entry]:
+    """The failing runs among the first so many of each configuration for evaluation, or for tuning."""
     taken: Counter[str] = Counter()
     chosen = []
     for entry in entries:
-        if entry.split != "tuning":
+        if (entry.split == "tuning") == tuning:
             taken[entry.configuration] += 1
             if entry.status == "failing" and taken[entry.configuration] <= seeds:
                 chosen.append(entry)
     return chosen
 
 
-def tried(out: Path, run_dir: Path, entry: Entry) -> dict[str, Any]:
-    """One failing run, its training after the first remedy, and the unchanged one with another seed.
+def tried(out: Path, remedy: str | None, run_dir: Path, entry: Entry) -> dict[str, Any]:
+    """One failing run, its training after a remedy, and the unchanged one with another seed.
 
-    What `out` holds is not done again.
+    The first remedy of what was found, unless another one is named. What `out` holds of it is not done again.
     """
-    place = out / ("kinds" if entry.kind else "first") / f"{entry.name}.json"
-    if place.exists():
-        known: dict[str, Any] = json.loads(place.read_text())
-        return known
     from benchmarks.bench.kinds import root_of
     from benchmarks.corpus import CONFIGURATIONS
     from benchmarks.corpus.kinds import OF_KINDS
@@ -53,7 +49,11 @@ def tried(out: Path, run_dir: Path, entry: Entry) -> dict[str, Any]:
     (run,) = [r for r in configuration.runs() if r.name == entry.name]
     first = root_of(judged(run_dir))
     row: dict[str, Any] = {"name": entry.name, "cause": configuration.cause, "code": first.code if first else ""}
-    row["remedy"] = first.remedies[0].name if first and first.remedies else ""
+    row["remedy"] = remedy or (first.remedies[0].name if first and first.remedies else "")
+    place = out / ("kinds" if entry.kind else "first") / f"{entry.name}-{row['remedy']}.json"
+    if place.exists():
+        known: dict[str, Any] = json.loads(place.read_text())
+        return known
     changed = applied(row["remedy"], run.recipe, configuration.cause, first.onset_step if first else 1)
     if changed is not None:
         row["remedied"] = _again(configuration, replace(run, recipe=changed), row["code"])

@@ -180,6 +180,7 @@ def test_remedies_are_tried_on_the_first_seeds_for_evaluation_that_failed():
     ]  # fmt: skip
     assert [run.name for run in first_seeds(runs, 1)] == ["a200"]
     assert [run.name for run in first_seeds(runs, 2)] == ["a200", "a201", "b201"]
+    assert [run.name for run in first_seeds(runs, 1, tuning=True)] == ["a100"]
 
 
 def asked(name, kind, status="healthy", codes=(), ends=None, cause="", **said):

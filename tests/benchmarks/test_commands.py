@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bench_corpora import row, write_corpus
 from click.testing import CliRunner
 
 from benchmarks.bench.__main__ import main as bench
@@ -14,6 +15,7 @@ from benchmarks.corpus import CONFIGURATIONS
 from benchmarks.corpus.__main__ import main as corpus
 from benchmarks.remedies.__main__ import main as remedies
 from benchmarks.reproduce.__main__ import main as reproduce
+from gandiag import synthetic
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks" / "corpus.json"
 
@@ -57,6 +59,14 @@ def test_a_folder_that_is_no_corpus_is_refused(command, tmp_path):
     assert done.exit_code == 2
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_corpus_without_failing_runs_has_nothing_to_be_tried_on(tmp_path):
+    """One sentence; nothing is trained."""
+    write_corpus(tmp_path, [(row("ring8-r1-s200"), synthetic.healthy(0, 400))])
+    done = invoke(remedies, tmp_path)
+    assert done.exit_code == 2
+    assert "no run fails among the first of these seeds and configurations" in done.stderr
 
 
 def test_reproduce_refuses_what_it_does_not_know():
