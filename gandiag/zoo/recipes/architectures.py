@@ -54,7 +54,7 @@ DCGAN_MNIST = replace(
     generator=DcganGenerator(width=16),
     discriminator=DcganDiscriminator(width=16),
     batch=32,
-    generator_optimizer=Adam(5e-4),
+    generator_optimizer=Adam(1e-3),
     discriminator_optimizer=Adam(5e-4),
     steps=1000,
 )
@@ -65,6 +65,7 @@ DCGAN_STACKED_MNIST = replace(
     paper="Metz et al. 2017; Srivastava et al. 2017 (VEEGAN)",
     data=stacked_mnist,
     fails=("mode-collapse",),
+    generator_optimizer=Adam(5e-4),
     steps=2000,
 )
 SAGAN = Recipe(
@@ -77,9 +78,9 @@ SAGAN = Recipe(
     latent=32,
     batch=32,
     loss=HINGE,
-    generator_optimizer=Adam(1e-4, (0.0, 0.9)),
-    discriminator_optimizer=Adam(4e-4, (0.0, 0.9)),
-    steps=1200,
+    generator_optimizer=Adam(1e-3, (0.0, 0.9)),  # 1e-4 and 4e-4 in the paper, for images of 128x128
+    discriminator_optimizer=Adam(1e-3, (0.0, 0.9)),
+    steps=800,
 )
 MLP = Recipe(
     name="mlp-digits",
