@@ -94,8 +94,9 @@ RSGAN = replace(
 RAGAN = replace(
     RSGAN,
     name="ring8-ragan",
-    says="D compares each sample with the average of the other kind.",
+    says="D compares each sample with the average of the other kind; large batches steady the average.",
     loss=losses.RELATIVISTIC_AVERAGE,
+    batch=256,
 )
 LABEL_SMOOTHING = replace(
     RING,
