@@ -66,9 +66,9 @@ class Oscillation:
     Try:
         - r1-penalty
         - lower-beta1
-        - weight-averaging
         - optimistic-gradients
         - extragradient
+        - weight-averaging
         - consensus-optimisation
     References:
         Mescheder et al. 2018 (Dirac-GAN, R1); Mescheder et al. 2017 (rotation); Fisher 1929.

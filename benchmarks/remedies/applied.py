@@ -28,7 +28,7 @@ from gandiag.zoo.events import (
 from gandiag.zoo.game import Game
 from gandiag.zoo.inputs import InstanceNoise, Pack
 from gandiag.zoo.networks.mlp import MlpDiscriminator
-from gandiag.zoo.optimizers import Adam
+from gandiag.zoo.optimizers import Adam, Optimistic, Sgd
 from gandiag.zoo.penalties import R1, GradientPenalty
 
 if TYPE_CHECKING:
@@ -163,6 +163,13 @@ def _without_momentum(recipe: Recipe) -> Recipe:
     )
 
 
+def _optimistic(recipe: Recipe) -> Recipe:
+    g, d = recipe.generator_optimizer, recipe.discriminator_optimizer
+    if not isinstance(g, Sgd) or not isinstance(d, Sgd):  # only beside plain gradient descent is it this optimizer
+        return recipe
+    return replace(recipe, generator_optimizer=Optimistic(g.lr), discriminator_optimizer=Optimistic(d.lr))
+
+
 def _wider(recipe: Recipe) -> Recipe:
     wider = _events(recipe, lambda change: BOUND if isinstance(change, Clip) else change)
     return replace(wider, constraint=BOUND.constrain)
@@ -214,6 +221,7 @@ EDITS: dict[str, Edit] = {
     "bound-the-critic": lambda recipe: replace(recipe, constraint=BOUND.constrain),
     "clip-bound": _wider,
     "lower-beta1": _without_momentum,
+    "optimistic-gradients": _optimistic,
     "experience-replay": lambda recipe: replace(recipe, game=Replaying),
     "fresh-layer": _without(DeadLayer),
     "fresh-latents": _without(DuplicateLatents),

@@ -113,10 +113,12 @@ def test_copies_are_looked_for_where_they_are_asked_about(tmp_path):
 
 
 def test_what_changes_nothing_is_not_tried():
-    """Gradient descent has no momentum."""
+    """Gradient descent has no momentum, and optimistic descent is a change of it alone."""
     outran, descent = configuration("wine-runaway-g"), configuration("unequal-2d-sgd")
     assert applied("lower-beta1", descent.recipe, descent.cause) is None
     assert applied("lower-beta1", outran.recipe, outran.cause).generator_optimizer.betas[0] == 0
+    assert applied("optimistic-gradients", outran.recipe, outran.cause) is None
+    assert applied("optimistic-gradients", descent.recipe, "").generator_optimizer.lr == 0.05
 
 
 def test_a_training_that_is_rolled_back_goes_on_with_other_random_numbers():
