@@ -55,7 +55,7 @@ DCGAN_MNIST = replace(
     discriminator=DcganDiscriminator(width=16),
     batch=32,
     generator_optimizer=Adam(1e-3),
-    discriminator_optimizer=Adam(5e-4),
+    discriminator_optimizer=Adam(1e-3),
     steps=1000,
 )
 DCGAN_STACKED_MNIST = replace(
@@ -66,6 +66,7 @@ DCGAN_STACKED_MNIST = replace(
     data=stacked_mnist,
     fails=("mode-collapse",),
     generator_optimizer=Adam(5e-4),
+    discriminator_optimizer=Adam(5e-4),
     steps=2000,
 )
 SAGAN = Recipe(
