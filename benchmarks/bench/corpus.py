@@ -121,8 +121,8 @@ def _entry(row: Any, where: str) -> Entry:
     labels = _labels(row["failures"], row["steps"], where)
     if (row["status"] == "failing" and not labels) or (row["status"] == "healthy" and labels):
         raise RunError(f"{where}: {row['name']!r} is {row['status']} and has {len(labels)} failures")
-    of_kinds = {field: str(row.get(field, "")) for field in ("kind", "cause")}
-    return Entry(**{field: row[field] for field in FIELDS if field != "failures"}, failures=labels, **of_kinds)
+    known = {field: row[field] for field in FIELDS if field != "failures"}
+    return Entry(**known, failures=labels, kind=str(row.get("kind", "")), cause=str(row.get("cause", "")))
 
 
 def _labels(failures: list[Any], steps: int, where: str) -> tuple[Label, ...]:

@@ -93,7 +93,7 @@ def make_run(run: PlannedRun, folder: Path) -> float:
     return time.perf_counter() - started
 
 
-def record(run: PlannedRun, run_dir: Path, before: Callable[[Game], object] | None = None) -> pd.DataFrame:
+def record(run: PlannedRun, run_dir: Path, before: Callable[[Game], None] | None = None) -> pd.DataFrame:
     """Train a run on one thread, recorded the way its configuration asks for and judged by nobody yet.
 
     Returns

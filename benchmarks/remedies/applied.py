@@ -181,7 +181,7 @@ class OtherNumbers:
 
     seed: int
 
-    def __call__(self, _game: Game) -> None:
+    def __call__(self, game: Game) -> None:  # noqa: ARG002 - as changes are called
         torch.manual_seed(self.seed)
 
 
