@@ -148,7 +148,7 @@ PROGRESSIVE = Recipe(
     discriminator=GrowingDiscriminator(width=16),
     latent=32,
     batch=32,
-    penalties=(R1(1.0),),
+    penalties=(R1(0.7),),
     generator_optimizer=Adam(5e-4),
     discriminator_optimizer=Adam(5e-4),
     game=Progressive,
