@@ -117,7 +117,7 @@ class OptimizerProbe:
             groups = [{id(p) for p in group["params"]} for group in optimizer.param_groups]
             of = {h.network.name: [i for i, g in enumerate(groups) if any(id(p) in g for p in h.present)] for h in held}
             scheduled = any("initial_lr" in group for group in optimizer.param_groups)
-            kind, momentum = type(optimizer).__name__, max(map(_momentum, optimizer.param_groups))
+            kind, momentum = type(optimizer).__name__, max(map(_momentum, optimizer.param_groups), default=0.0)
             known = self._uses[id(optimizer)] = Use(held, of, kind, scheduled, momentum)
             self._describe(optimizer)
         return known
@@ -150,7 +150,7 @@ class OptimizerProbe:
 
 def _momentum(group: dict[str, Any]) -> float:
     """Share of the last step's direction that goes into the next: SGD's momentum, the first of Adam's betas, or 0."""
-    return float(group.get("momentum") or next(iter(group.get("betas", ())), 0.0))
+    return float(group.get("momentum") or (group.get("betas") or (0.0,))[0])
 
 
 class Leftover:
