@@ -151,7 +151,7 @@ class DeadLayer:
         severity: Severity = "info" if staged else "failure" if had else "warning"
         made = finding(self, spell, severity, summary, facts, columns)
         remedies = made.remedies if had else named(NEVER_ALIVE)
-        return replace(made, remedies=(*named(("fresh-latents",) * no_input), *remedies))
+        return replace(made, remedies=(*named(["fresh-latents"] if no_input else []), *remedies))
 
     def _outside_its_stage(
         self, levels: pd.DataFrame, left: pd.DataFrame, dead: list[str], spell: Spell, *, had: bool

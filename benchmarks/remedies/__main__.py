@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks.options import PROCESSES
-from benchmarks.remedies.applied import EDITS
+from benchmarks.remedies.applied import KNOWN
 from gandiag.cli.exits import refuse
 
 
@@ -19,19 +19,19 @@ from gandiag.cli.exits import refuse
 @click.option("--only", multiple=True, metavar="NAME", help="Only this configuration; may be given several times.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Of each configuration.")
 @click.option("--tuning", is_flag=True, help="Seeds for tuning in place of those for evaluation.")
-@click.option("--remedy", type=click.Choice(sorted(EDITS)), help="This one in place of the first that is offered.")
+@click.option("--remedy", type=click.Choice(sorted(KNOWN)), help="This one in place of the first that is offered.")
 @click.option("--markdown", metavar="FILE", help="Also put the table between the marks of this file.")
 @PROCESSES
-def main(  # noqa: PLR0913, PLR0917 - one for each option
+def main(  # noqa: PLR0913 - one for each option
+    *,
     corpora: tuple[str, ...],
     out: str,
     only: tuple[str, ...],
     seeds: int,
+    tuning: bool,
     remedy: str | None,
     markdown: str | None,
     processes: int,
-    *,
-    tuning: bool,
 ) -> None:
     """Apply the first remedy of each failing run that `benchmarks.corpus` made, with `--kinds` or without; train again.
 

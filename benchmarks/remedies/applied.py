@@ -181,7 +181,7 @@ class OtherNumbers:
 
     seed: int
 
-    def __call__(self, game: Game) -> None:  # noqa: ARG002 - as changes are called
+    def __call__(self, _game: Game, /) -> None:
         torch.manual_seed(self.seed)
 
 
@@ -228,3 +228,5 @@ EDITS: dict[str, Edit] = {
     "rates-as-before": _without(ScaleRates, LearningRates),
 }
 """By name of a remedy; those that are no change of a training (test-d-alone, early-stop) are not among them."""
+KNOWN = (*EDITS, ROLL_BACK)
+"""All that can be tried: where a training is rolled back to is known of the run alone."""

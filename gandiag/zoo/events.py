@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Change(Protocol):
     """Something that is done to a game between two steps."""
 
-    def __call__(self, game: Game) -> None:
+    def __call__(self, game: Game, /) -> None:
         """Change the game in place."""
         ...
 
