@@ -22,6 +22,8 @@ from gandiag.modes.mixtures import Mixture, preset
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import ArrayLike, NDArray
+
     from gandiag.modes.classifier import Labeller
 
 TABLE = 100_000  # samples drawn from a mixture once, as in the code of Lin et al. 2018
@@ -151,6 +153,20 @@ def gaussian() -> Data:
 TABULAR = (3, 2)  # categories of the one-hot columns that follow the two numbers
 
 
+class Segments(Mixture):
+    """Modes that the two categories of a sample tell apart; numbers never make up for them.
+
+    By distance alone a sample between two segments would pass for either.
+    """
+
+    def distance(self, samples: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distance to the mode that has the sample's categories, in standard deviations, and which mode that is."""
+        points = np.asarray(samples, dtype=np.float64)
+        first, second = points[:, 2:5].argmax(axis=1), points[:, 5:].argmax(axis=1)
+        segment = (TABULAR[1] * first + second).astype(np.int64)
+        return np.linalg.norm((points - self.centres[segment]) / self.scales[segment], axis=1), segment
+
+
 @cache
 def tabular() -> Data:
     """Customers, say: two numeric columns, a category of three, one of two, in six unequal segments.
@@ -162,7 +178,7 @@ def tabular() -> Data:
     first, second = np.eye(3)[[0, 0, 1, 1, 2, 2]], np.eye(2)[[0, 1, 0, 1, 0, 1]]
     centres = np.concatenate([numeric, first, second], axis=1)
     sigmas = np.tile([0.12, 0.12, *[0.3] * 5], (6, 1))  # of one-hot columns: what G's softmax may deviate
-    truth = Mixture("tabular", centres, sigmas, weights)
+    truth = Segments("tabular", centres, sigmas, weights)
     points, labels = truth.sample(TABLE + HELD_OUT, np.random.default_rng(0))
     points[:, 2:] = centres[labels, 2:]
     samples, kinds = torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels)

@@ -68,6 +68,14 @@ def test_tabular_columns_are_two_numbers_and_two_one_hot_categories() -> None:
     assert (table.truth.label(table.samples.numpy()) == table.labels.numpy()).mean() > 0.98
 
 
+def test_a_row_belongs_to_the_segment_of_its_categories() -> None:
+    """The numbers of the fourth segment, just more of the fifth's categories: by distance it would be the fourth's."""
+    truth = data.tabular().truth
+    row = np.array([[0.9, -0.9, 0, 0.49, 0.51, 0.51, 0.49]])
+    assert truth.distance(row)[1] == [4]
+    assert np.linalg.norm(truth.centres - row, axis=1).argmin() == 3
+
+
 def test_centred_data_have_no_mean() -> None:
     assert data.gaussian().samples.mean(dim=0).abs().max() < 1e-4
     assert data.dirac().samples.tolist() == [[0.0]]
