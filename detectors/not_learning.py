@@ -84,10 +84,11 @@ class NotLearning:
     early_steps: int = threshold(50, "our choice: what stands still from here on never moved")
     lasting_steps: int = threshold(200, "our choice: one network alone for so long, to the end, is worth a look")
     lasting_share: float = threshold(0.2, "our choice, of the steps so far: the tail of a schedule is shorter")
+    most: float = threshold(0.5, "our choice, of the steps so far: most of the training was no game of two")
     min_run_steps: int = threshold(100, "a spell")
 
     def __post_init__(self) -> None:
-        check_thresholds(self)
+        check_thresholds(self, "lasting_share <= most <= 1")
 
     @remembered
     def score(self, run: Run) -> pd.Series:
@@ -155,14 +156,19 @@ class NotLearning:
         return bool(run.series("d/auc").loc[inside].median() > self.won and min(means) >= MARGIN)
 
     def _severity(self, run: Run, net: str, spell: Spell, why: str, *, early: bool) -> Severity:
-        """A failure from the start; a warning where it stopped later, for good, and the other network goes on alone."""
+        """A failure from the start; where it stopped later, for good, and the other network goes on alone, a warning,
+        or a failure once that has been so for most of the training.
+        """
         if not spell.ongoing:
             return "info"
         if early:
             return "info" if why == NO_RATE and _scheduled(run, net) else "failure"
         steps = spell.last - int(run.scalars.index[0])
-        lasting = spell.last - spell.onset >= max(self.lasting_steps, self.lasting_share * steps)
-        return "warning" if lasting and why in (NO_STEP, NO_RATE) and self._alone(run, net, spell) else "info"
+        stood = spell.last - spell.onset
+        lasting = stood >= max(self.lasting_steps, self.lasting_share * steps)
+        if not (lasting and why in (NO_STEP, NO_RATE) and self._alone(run, net, spell)):
+            return "info"
+        return "failure" if stood >= self.most * steps else "warning"
 
     def _alone(self, run: Run, net: str, spell: Spell) -> bool:
         """Whether the other network goes on meanwhile."""

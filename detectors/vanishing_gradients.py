@@ -42,8 +42,9 @@ class VanishingGradients:
         generated data that lie on disjoint thin sets let D become that sure. The better D, the less G learns.
     Misses:
         A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never more than
-        next to nothing, under a loss other than the saturating one. Feedback that fades because G and D are at rest,
-        which is convergence: D is at chance then, or its outputs on both have met.
+        next to nothing, under a loss other than the saturating one. D's part of a gradient to which other terms of G's
+        loss add theirs, as in image to image, unless the loss is known for the saturating one. Feedback that fades
+        because G and D are at rest, which is convergence: D is at chance then, or its outputs on both have met.
     Try:
         - non-saturating-loss
         - clip-bound

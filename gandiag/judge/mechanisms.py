@@ -24,6 +24,7 @@ _RANK = "D's weights lose rank and see only a few directions of the data, so D a
 _THROWN = "A step that was too large throws G to where all latents give much the same."
 _WORSE = "Samples that miss most of the data score worse."
 _RULES = "the rules of the game, Goodfellow et al. 2014"
+_COPIES = "A G that repeats some of its training samples leaves out the rest of the data."
 _SAME = "Both see one collapse: by labels, by distances between samples, or class by class."
 
 MISTAKES = {
@@ -72,6 +73,12 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "Goodfellow et al. 2014, proposition 2, with the training set as the data's distribution",
     ),
     Mechanism(
+        "memorisation",
+        "discriminator-dominance",
+        "Training samples so few that G can repeat them are few enough for D to know them by heart.",
+        "Karras et al. 2020",
+    ),
+    Mechanism(
         "discriminator-overfitting",
         "quality-regression",
         "What D tells G is about its training samples, not about the data.",
@@ -94,6 +101,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     *(Mechanism("discriminator-too-weak", c, _SLOW, "Metz et al. 2017; Heusel et al. 2017") for c in _COLLAPSES),
     *(Mechanism("spectral-collapse", c, _RANK, "Liu et al. 2019") for c in _COLLAPSES),
     *(Mechanism("exploding-gradients", c, _THROWN, "Brock et al. 2019") for c in _COLLAPSES),
+    *(Mechanism("memorisation", c, _COPIES, "definition") for c in _COLLAPSES),
     *(Mechanism(a, b, _SAME, "definition") for a in _COLLAPSES for b in _COLLAPSES if a != b),
     *(Mechanism(c, "mode-hopping", _MOVES_ON, "Metz et al. 2017") for c in _COLLAPSES),
     *(Mechanism(c, "quality-regression", _WORSE, "Heusel et al. 2017") for c in _COLLAPSES),

@@ -108,6 +108,10 @@ def test_a_pause_is_no_mistake_and_a_lasting_one_is_a_warning():
     (found,) = DETECT(replace(run, scalars=frame))
     assert (found.severity, found.ongoing) == ("warning", True)
     assert found.onset_step in range(1996, 2002)
+    longer = frame.copy()
+    longer.loc[longer.index >= 1000, "updates/discriminator"] = 0.0
+    (found,) = DETECT(replace(run, scalars=longer))
+    assert (found.severity, found.ongoing) == ("failure", True)  # for most of the training
     frame.loc[frame.index >= 2000, "updates/generator"] = 0.0
     assert {f.severity for f in DETECT(replace(run, scalars=frame))} == {"info"}  # neither goes on alone
 
