@@ -121,13 +121,15 @@ class InputMismatch:
         return (real - reached).abs() > self.reach_steps * pace
 
     def _bounded(self, ends: pd.DataFrame) -> pd.Series:
-        """Whether G stands at a bound of its last layer, and real values lie beyond it."""
+        """Whether G stands at a bound of its last layer, and real values lie beyond it. What it passes is no bound."""
         span = ends["real/max"] - ends["real/min"]
         top, bottom = ends["fake/max"].cummax(), ends["fake/min"].cummin()
         found = pd.Series(data=False, index=ends.index)
         for bound in BOUNDS:
-            found |= top.between(bound - self.close, bound) & (ends["real/max"] > bound + self.beyond * span)
-            found |= bottom.between(bound, bound + self.close) & (ends["real/min"] < bound - self.beyond * span)
+            if top.max() <= bound:
+                found |= (top >= bound - self.close) & (ends["real/max"] > bound + self.beyond * span)
+            if bottom.min() >= bound:
+                found |= (bottom <= bound + self.close) & (ends["real/min"] < bound - self.beyond * span)
         return found
 
     def __call__(self, run: Run) -> list[Finding]:

@@ -90,6 +90,16 @@ def test_a_g_without_a_bound_that_is_on_its_way_to_large_values_is_waited_for(pa
         assert len(DETECT(replace(run, scalars=frame))) == expected
 
 
+def test_a_g_that_is_slow_where_tanh_would_end_and_passes_it_has_no_bound():
+    """Some 200 steps between 0.995 and 1, then on; it is told of only as long as it stands there."""
+    run = run_with(**{"real/max": 4.0})
+    frame = run.scalars.copy()
+    steps = frame.index.to_numpy()
+    frame["range/fake/max"] = np.interp(steps, [1, 600, 800, 1200], [0.4, 0.995, 1.0, 1.6])
+    assert DETECT(replace(run, scalars=frame)) == []
+    assert [f.severity for f in DETECT(replace(run, scalars=frame).until(790))] == ["failure"]
+
+
 def test_a_g_that_runs_off_or_collapses_late_is_no_mismatch():
     """Compared is what G could reach, not where it is."""
     assert DETECT(run_with(at=1500, **{"fake/min": -1e4, "fake/max": 1e4})) == []
