@@ -21,6 +21,7 @@ def test_a_fault_costs_what_the_table_says(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of torch.jit.script: its fault may have struck in another worker
 def test_the_table_in_the_docs_is_what_the_faults_give():
     """docs/reliability.md says of every fault what happened here: `cd tests && python -m faults.table` writes it."""
     assert PAGE.read_text(encoding="utf-8") == render()

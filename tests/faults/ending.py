@@ -23,6 +23,7 @@ GROUP = "How a training ends"
 LOOP = """
 import gandiag, os, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 {before}
 c = gandiag.Callback({run!r}, alerts=False)
 for i in range(1, 8):
