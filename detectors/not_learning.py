@@ -48,7 +48,8 @@ class NotLearning:
     Sees:
         From the start of a run on: steps in which no optimizer updates a network whose loss is computed, updates that
         leave every weight as it was, and a loss of G that uses D's outputs on generated samples but sends nothing back
-        to G. At any time: layers of a network that is updated which get a gradient, and which no optimizer has held.
+        to G. At any time: layers of a network that is updated which get a gradient, and which no optimizer has held; a
+        network that stops for good while the other one goes on, a failure once that has been so for most of the run.
     Why it happens:
         A mistake in the loop: an optimizer that is never stepped, or holds the parameters of the other network; a
         learning rate of 0; samples detached in G's own step; a D that is frozen for G's update and never again set

@@ -162,7 +162,7 @@ class Segments(Mixture):
     def distance(self, samples: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distance to the mode that has the sample's categories, in standard deviations, and which mode that is."""
         points = np.asarray(samples, dtype=np.float64)
-        first, second = points[:, 2:5].argmax(axis=1), points[:, 5:].argmax(axis=1)
+        first, second = (part.argmax(axis=1) for part in np.split(points[:, 2:], TABULAR[:1], axis=1))
         segment = (TABULAR[1] * first + second).astype(np.int64)
         return np.linalg.norm((points - self.centres[segment]) / self.scales[segment], axis=1), segment
 
