@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 
 SHARES = "modes/share/<class>"
 UNREACHED, GROUPS = "bins/unreached", "bins/unreached_groups"
+CATEGORY, COLUMN = "columns/unreached", "columns/unreached_column"
 SAMPLES = ENOUGH * RECENT  # behind each of its values, at least
-COLUMNS = ("modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED, GROUPS)
+COLUMNS = (
+    "modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED, GROUPS, CATEGORY
+)  # fmt: skip
+OF_DATA = "Hardly any generated sample falls where {share:.0%} of the data lie"
+OF_CATEGORY = (
+    "A category is lost: hardly any generated sample has the value that {share:.0%} of the real ones have in column "
+    "{column:.0f} (the first is 0)"
+)
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
 MOST_SAMPLES = 1e12  # more of them are no number of samples
@@ -44,13 +52,15 @@ class ModeCollapse:
         the share of modes (of real samples) with less than a tenth of their due, or half of the shortfall in the
         effective number of modes, exp(entropy), whichever is more. Without labels also groups of samples, with a gap
         around each, that are left out of eight histograms together: a failure where they are many of all such groups,
-        as one category of four is, however few samples it has.
+        as one category of four is, however few samples it has. In tables also, column by column, values of a column
+        that takes at most five: a category that is left out of eight histograms together.
     Why it happens:
         G is rewarded for samples that D takes for real, not for covering all of them. As soon as a few modes fool
         D better than the rest, all latents move there; D needs many steps to answer, and then G moves on.
     Misses:
         Loss of variety within a mode (see sample-collapse). What the classifier, or a random projection of large
-        samples, cannot tell apart. Without labels, modes with less than some 3 % of the data.
+        samples, cannot tell apart. Without labels, modes with less than some 3 % of the data, and categories in tables
+        of more than 64 columns.
     Try:
         - faster-discriminator
         - packing
@@ -113,7 +123,9 @@ class ModeCollapse:
     def __call__(self, run: Run) -> list[Finding]:
         found = self._lost(run)
         if not _labelled(run) and not any(f.ongoing for f in found):
-            found += self._unreached(run)
+            found += self._unreached(run, UNREACHED)
+        if not _labelled(run) and not any(f.ongoing for f in found):
+            found += self._unreached(run, CATEGORY)
         return sorted(found, key=lambda f: f.onset_step)
 
     def _lost(self, run: Run) -> list[Finding]:
@@ -156,9 +168,9 @@ class ModeCollapse:
         groups = run.series(GROUPS).loc[spell.onset : spell.last].dropna()
         return bool((groups >= self.groups).mean() > 1 / 2)
 
-    def _unreached(self, run: Run) -> list[Finding]:
-        """A rare part of the data that is never drawn, which its share of all data hides."""
-        unreached = run.series(UNREACHED).dropna()
+    def _unreached(self, run: Run, signal: str) -> list[Finding]:
+        """A rare part of the data, or a category, that is never drawn, which its share of all data hides."""
+        unreached = run.series(signal).dropna()
         if unreached.empty:
             return []
         armed, dated = counted(1 - unreached, 1 - self.rare, self.hold_steps, self.grace_steps)
@@ -166,16 +178,17 @@ class ModeCollapse:
         found = []
         for spell in spells(lasting & armed, (unreached >= self.rare) & dated, bridge_steps=self.bridge_steps):
             inside = unreached.loc[spell.onset : spell.last]
-            typical = float(inside.median())
+            typical, worst = float(inside.median()), step_of_lowest(-inside)
+            words = OF_DATA if signal == UNREACHED else OF_CATEGORY
             summary = (
-                f"Hardly any generated sample falls where {typical:.0%} of the data lie, from step {spell.onset:,} "
-                f"{_until(spell)}; a perfect generator leaves so much out of {SAMPLES:,} samples with a chance of "
-                f"{chance(typical):.0e}"
+                f"{words.format(share=typical, column=value_at(run.series(COLUMN), worst))}, from step "
+                f"{spell.onset:,} {_until(spell)}; a perfect generator leaves so much out of {SAMPLES:,} samples with "
+                f"a chance of {chance(typical):.0e}"
             )
-            facts = (evidence(unreached, self.rare, "above", step_of_lowest(-inside)),)
+            facts = (evidence(unreached, self.rare, "above", worst),)
             reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
             severity: Severity = "warning" if reached or spell.ongoing else "info"
-            if spell.ongoing and self._many(run, spell):
+            if spell.ongoing and (signal == CATEGORY or self._many(run, spell)):
                 severity = "failure"
             found.append(finding(self, spell, severity, summary, facts, COLUMNS))
         return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEAD = ("leaky-relu", "fresh-discriminator", "roll-back")
 """Remedies where nothing comes back from D at all."""
+PULL = "pull/strength"
 SIGMOID = "sigmoid"  # as run.json has it of D's end
 UNBOUNDED = ("lsgan", "hinge", "wgan", "wgan-gp")
 """Losses of outputs without bounds: the logarithm of the others makes up for a sigmoid's flat ends, theirs does not."""
@@ -31,10 +32,11 @@ class VanishingGradients:
     """D tells generated from real so surely that hardly any gradient reaches the generator.
 
     Sees:
-        The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or
-        D's outputs on generated samples so low that the saturating loss lets next to nothing through; both only
-        while D separates real from generated, and its mean outputs stand apart. Feedback of exactly 0 for hundreds of
-        steps, whatever D says.
+        The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or so
+        the gradient of G's loss by D's outputs on generated samples, or those outputs so low that the saturating loss
+        lets next to nothing through; all only while D separates real from generated, and its mean outputs stand apart.
+        What D's outputs receive tells of a loss that becomes the saturating one, though other terms of G's loss (L1, in
+        image to image) go on. Feedback of exactly 0 for hundreds of steps, whatever D says.
     Why it happens:
         Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
         sigmoid(logit), next to nothing. So is a sigmoid at D's end under a loss without a logarithm (least squares,
@@ -43,8 +45,8 @@ class VanishingGradients:
     Misses:
         A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never more than
         next to nothing, under a loss other than the saturating one. D's part of a gradient to which other terms of G's
-        loss add theirs, as in image to image, unless the loss is known for the saturating one. Feedback that fades
-        because G and D are at rest, which is convergence: D is at chance then, or its outputs on both have met.
+        loss add theirs, where it fades within D, or D ends in a sigmoid. Feedback that fades because G and D are at
+        rest, which is convergence: D is at chance then, or its outputs on both have met.
     Try:
         - non-saturating-loss
         - clip-bound
@@ -94,8 +96,11 @@ class VanishingGradients:
         """As `score`, at all steps."""
         level = rolling_median(self._feedback(run), self.window_steps)
         left = (level / level.cummax()).mask(self._never(run, level), 0.0)
+        pull = rolling_median(run.series(PULL), self.window_steps)
+        lower = [held(pull / pull.cummax(), left.index).where(left.notna())] if len(pull) else []
         if run.loss_family == "minimax":
-            left = pd.concat([left, held(self._passed(run), left.index)], axis=1).min(axis=1)
+            lower.append(held(self._passed(run), left.index))
+        left = pd.concat([left, *lower], axis=1).min(axis=1)
         return left.dropna().rename("feedback left")
 
     def _never(self, run: Run, level: pd.Series) -> pd.Series:
@@ -147,7 +152,7 @@ class VanishingGradients:
                 summary += "; D ends in a sigmoid, which is flat there" if flat else ""
             else:
                 summary = f"No gradient at all has reached G for {self.zero_steps} steps at step {spell.certain:,}"
-            columns = ("feedback/norm", "grad/generator/norm", "d/auc", "d/fake/mean")
+            columns = ("feedback/norm", PULL, "grad/generator/norm", "d/auc", "d/fake/mean")
             made = finding(self, spell, "failure", summary, facts, columns)
             rest = (*named(("linear-end",)), *made.remedies) if flat else made.remedies
             found.append(replace(made, remedies=rest if sure else named(DEAD)))

@@ -113,6 +113,8 @@ class Attribution:
         game.count(look, kinds)
         told = ~_any_open(look, kinds) if self.sign(own) else np.zeros(look.k, dtype=bool)
         found = {f"pull{own}/{name}": v for name, v in directions(look.seen, look.asked, kinds).items()}
+        if game.is_unbounded:
+            found[f"pull{own}/strength"] = look.strength
         found |= {f"{HEAD}{own}/{name}": v for name, v in look.broken.items()}
         shown = list(look.seen)
         if not look.seen and game.counts["real"]:  # D is not trained in this step: its look at reals is recorded

@@ -30,6 +30,15 @@ def directions(seen: Sequence[Calls], asked: Sequence[Calls], kinds: Kinds) -> d
     return found
 
 
+def strength(asked: Sequence[Calls], k: int) -> np.ndarray:
+    """Size (k,) of the pull of G's loss on D's outputs on generated samples, summed over the batch; NaN where none is.
+
+    What the saturating loss lets through is sigmoid(f) of 1, whatever other terms add to G's gradient later.
+    """
+    pulls = [np.abs(a.pull).sum(axis=1) for call in asked if call.generated for a in call.answers.values()]
+    return np.sum(pulls, axis=0) if pulls else np.full(k, np.nan)
+
+
 def _pull_on(kind: int, calls: Sequence[Calls], kinds: Kinds) -> np.ndarray | None:
     """Consistency (k,) of the pull on all samples of a kind; where kinds are not given, on calls that are all G's."""
     chosen = []

@@ -1,7 +1,8 @@
 """Coverage without labels while a GAN trains: a histogram of the generated samples over cells of the real ones.
 
 The cells are k-means clusters of the first real samples, as in NDB (Richardson & Weiss 2018). Samples are the points
-that diversity is measured on: values themselves, or a random projection of them.
+that diversity is measured on: values themselves, or a random projection of them. Beside the cells, the values of
+columns that hold categories are counted, see `gandiag.measure.categories`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gandiag.measure.categories import categories
 from gandiag.measure.combining import combined
 from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from gandiag.measure.categories import Categories
 
 BINS = 25
 """Cells: as many as the largest mixture of the literature has modes."""
@@ -67,8 +71,9 @@ class BinTracker:
         self._size = size  # dimensions of a point
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
-        self._real = self._now = np.zeros(0)
-        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # counts (K,) of the last histograms
+        self._categories: Categories | None = None
+        self._real = self._now = np.zeros(0)  # counts of K cells, then of P values of columns
+        self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # such counts of the last histograms
         self._groups = np.zeros((0, 0))  # (groups, K): 1 for the cells that hang together
         self._since = 0  # the step before the first of the histogram
 
@@ -108,13 +113,13 @@ class BinTracker:
         return found
 
     def _take(self, step: int, real: np.ndarray | None, fake: np.ndarray) -> dict[str, float]:
-        """Take in how many points of a step lie in each cell, (K,) each."""
+        """Take in the counts (K + P,) of a step's points."""
         if step - self._since > LONGEST:
             self._now, self._since = np.zeros_like(self._now), step - 1
         if real is not None:
             self._real += real
         self._now += fake
-        if step // EVERY == self._since // EVERY or self._now.sum() < ENOUGH:
+        if step // EVERY == self._since // EVERY or self._in_cells(self._now).sum() < ENOUGH:
             return {}
         self._since = step
         return self._evaluate()
@@ -129,7 +134,8 @@ class BinTracker:
         different = np.unique(points, axis=0)
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
-        self._real, self._now = (np.zeros(len(self._centres)) for _ in range(2))
+        self._categories = categories(points)
+        self._real, self._now = (np.zeros(len(self._centres) + len(self._categories.columns)) for _ in range(2))
         self._groups = _groups(points, self._nearest(points), self._centres)
 
     def _nearest(self, points: np.ndarray) -> np.ndarray:
@@ -141,25 +147,33 @@ class BinTracker:
         return np.concatenate([np.zeros(0, int), *((squares - part @ twice).argmin(axis=1) for part in slices)])
 
     def _counts(self, batches: Sequence[np.ndarray]) -> np.ndarray:
-        """Finite points of each of n batches by nearest centre, (n, K)."""
+        """Finite points of each of n batches by nearest centre and by the values of columns, (n, K + P)."""
         if not batches:
             return np.zeros((0, len(self._real)))
+        assert self._centres is not None  # noqa: S101 - for the type checker
+        assert self._categories is not None  # noqa: S101
         points, whose = np.concatenate(batches), np.repeat(np.arange(len(batches)), [len(b) for b in batches])
         finite = np.isfinite(points).all(axis=1)
-        cells = whose[finite] * len(self._real) + self._nearest(points[finite].astype(np.float64))
-        counts = np.bincount(cells, minlength=len(batches) * len(self._real))
-        return counts.reshape(len(batches), -1).astype(np.float64)
+        points, whose, k = points[finite].astype(np.float64), whose[finite], len(self._centres)
+        counts = np.bincount(whose * k + self._nearest(points), minlength=len(batches) * k)
+        return np.hstack([counts.reshape(len(batches), k), self._categories.counts(points, whose, len(batches))])
+
+    def _in_cells(self, counts: np.ndarray) -> np.ndarray:
+        """The counts of the cells (K,) among all."""
+        return counts[: self._groups.shape[1]]
 
     def _evaluate(self) -> dict[str, float]:
         from gandiag.modes import mode_statistics
 
-        prior = (self._real + 1) / (self._real + 1).sum()  # a cell that no later real sample fell into keeps a little
-        shares, expected = self._now / self._now.sum(), self._now.sum() * prior
-        lost = (expected >= TELLING) & (self._now < LOST * expected)
-        before = self._recent[-1] if self._recent else None
+        now, real = self._in_cells(self._now), self._in_cells(self._real)
+        prior = (real + 1) / (real + 1).sum()  # a cell that no later real sample fell into keeps a little
+        shares, expected = now / now.sum(), now.sum() * prior
+        lost = (expected >= TELLING) & (now < LOST * expected)
+        before = self._in_cells(self._recent[-1]) if self._recent else None
         self._recent.append(self._now)
-        together, due = np.sum(list(self._recent), axis=0), self._groups @ prior
-        left_out = (self._groups @ together < LOST * together.sum() * due) & (together.sum() * due >= TELLING)
+        of_late = np.sum(list(self._recent), axis=0)
+        together, due = self._in_cells(of_late), self._groups @ prior
+        left_out = _left_out(self._groups @ together, together.sum() * due)
         signals = {
             "bins/effective": float(mode_statistics.effective(shares) / mode_statistics.effective(prior)),
             "bins/recent_effective": float(
@@ -172,7 +186,26 @@ class BinTracker:
         if before is not None:
             signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before / before.sum()))
         self._now = np.zeros_like(self._now)
-        return signals
+        return signals | self._of_columns(of_late)
+
+    def _of_columns(self, of_late: np.ndarray) -> dict[str, float]:
+        """Which value of a column is left out of the last histograms: the one that most real samples have."""
+        assert self._categories is not None  # noqa: S101 - for the type checker
+        cells = self._groups.shape[1]
+        if len(of_late) == cells or not (real := self._in_cells(self._real).sum()):
+            return {}
+        due = self._real[cells:] / real
+        missing = np.where(_left_out(of_late[cells:], self._in_cells(of_late).sum() * due), due, 0.0)
+        found = {"columns/unreached": float(missing.max())}
+        if missing.any():
+            found["columns/unreached_column"] = float(self._categories.columns[missing.argmax()])
+        return found
+
+
+def _left_out(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Whether parts of the data have hardly any of the samples that they should have."""
+    left_out: np.ndarray = (counts < LOST * expected) & (expected >= TELLING)
+    return left_out
 
 
 def _groups(points: np.ndarray, cells: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -167,6 +167,13 @@ SIGNALS: tuple[Signal, ...] = (
         "-1 where the losses of G and D pull D's outputs on generated samples against each other, 1 where they agree",
         "high",
     ),
+    Signal(
+        "pull/strength",
+        "",
+        "size of the gradient of G's loss by D's outputs on generated samples, summed over a batch; unknown while all "
+        "outputs lie in [0, 1], as probabilities do",
+        "low",
+    ),
     Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
     Signal("centre/fake/1", "", "mean of the generated batch along a first fixed direction"),
     Signal("centre/fake/2", "", "mean of the generated batch along a second fixed direction"),
@@ -237,6 +244,13 @@ SIGNALS: tuple[Signal, ...] = (
         "share of real samples in groups of bins, a gap around each, left out of late",
         "high",
     ),
+    Signal(
+        "columns/unreached",
+        "share",
+        "share of real samples with a value of a column of few values (a category) that is left out of late",
+        "high",
+    ),
+    Signal("columns/unreached_column", "", "the column of that value, the first is 0"),
     Signal("bins/unreached_groups", "share", "share of such groups that are left out of late", "high"),
     Signal(
         "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"

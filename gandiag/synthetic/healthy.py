@@ -44,6 +44,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     "bins/turnover": (50, 0.06, 0.01),
     "bins/unreached": (50, 0.0, 0.0),
     "bins/unreached_groups": (50, 0.0, 0.0),
+    "columns/unreached": (50, 0.0, 0.0),
     **{f"grad/{net}/layer/{layer}": (10, 0.3, 0.05) for net in ("generator", "discriminator") for layer in (0, 2, 4)},
     **{f"weights/{net}/at_bound": (100, 1e-4, 1e-5) for net in ("generator", "discriminator")},
     **{f"weights/{net}/effective_rank": (100, 0.8, 0.005) for net in ("generator", "discriminator")},
@@ -64,6 +65,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     **{f"condition/{which}": (1, 0.0, 0.0) for which in ("lost", "foreign")},
     "condition/agreement": (1, 1.0, 0.0),
     "pull/apart": (1, 1.0, 0.0),
+    "pull/strength": (1, 0.7, 0.02),
     "input/repeated": (1, 0.0, 0.0),
     "range/real/nonfinite": (1, 0.0, 0.0),
     **{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,13 @@ def watched(gan: TinyGAN, run_dir: Path, steps: int = 12, **changes: Any) -> Run
     return Run.open(run_dir)
 
 
+def evaluated() -> None:
+    """Wait for the evaluation in progress: on a busy machine one may last longer than five steps of a tiny GAN."""
+    for thread in threading.enumerate():
+        if thread.name == "gandiag quality":
+            thread.join()
+
+
 def moments_distance(one: np.ndarray, other: np.ndarray) -> float:
     """A naive Fréchet distance of two point sets."""
     from scipy.linalg import sqrtm
@@ -78,7 +86,12 @@ def test_the_value_is_that_of_the_generator_at_that_step(tiny: Callable[..., Tin
 
 def test_values_carry_their_protocol(tiny: Callable[..., TinyGAN], tmp_path: Path) -> None:
     """What a value depends on stands beside it in the record."""
-    run = watched(tiny(), tmp_path / "run")
+    gan = tiny()
+    with gandiag.attach(gan.generator, gan.discriminator, tmp_path / "run", quality=points()) as callback:
+        for steps in (9, 3):
+            gan.train(steps, callback)
+            evaluated()
+    run = Run.open(tmp_path / "run")
     evaluations = [e for e in run.events if e["kind"] == "quality"]
     assert [e["step"] for e in evaluations] == [5, 10]
     protocol = evaluations[0]["measurements"][0]["protocol"]
@@ -196,7 +209,9 @@ def test_an_evaluation_after_one_that_failed_is_tried(tiny: Callable[..., TinyGA
         average[-1].bias.fill_(float("nan"))
     quality = points(average=average)
     with gandiag.attach(gan.generator, gan.discriminator, tmp_path / "run", quality=quality) as callback:
-        gan.train(26, callback)
+        for _ in range(26):
+            gan.train(1, callback)
+            evaluated()
         with torch.no_grad():
             average[-1].bias.fill_(0)
         gan.train(6, callback)
