@@ -70,6 +70,51 @@ def test_a_rare_category_that_is_never_drawn_is_not_reached(scatter):
         assert last["bins/unreached"] == pytest.approx(unreached, abs=0.02)
 
 
+def counted(real, fake, steps=600, seed=0):
+    """The last signals of a tracker that sees rows of `real(rng)` and `fake(rng)`."""
+    tracker, rng, last = BinTracker(), np.random.default_rng(seed), {}
+    for step in range(1, steps + 1):
+        last = tracker.update(step, real(rng), fake(rng)) or last
+    return last
+
+
+def mixed(drawn, softness=0.0, prior=(0.5, 0.3, 0.15, 0.05)):
+    """Rows of a table: two numbers that do not depend on the category, and a category of four, of which some occur."""
+
+    def rows(rng):
+        share = np.array(prior)[drawn] / np.sum(np.array(prior)[drawn])
+        kind = np.eye(4)[rng.choice(drawn, size=64, p=share)]
+        return np.hstack([rng.standard_normal((64, 2)), (1 - softness) * kind + softness / 4])
+
+    return rows
+
+
+@pytest.mark.parametrize("softness", [0.0, 0.2])
+@pytest.mark.parametrize("lost", [0, 3])
+def test_a_category_that_generated_rows_never_have_is_named_by_its_column(lost, softness):
+    """Its numbers are drawn with the other categories: by whole rows nothing need be missing."""
+    found = counted(mixed([0, 1, 2, 3]), mixed([k for k in range(4) if k != lost], softness))
+    assert found["columns/unreached"] == pytest.approx((0.5, 0, 0, 0.05)[lost], abs=0.02)
+    assert found["columns/unreached_column"] == 2 + lost
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_categories_that_are_drawn_are_not_missed(seed):
+    """Soft rows, as of a softmax, count for the category they are nearest to; one drawn at half its share is there."""
+    found = counted(mixed([0, 1, 2, 3]), mixed([0, 1, 2, 3], 0.2, (0.5, 0.3, 0.175, 0.025)), seed=seed)
+    assert found["columns/unreached"] == 0
+    assert "columns/unreached_column" not in found
+
+
+def test_columns_of_numbers_and_those_that_hardly_vary_are_no_categories():
+    """Nothing is said of them: pixels at the edge of digits are 0 but for a few in a thousand."""
+
+    def rows(rng):
+        return np.column_stack([rng.standard_normal(64), rng.integers(8, size=64), rng.random(64) < 0.005])
+
+    assert "columns/unreached" not in counted(rows, lambda rng: rows(rng) + np.array([0, 0, 0.6]))
+
+
 @pytest.mark.parametrize("dimensions", [2, 16])
 def test_data_in_one_piece_have_no_group_to_leave_out(dimensions):
     """A generator half as wide as a Gaussian leaves out cells at its edge, and no group."""

@@ -31,12 +31,14 @@ def directions(seen: Sequence[Calls], asked: Sequence[Calls], kinds: Kinds) -> d
 
 
 def strength(asked: Sequence[Calls], k: int) -> np.ndarray:
-    """Size (k,) of the pull of G's loss on D's outputs on generated samples, summed over the batch; NaN where none is.
+    """Size (k,) of the pull of G's loss on D's outputs on generated samples, summed over the batch.
 
+    NaN where nothing is pulled, or the sum is not finite.
     What the saturating loss lets through is sigmoid(f) of 1, whatever other terms add to G's gradient later.
     """
     pulls = [np.abs(a.pull).sum(axis=1) for call in asked if call.generated for a in call.answers.values()]
-    return np.sum(pulls, axis=0) if pulls else np.full(k, np.nan)
+    total = np.sum(pulls, axis=0) if pulls else np.full(k, np.nan)
+    return np.where(np.isfinite(total), total, np.nan)
 
 
 def _pull_on(kind: int, calls: Sequence[Calls], kinds: Kinds) -> np.ndarray | None:

@@ -115,7 +115,7 @@ class Game:
     def learn(self, look: Look) -> None:
         """Which way is up, and whether one call alone shows its kind."""
         self.since_straight = 0 if look.straight else self.since_straight + look.k
-        outputs = [a.outputs for call in look.asked for a in call.answers.values()]
+        outputs = [a.outputs for call in (*look.seen, *look.asked) for a in call.answers.values()]
         self.is_unbounded = self.is_unbounded or any(((o < 0) | (o > 1)).any() for o in outputs)
         for call in look.asked:
             if call.generated:

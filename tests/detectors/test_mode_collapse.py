@@ -159,6 +159,29 @@ def test_a_rare_part_is_a_failure_where_it_is_one_of_few(groups, severity):
     assert [f.severity for f in DETECT(run)] == [severity]
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "severity"), [(0, 3000, "failure"), (1500, 3000, "failure"), (500, 1500, "warning")]
+)
+def test_a_category_that_a_table_loses_is_a_failure_while_it_is_lost(since, until, severity):
+    """Four per cent of the rows, never drawn, or no longer; what comes back only warns."""
+    run = without_labels(synthetic.healthy(), lambda t: np.zeros(len(t)), lambda t: np.full(len(t), 0.95))
+    steps, looked = run.scalars.index.to_numpy(), run.scalars["bins/lost"].notna()
+    out = np.where(looked, 0.04 * ((steps >= since) & (steps <= until)), np.nan)
+    run = replace(run, scalars=run.scalars.assign(**{"columns/unreached": out, "columns/unreached_column": 7.0}))
+    (found,) = DETECT(run)
+    assert (found.severity, found.ongoing) == (severity, until == 3000)
+    assert "that 4% of the real ones have in column 7 (the first is 0)" in found.summary
+    assert abs(found.onset_step - since) <= 50 or (since == 0 and found.onset_step <= DETECT.grace_steps)
+
+
+def test_a_category_lost_is_not_told_beside_a_collapse():
+    """Where much of the data is lost, so are its categories."""
+    run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), 0.5), lambda t: np.full(len(t), 0.5))
+    run = replace(run, scalars=run.scalars.assign(**{"columns/unreached": run.scalars["bins/lost"]}))
+    (found,) = DETECT(run)
+    assert "50% of the data" in found.summary
+
+
 def test_cells_lost_at_the_edge_of_what_is_drawn_are_no_rare_mode():
     """A tenth of the data is in cells that are lost, but near which samples come: G is smoother than the data."""
     run = without_labels(synthetic.healthy(), lambda t: np.full(len(t), 0.1), lambda t: np.full(len(t), 0.95))

@@ -102,6 +102,17 @@ def test_outputs_that_are_probabilities_are_taken_as_such():
     assert len(DETECT(run_with("minimax", **sigmoid, **{"d/fake/mean": fallen}))) == 1
 
 
+def test_a_loss_that_comes_to_let_nothing_through_is_seen_beside_other_terms():
+    """G's gradient goes on, as with an L1 loss; D's outputs receive next to none of it from step 1,500 on."""
+    beside = {"feedback/norm": 0.02, "d/auc": 0.97}
+    (found,) = DETECT(run_with(**beside, **{"pull/strength": 0.7 * FADING}))
+    assert 1500 <= found.onset_step <= 1600
+    assert (found.severity, found.ongoing) == ("failure", True)
+    assert DETECT(run_with(**beside, **{"pull/strength": 0.7})) == []
+    at_rest = {**beside, "d/auc": 0.6, "pull/strength": 0.7 * FADING}
+    assert DETECT(run_with(**at_rest)) == []
+
+
 def test_outputs_that_look_like_probabilities_at_first_are_judged_by_what_was_seen_so_far():
     """Logits within [0, 1] until step 1000 and outside later: the score of the first part does not change."""
     late = STEPS > 1000

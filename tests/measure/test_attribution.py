@@ -154,3 +154,28 @@ def test_points_are_kept_of_samples_whose_outputs_are():
     """The first and the last of a large batch, counted among the outputs that are kept of it."""
     assert kept_points(10, 64).tolist() == list(range(10))
     assert kept_points(10 * MAX_OUTPUTS, 64).max() == MAX_OUTPUTS - 1
+
+
+def test_the_strength_of_the_generators_pull_is_that_of_its_loss():
+    """The saturating loss lets sigmoid(f) through; what is pulled on other outputs, and by D's loss, does not count."""
+    logits = np.random.default_rng(3).normal(-6, 1, size=(K, B))
+    passed = 1 / (1 + np.exp(-logits))
+    own = _call(0, logits, -passed / B, "direct", "asked")
+    known, _ = _resolved(
+        _call(0, OUTPUTS["real"], UP),
+        _call(1, logits, DOWN, "direct"),
+        own,
+        _call(1, OUTPUTS["real"], UP, role="asked"),
+    )
+    np.testing.assert_allclose(known["scalar/pull/strength"], passed.mean(axis=1))
+
+
+def test_a_pull_on_probabilities_is_no_measure_of_what_gets_through():
+    """It grows without bound as D's sigmoid flattens; nothing is said while outputs may be probabilities."""
+    outputs = np.random.default_rng(3).uniform(size=(K, B))
+    own = _call(0, outputs, -1 / outputs, "direct", "asked")
+    known, attribution = _resolved(_call(0, outputs, UP), _call(1, outputs, DOWN, "direct"), own)
+    assert "scalar/pull/strength" not in known
+    later = _call(0, outputs - 1, UP, "direct", "asked")
+    known, _ = _resolved(_call(0, outputs, UP), _call(1, outputs, DOWN, "direct"), later, attribution=attribution)
+    assert np.isfinite(known["scalar/pull/strength"]).all()
