@@ -115,6 +115,24 @@ def test_columns_of_numbers_and_those_that_hardly_vary_are_no_categories():
     assert "columns/unreached" not in counted(rows, lambda rng: rows(rng) + np.array([0, 0, 0.6]))
 
 
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_pixels_of_black_and_white_pictures_are_no_categories(low):
+    """A rare white pixel that G does not draw is none; one-hot columns are, also where there are no numbers."""
+
+    def pixels(rng):
+        return np.where(rng.random((64, 16)) < 0.3, 1.0, low)
+
+    def letters(rng):
+        return np.where(np.eye(4)[rng.integers(4, size=(64, 4))].reshape(64, 16) > 0, 1.0, low)
+
+    def without_seventh(of):
+        return lambda rng: np.where(np.arange(16) == 7, low, of(rng))
+
+    assert "columns/unreached" not in counted(pixels, without_seventh(pixels))
+    found = counted(letters, without_seventh(letters))
+    assert (found["columns/unreached"], found["columns/unreached_column"]) == (pytest.approx(0.25, abs=0.03), 7)
+
+
 @pytest.mark.parametrize("dimensions", [2, 16])
 def test_data_in_one_piece_have_no_group_to_leave_out(dimensions):
     """A generator half as wide as a Gaussian leaves out cells at its edge, and no group."""

@@ -1,6 +1,6 @@
 """Categories in a table, column by column: which of them generated samples leave out.
 
-A column that takes a few values only is a category, or one of the columns of a one-hot category. Cells of whole samples
+A column that takes a few values only is a category, or a part of a one-hot one. Cells of whole samples
 (`gandiag.measure.label_free`) hide a rare one: the numbers beside it may be drawn with other categories. SDMetrics
 calls the same look at finished tables CategoryCoverage.
 """
@@ -37,21 +37,48 @@ class Categories:
 
 
 def categories(points: np.ndarray) -> Categories:
-    """The values of all columns of real points (n, p) that take few.
+    """The values of all columns of real points (n, p) that hold categories: parts of one-hot ones, or few values.
 
-    >>> found = categories(np.array([[0.1 * i, i % 3] for i in range(30)]))
+    Where most columns take few values without being one-hot, as pixels of black and white pictures do, those are none.
+
+    >>> found = categories(np.array([[0.1 * i, 0.2 * i, i % 3] for i in range(30)]))
     >>> found.columns, found.low, found.high
-    (array([1, 1, 1]), array([-inf,  0.5,  1.5]), array([0.5, 1.5, inf]))
+    (array([2, 2, 2]), array([-inf,  0.5,  1.5]), array([0.5, 1.5, inf]))
     """
+    counted = [np.unique(column, return_counts=True) for column in points.T]
+    few = [j for j, (values, _) in enumerate(counted) if 1 < len(values) <= MOST_VALUES]
+    if len(few) > len(counted) / 2:
+        few = _one_hot(points, [len(values) <= 2 for values, _ in counted])
     columns, low, high = [], [], []
-    for j, column in enumerate(points.T):
-        values, counts = np.unique(column, return_counts=True)
+    for j in few:
+        values, counts = counted[j]
         often = counts >= LEAST * len(points)
-        if len(values) > MOST_VALUES or often.sum() < 2:
-            continue
         bounds = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
-        for k in np.flatnonzero(often):
+        for k in np.flatnonzero(often) if often.sum() > 1 else ():
             columns.append(j)
             low.append(bounds[k])
             high.append(bounds[k + 1])
     return Categories(np.array(columns, dtype=int), np.array(low), np.array(high))
+
+
+def _one_hot(points: np.ndarray, binary: list[bool]) -> list[int]:
+    """Columns that stand side by side, at most two values in each, of which each point (n, p) is high in one."""
+    high = (points == points.max(axis=0)) & (points > points.min(axis=0))
+    found: list[int] = []
+    start = 0
+    while start < len(binary):
+        end = _end_of_block(high[:, start:], binary[start:])
+        found += range(start, start + end)
+        start += max(end, 1)
+    return found
+
+
+def _end_of_block(high: np.ndarray, binary: list[bool]) -> int:
+    """How many of the first columns (n, p) together are high exactly once in each row, 0 where none are."""
+    for end in range(1, len(binary) + 1):
+        times = high[:, :end].sum(axis=1)
+        if not binary[end - 1] or times.max() > 1:
+            return 0
+        if end > 1 and times.min() == 1:
+            return end
+    return 0

@@ -33,8 +33,8 @@ def directions(seen: Sequence[Calls], asked: Sequence[Calls], kinds: Kinds) -> d
 def strength(asked: Sequence[Calls], k: int) -> np.ndarray:
     """Size (k,) of the pull of G's loss on D's outputs on generated samples, summed over the batch.
 
-    NaN where nothing is pulled, or the sum is not finite.
-    What the saturating loss lets through is sigmoid(f) of 1, whatever other terms add to G's gradient later.
+    What the saturating loss lets through is sigmoid(f) of 1, whatever other terms add to G's gradient later. NaN where
+    nothing is pulled, or the sum is not finite.
     """
     pulls = [np.abs(a.pull).sum(axis=1) for call in asked if call.generated for a in call.answers.values()]
     total = np.sum(pulls, axis=0) if pulls else np.full(k, np.nan)
