@@ -39,6 +39,10 @@ OF_CATEGORY = (
 )
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
+FOR_CATEGORIES = ("packing", "training-by-sampling", "more-discriminator-steps")
+"""Remedies where a table lost a category: of two trainings for tuning packing brought it back in both, more steps of D
+in one, minibatch discrimination and a faster D in none.
+"""
 MOST_SAMPLES = 1e12  # more of them are no number of samples
 
 
@@ -190,7 +194,8 @@ class ModeCollapse:
             severity: Severity = "warning" if reached or spell.ongoing else "info"
             if spell.ongoing and (signal == CATEGORY or self._many(run, spell)):
                 severity = "failure"
-            found.append(finding(self, spell, severity, summary, facts, COLUMNS))
+            made = finding(self, spell, severity, summary, facts, COLUMNS)
+            found.append(replace(made, remedies=named(FOR_CATEGORIES)) if signal == CATEGORY else made)
         return found
 
 

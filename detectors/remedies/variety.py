@@ -85,4 +85,16 @@ VARIETY = (
         expect="diversity/class/<class> are alike and modes/tv falls within a fifth of the run",
         recipe="projection-digits",
     ),
+    Remedy(
+        name="training-by-sampling",
+        change="draw categories by the logarithm of how often they occur, and ask G for them (CTGAN)",
+        code="rows = torch.multinomial(((n := labels.bincount()).log1p() / n)[labels], len(labels), replacement=True)\n"
+        "real, condition = real[rows], F.one_hot(labels[rows], classes)  # condition: one more input of G and of D",
+        why="A rare category comes up often then, and G is asked for it by name: leaving it out no longer pays.",
+        cost="G and D take the category as one more input, and a training from the start",
+        cost_level=2,
+        evidence="Beats a Bayesian network on 7 of 8 real tables, TableGAN on 3 (Xu et al. 2019, table 1).",
+        verified=True,
+        expect="columns/unreached falls to 0 within some 1,000 steps",
+    ),
 )

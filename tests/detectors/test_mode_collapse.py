@@ -171,6 +171,7 @@ def test_a_category_that_a_table_loses_is_a_failure_while_it_is_lost(since, unti
     (found,) = DETECT(run)
     assert (found.severity, found.ongoing) == (severity, until == 3000)
     assert "that 4% of the real ones have in column 7 (the first is 0)" in found.summary
+    assert "training-by-sampling" in {remedy.name for remedy in found.remedies}
     assert abs(found.onset_step - since) <= 50 or (since == 0 and found.onset_step <= DETECT.grace_steps)
 
 
