@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
 SHARES = "modes/share/<class>"
 UNREACHED, GROUPS = "bins/unreached", "bins/unreached_groups"
-CATEGORY, COLUMN = "columns/unreached", "columns/unreached_column"
+CATEGORY = "columns/unreached"
+COLUMN, VALUE = "columns/unreached_column", "columns/unreached_value"
 SAMPLES = ENOUGH * RECENT  # behind each of its values, at least
 COLUMNS = (
     "modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED, GROUPS, CATEGORY
 )  # fmt: skip
-OF_DATA = "Hardly any generated sample falls where {share:.0%} of the data lie"
+OF_DATA = "Hardly any generated sample falls where {share:.0%} of the data lie, from step {onset:,} {until}"
 OF_CATEGORY = (
-    "A category is lost: hardly any generated sample has the value that {share:.0%} of the real ones have in column "
-    "{column:.0f} (the first is 0)"
+    "{since} hardly any generated sample has the value {value:.4g} in column {column:.0f} (counted from 0), as "
+    "{share:.0%} of the real ones have"
 )
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
@@ -182,15 +183,19 @@ class ModeCollapse:
         found = []
         for spell in spells(lasting & armed, (unreached >= self.rare) & dated, bridge_steps=self.bridge_steps):
             inside = unreached.loc[spell.onset : spell.last]
-            typical, worst = float(inside.median()), step_of_lowest(-inside)
-            words = OF_DATA if signal == UNREACHED else OF_CATEGORY
+            worst, share = step_of_lowest(-inside), float(inside.median())
+            reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
+            if signal == CATEGORY:
+                worst = spell.last if spell.ongoing else worst  # of several categories the one that is missing now
+                share = float(inside[worst])
+                said = _of_category(run, spell, worst, share, reached=reached)
+            else:
+                said = OF_DATA.format(share=share, onset=spell.onset, until=_until(spell))
             summary = (
-                f"{words.format(share=typical, column=value_at(run.series(COLUMN), worst))}, from step "
-                f"{spell.onset:,} {_until(spell)}; a perfect generator leaves so much out of {SAMPLES:,} samples with "
-                f"a chance of {chance(typical):.0e}"
+                f"{said}; a perfect generator leaves so much out of {SAMPLES:,} samples with a chance of "
+                f"{chance(share):.0e}"
             )
             facts = (evidence(unreached, self.rare, "above", worst),)
-            reached = has_reached(1 - unreached, 1 - self.rare, self.hold_steps).loc[: spell.onset].iloc[-1]
             severity: Severity = "warning" if reached or spell.ongoing else "info"
             if spell.ongoing and (signal == CATEGORY or self._many(run, spell)):
                 severity = "failure"
@@ -212,6 +217,15 @@ def _lost(spell: Spell, worst: int) -> str:
         return f"From step {spell.onset:,} to {spell.last:,} the generator lacked up to"
     when = f"Between step {spell.onset:,} and step {worst:,}" if spell.onset < worst else f"At step {worst:,}"
     return f"{when} the generator lost"
+
+
+def _of_category(run: Run, spell: Spell, step: int, share: float, *, reached: bool) -> str:
+    """Which category is left out at a step, and since when, or that it never was there."""
+    since = (
+        f"From step {spell.onset:,} {_until(spell)}" if reached or not spell.ongoing else f"Up to step {spell.last:,}"
+    )
+    column, value = (value_at(run.series(name), step) for name in (COLUMN, VALUE))
+    return OF_CATEGORY.format(since=since, value=value, column=column, share=share)
 
 
 def _until(spell: Spell) -> str:

@@ -15,13 +15,24 @@ from .windows import MAX_STRETCH, held, remembered, rolling_mean, rolling_median
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gandiag.findings import Evidence, Finding
+    from gandiag.findings import Finding
     from gandiag.rundir.run import Run
+
+    from .windows import Spell
 
 
 DEAD = ("leaky-relu", "fresh-discriminator", "roll-back")
 """Remedies where nothing comes back from D at all."""
-PULL = "pull/strength"
+FADED, PASSED = "feedback/norm", "pull/passed"
+COLUMNS = (FADED, PASSED, "grad/generator/norm", "d/auc", "d/fake/mean")
+FALLEN = (
+    "The gradient that D gives G fell to {low} of its best level from step {onset:,}, while D tells real from generated"
+)
+FLAT = "; D ends in a sigmoid, which is flat there"
+SATURATED = (
+    "From step {onset:,} G's loss lets {low} of its gradient through to D's outputs, which tell real from generated: "
+    "it is the saturating one, log(1 - D); what else moves G comes from other terms of its loss"
+)
 SIGMOID = "sigmoid"  # as run.json has it of D's end
 UNBOUNDED = ("lsgan", "hinge", "wgan", "wgan-gp")
 """Losses of outputs without bounds: the logarithm of the others makes up for a sigmoid's flat ends, theirs does not."""
@@ -32,11 +43,11 @@ class VanishingGradients:
     """D tells generated from real so surely that hardly any gradient reaches the generator.
 
     Sees:
-        The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or so
-        the gradient of G's loss by D's outputs on generated samples, or those outputs so low that the saturating loss
-        lets next to nothing through; all only while D separates real from generated, and its mean outputs stand apart.
-        What D's outputs receive tells of a loss that becomes the saturating one, though other terms of G's loss (L1, in
-        image to image) go on. Feedback of exactly 0 for hundreds of steps, whatever D says.
+        The feedback at G's output (or, without it, G's gradient norm) far below the best level this run had, or D's
+        outputs on generated samples so low that the saturating loss lets next to nothing through; both only while D
+        separates real from generated, and its mean outputs stand apart. Which loss it is shows at D's outputs at any
+        time: also one that becomes the saturating one, and beside other terms of G's loss (L1, in image to image).
+        Feedback of exactly 0 for hundreds of steps, whatever D says.
     Why it happens:
         Where D is sure that a sample is generated, the saturating loss log(1 - D) is flat: its gradient is
         sigmoid(logit), next to nothing. So is a sigmoid at D's end under a loss without a logarithm (least squares,
@@ -45,8 +56,8 @@ class VanishingGradients:
     Misses:
         A layer inside G or D whose own gradient is gone while the feedback is not. Feedback that was never more than
         next to nothing, under a loss other than the saturating one. D's part of a gradient to which other terms of G's
-        loss add theirs, where it fades within D, or D ends in a sigmoid. Feedback that fades because G and D are at
-        rest, which is convergence: D is at chance then, or its outputs on both have met.
+        loss add theirs, where it fades within D. Feedback that fades because G and D are at rest, which is convergence:
+        D is at chance then, or its outputs on both have met.
     Try:
         - non-saturating-loss
         - clip-bound
@@ -94,14 +105,19 @@ class VanishingGradients:
     @remembered
     def _left(self, run: Run) -> pd.Series:
         """As `score`, at all steps."""
+        return self._shares(run).min(axis=1).dropna().rename("feedback left")
+
+    @remembered
+    def _shares(self, run: Run) -> pd.DataFrame:
+        """What is left of the feedback, against its best, and of G's loss at D's outputs, where that is known."""
         level = rolling_median(self._feedback(run), self.window_steps)
-        left = (level / level.cummax()).mask(self._never(run, level), 0.0)
-        pull = rolling_median(run.series(PULL), self.window_steps)
-        lower = [held(pull / pull.cummax(), left.index).where(left.notna())] if len(pull) else []
-        if run.loss_family == "minimax":
-            lower.append(held(self._passed(run), left.index))
-        left = pd.concat([left, *lower], axis=1).min(axis=1)
-        return left.dropna().rename("feedback left")
+        shares = {FADED: (level / level.cummax()).mask(self._never(run, level), 0.0)}
+        passed = rolling_median(run.series(PASSED), self.window_steps)
+        if len(passed):
+            shares[PASSED] = held(passed, level.index).where(shares[FADED].notna())
+        elif run.loss_family == "minimax":
+            shares[PASSED] = held(self._passed(run), level.index)
+        return pd.DataFrame(shares, index=level.index)
 
     def _never(self, run: Run, level: pd.Series) -> pd.Series:
         """Whether there never was any feedback at a level's steps, and G has had no gradient from elsewhere."""
@@ -132,31 +148,42 @@ class VanishingGradients:
 
     def __call__(self, run: Run) -> list[Finding]:
         left = self._left(run)
-        auc = self._auc(run, left.index)
-        separates = (auc >= self.auc) & self._apart(run, left.index)
-        gone = self._gone(run, left)
-        flat = run.loss_family in UNBOUNDED and SIGMOID in run.meta.get("discriminator_ends", {}).values()
+        feedback = self._shares(run)[FADED].reindex(left.index)
+        separates = (self._auc(run, left.index) >= self.auc) & self._apart(run, left.index)
+        gone = self._gone(run, feedback)
         found = []
         for spell in spells(
             ((left < self.ratio) & separates) | gone,
-            ((left < self.stay_ratio) & separates) | (left == 0),
+            ((left < self.stay_ratio) & separates) | (feedback == 0),
             min_steps=self.min_steps,
             lead_steps=self.window_steps // 2,
         ):
-            low = float(left.loc[spell.onset : spell.last].min())
-            facts: tuple[Evidence, ...] = (evidence(left, self.ratio, "below", spell.certain),)
-            if sure := bool(separates.loc[spell.certain]):
-                summary = f"The gradient that D gives G fell to {low:.2g} of its best level from step {spell.onset:,}, "
-                summary += "while D tells real from generated"
-                facts += (evidence(auc, self.auc, "above", spell.certain),)
-                summary += "; D ends in a sigmoid, which is flat there" if flat else ""
+            if separates.loc[spell.certain]:
+                found.append(self._faded(run, spell))
             else:
                 summary = f"No gradient at all has reached G for {self.zero_steps} steps at step {spell.certain:,}"
-            columns = ("feedback/norm", PULL, "grad/generator/norm", "d/auc", "d/fake/mean")
-            made = finding(self, spell, "failure", summary, facts, columns)
-            rest = (*named(("linear-end",)), *made.remedies) if flat else made.remedies
-            found.append(replace(made, remedies=rest if sure else named(DEAD)))
+                facts = (evidence(left, self.ratio, "below", spell.certain),)
+                made = finding(self, spell, "failure", summary, facts, COLUMNS)
+                found.append(replace(made, remedies=named(DEAD)))
         return found
+
+    def _faded(self, run: Run, spell: Spell) -> Finding:
+        """Feedback that D's certainty let fade, or that the saturating loss holds back while other terms go on."""
+        left = self._left(run)
+        low = f"{float(left.loc[spell.onset : spell.last].min()):.2g}"
+        facts = (
+            evidence(left, self.ratio, "below", spell.certain),
+            evidence(self._auc(run, left.index), self.auc, "above", spell.certain),
+        )
+        beside = bool(self._shares(run)[FADED].loc[spell.certain] >= self.stay_ratio)
+        flat = run.loss_family in UNBOUNDED and SIGMOID in run.meta.get("discriminator_ends", {}).values()
+        words = SATURATED if beside else FALLEN + FLAT if flat else FALLEN
+        made = finding(self, spell, "failure", words.format(low=low, onset=spell.onset), facts, COLUMNS)
+        if beside:  # whichever loss the training began with
+            first = tuple(replace(remedy, families=()) for remedy in named(("non-saturating-loss",)))
+        else:
+            first = named(("linear-end",)) if flat else ()
+        return replace(made, remedies=(*first, *(r for r in made.remedies if r.name not in {f.name for f in first})))
 
     def _gone(self, run: Run, left: pd.Series) -> pd.Series:
         """Whether feedback has been exactly 0 for long, in a game about more than one point."""

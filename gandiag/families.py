@@ -24,6 +24,9 @@ FAMILIES = ("minimax", "non-saturating", "lsgan", "hinge", "wgan", "wgan-gp", "r
 LOGISTIC = ("minimax", "non-saturating")
 """Losses of a probability that a sigmoid makes of a logit."""
 
+ENOUGH = 16
+"""Outputs of D that tell a loss."""
+CLEARLY = 0.1  # of the misfit of every other loss, at most, has one that is told from a few outputs alone
 MAX_MISFIT = 0.02  # residual share of a gradient's power: exact losses leave rounding errors (1e-10) only
 
 
@@ -83,17 +86,68 @@ def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray, sign: float
     """
     keep = np.isfinite(outputs) & np.isfinite(gradients)
     f, g = outputs[keep].astype(np.float64), sign * gradients[keep].astype(np.float64)
-    if len(f) < 16 or not g.any():
+    if len(f) < ENOUGH or not g.any():
         return "other", False
+    misfits = {loss: float(values[0]) for loss, values in _misfits(f[None], g[None], sign).items()}
+    best = min(misfits, key=misfits.__getitem__)
+    return best if misfits[best] < MAX_MISFIT else ("other", False)
+
+
+def let_through(outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0) -> np.ndarray:
+    """Share of its gradient that G's loss lets through to D's outputs on generated samples, step by step, (k,).
+
+    The mean of s(f) under the saturating loss log(1 - s(f)), 1 under any other, NaN where it does not show which it is.
+    The shape of the gradient tells, not its size: weights of the loss and a scaler's factor do not matter.
+
+    Parameters
+    ----------
+    outputs, gradients, sign : as in `infer_generator_loss`, both (k, n); where n < 16 all steps are looked at together
+
+    >>> f = np.linspace(-9, -7, 20)[None]
+    >>> let_through(f, -_logistic(f) * 7), let_through(f, _logistic(f) - 1)
+    (array([0.00040054]), array([1.]))
+    """
+    f, g = outputs.astype(np.float64), sign * gradients.astype(np.float64)
+    known = (np.isfinite(f) & np.isfinite(g)).all(axis=1) & g.any(axis=1)
+    share = np.full(len(f), np.nan)
+    rows = (
+        [(known, f[known], g[known])] if f.shape[1] >= ENOUGH else [(known, *(v[known].reshape(1, -1) for v in (f, g)))]
+    )
+    for where, here, pulls in rows:
+        if here.size >= ENOUGH:
+            share[where] = _let_through(here, pulls, sign)
+    return share
+
+
+def _let_through(f: np.ndarray, g: np.ndarray, sign: float) -> np.ndarray:
+    misfits = _misfits(f, g, sign)
+    names, values = list(misfits), np.stack(list(misfits.values()))
+    best, least = values.argmin(axis=0), values.min(axis=0)
+    told = least < MAX_MISFIT
+    share = np.where(told, 1.0, np.nan)
+    bounded = f if sign > 0 else 1 - f
+    for place, (name, probabilities) in enumerate(names):
+        if name != "minimax":
+            continue
+        others = np.stack([v for n, v in zip(names, values, strict=True) if n[0] != "minimax"]).min(axis=0)
+        passed = (bounded if probabilities else _logistic(sign * f)).mean(axis=1)
+        share = np.where(told & (best == place), np.where(least < CLEARLY * others, passed, np.nan), share)
+    return share
+
+
+def _misfits(f: np.ndarray, g: np.ndarray, sign: float) -> dict[tuple[str, bool], np.ndarray]:
+    """By loss, and whether outputs are taken for probabilities, the misfit of each row (k,) of gradients (k, n)."""
     bounded = f if sign > 0 else 1 - f
     misfits = {
         (name, False): _misfit(shape(bounded if name == "lsgan" else sign * f), g)
         for name, shape in _LOGIT_SHAPES.items()
     }
-    if bounded.min() >= 0 and bounded.max() <= 1:
-        misfits |= {(name, True): _misfit(shape(bounded), g) for name, shape in _PROBABILITY_SHAPES.items()}
-    best = min(misfits, key=misfits.__getitem__)
-    return best if misfits[best] < MAX_MISFIT else ("other", False)
+    inside = ((bounded >= 0) & (bounded <= 1)).all(axis=1)
+    if inside.any():
+        within = np.clip(bounded, 0, 1)
+        for name, shape in _PROBABILITY_SHAPES.items():
+            misfits[name, True] = np.where(inside, _misfit(shape(within), g), np.inf)
+    return misfits
 
 
 def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: bool) -> str:
@@ -111,7 +165,9 @@ def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: b
     return "wgan"
 
 
-def _misfit(shape: np.ndarray, gradient: np.ndarray) -> float:
-    """Share of the gradient's power that no positive multiple of `shape` explains."""
-    scale = max(float(shape @ gradient) / float(shape @ shape), 0.0)
-    return float(np.square(gradient - scale * shape).sum() / np.square(gradient).sum())
+def _misfit(shape: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Share (k,) of the power of gradients (k, n) that no positive multiple of `shape` explains."""
+    power = np.maximum(np.square(shape).sum(axis=1), np.finfo(float).tiny)
+    scale = np.maximum((shape * gradient).sum(axis=1) / power, 0.0)[:, None]
+    share: np.ndarray = np.square(gradient - scale * shape).sum(axis=1) / np.square(gradient).sum(axis=1)
+    return share

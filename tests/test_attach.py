@@ -325,6 +325,25 @@ def test_a_broken_probe_is_not_taken_for_steps_that_a_grad_scaler_skips(tmp_path
     assert {fault["where"]: fault["count"] for fault in run.meta["faults"]} == {"update probe": 3}
 
 
+def test_feedback_of_a_skipped_step_is_without_the_scale(tmp_path):
+    """The scale starts too high, as it does by default: the first steps are skipped, and their feedback is like any."""
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    sgd, scaler = torch.optim.SGD(generator.parameters(), lr=1e-3), torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    generator.weight.register_hook(lambda grad: grad if scaler.get_scale() < 2.0**16 else grad * float("inf"))
+    with gandiag.attach(generator, discriminator, run_dir=tmp_path / "run", max_overhead=None):
+        for _ in range(20):
+            sgd.zero_grad()
+            scaler.scale(discriminator(generator(torch.randn(8, 2))).mean()).backward()
+            scaler.step(sgd)
+            scaler.update()
+    run = Run.open(tmp_path / "run")
+    assert 0 < run.series("skipped/generator").sum() < 10
+    feedback = run.series("feedback/norm")
+    assert feedback.index[0] == 1
+    assert feedback.max() < 1.1 * feedback.min()
+
+
 def test_nothing_recorded_after_a_resume_is_told_as_well(tiny, tmp_path):
     """Steps of the earlier training do not hide that this one was not seen."""
     for resume in (False, True):

@@ -95,7 +95,50 @@ def test_a_category_that_generated_rows_never_have_is_named_by_its_column(lost, 
     """Its numbers are drawn with the other categories: by whole rows nothing need be missing."""
     found = counted(mixed([0, 1, 2, 3]), mixed([k for k in range(4) if k != lost], softness))
     assert found["columns/unreached"] == pytest.approx((0.5, 0, 0, 0.05)[lost], abs=0.02)
-    assert found["columns/unreached_column"] == 2 + lost
+    assert (found["columns/unreached_column"], found["columns/unreached_value"]) == (2 + lost, 1)
+
+
+@pytest.mark.parametrize("values", [(0, 1), (-1, 1), (1, 2, 3), (0, 1, 2, 3, 4)])
+def test_a_value_of_a_column_that_takes_few_is_a_category(values):
+    """Yes or no, or classes by number, beside more of their kind and a number."""
+
+    def rows(drawn):
+        def draw(rng):
+            first, *rest = (rng.choice(of, size=64) for of in (drawn, values, (0, 1), (0, 1)))
+            return np.column_stack([first, *rest, rng.standard_normal(64)])
+
+        return draw
+
+    found = counted(rows(values), rows(values[:-1]))
+    assert found["columns/unreached"] == pytest.approx(1 / len(values), abs=0.04)
+    assert (found["columns/unreached_column"], found["columns/unreached_value"]) == (0, values[-1])
+    assert counted(rows(values), rows(values))["columns/unreached"] == 0
+
+
+def test_a_category_that_the_data_no_longer_have_is_not_missed():
+    """Taken out of both after 800 steps: what is due is what real samples of late have."""
+    tracker, rng, found = BinTracker(), np.random.default_rng(0), []
+    for step in range(1, 1601):
+        drawn = mixed([0, 1, 2, 3] if step <= 800 else [0, 1, 3])
+        found.append(tracker.update(step, drawn(rng), drawn(rng)).get("columns/unreached", 0.0))
+    assert found[-1] == 0
+    assert np.count_nonzero(found) <= 4  # while the last eight histograms hold both
+
+
+def test_a_discriminator_with_a_name_has_categories_of_its_own():
+    """Which column is left out is said of each, and of both together only how much is."""
+    steps, rng = np.arange(1, 601), np.random.default_rng(0)
+    real, part = ([mixed(drawn)(rng) for _ in steps] for drawn in ([0, 1, 2, 3], [0, 1, 2]))
+    raw = {f"points.{own}/{kind}": np.stack(real) for own in "ab" for kind in ("real", "fake")}
+    columns = BinTrackers().track(steps, [(list(range(600)), raw | {"points.b/fake": np.stack(part)})])
+    last = {name: values[-1] for name, values in columns.items() if name.startswith("columns")}
+    assert last.pop("columns.b/unreached_column") == 5
+    assert last.pop("columns.b/unreached_value") == 1
+    assert last == {
+        "columns.a/unreached": 0,
+        "columns.b/unreached": pytest.approx(0.05, abs=0.01),
+        "columns/unreached": pytest.approx(0.05, abs=0.01),
+    }
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -116,17 +159,19 @@ def test_columns_of_numbers_and_those_that_hardly_vary_are_no_categories():
 
 
 @pytest.mark.parametrize("low", [0.0, -1.0])
-def test_pixels_of_black_and_white_pictures_are_no_categories(low):
+@pytest.mark.parametrize("frame", [0, 48])
+def test_pixels_of_black_and_white_pictures_are_no_categories(low, frame):
     """A rare white pixel that G does not draw is none; one-hot columns are, also where there are no numbers."""
 
     def pixels(rng):
-        return np.where(rng.random((64, 16)) < 0.3, 1.0, low)
+        drawn = np.where(rng.random((64, 16)) < 0.3, 1.0, low)
+        return np.hstack([drawn, np.full((64, frame), low)])  # a black frame
 
     def letters(rng):
         return np.where(np.eye(4)[rng.integers(4, size=(64, 4))].reshape(64, 16) > 0, 1.0, low)
 
     def without_seventh(of):
-        return lambda rng: np.where(np.arange(16) == 7, low, of(rng))
+        return lambda rng: np.where(np.arange(of(rng).shape[1]) == 7, low, of(rng))
 
     assert "columns/unreached" not in counted(pixels, without_seventh(pixels))
     found = counted(letters, without_seventh(letters))

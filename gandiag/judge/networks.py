@@ -25,7 +25,7 @@ WHOLE = ("modes/", "quality/", "nonfinite")
 
 Where several generators have one discriminator, so are samples: what it sees is a mixture of theirs.
 """
-POOLED = ("diversity", "distance", "centre", "bins")
+POOLED = ("diversity", "distance", "centre", "bins", "columns")
 LATENT = "diversity/latent"
 LAYER = "layer/"
 

@@ -7,12 +7,15 @@ calls the same look at finished tables CategoryCoverage.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 MOST_VALUES = 5
 """Values of a column of categories; of the 64 pixels of 8x8 digits none that varies takes so few."""
+MANY = 16
+"""Columns that share one set of values without being one-hot: from here on they are the pixels of a picture."""
 LEAST = 0.02
 """Share of real samples that have a value, below which it is left alone: 20 of the first 1,000. Two have more."""
 
@@ -22,6 +25,7 @@ class Categories:
     """P values of columns, with the bounds half-way to the column's next values."""
 
     columns: np.ndarray  # (P,) which column
+    values: np.ndarray  # (P,)
     low: np.ndarray  # (P,)
     high: np.ndarray  # (P,)
 
@@ -39,26 +43,26 @@ class Categories:
 def categories(points: np.ndarray) -> Categories:
     """The values of all columns of real points (n, p) that hold categories: parts of one-hot ones, or few values.
 
-    Where most columns take few values without being one-hot, as pixels of black and white pictures do, those are none.
+    Where many columns take the same few values without being one-hot, they are the pixels of a picture.
 
-    >>> found = categories(np.array([[0.1 * i, 0.2 * i, i % 3] for i in range(30)]))
-    >>> found.columns, found.low, found.high
-    (array([2, 2, 2]), array([-inf,  0.5,  1.5]), array([0.5, 1.5, inf]))
+    >>> found = categories(np.array([[0.1 * i, i % 3] for i in range(30)]))
+    >>> found.columns, found.values, found.low
+    (array([1, 1, 1]), array([0., 1., 2.]), array([-inf,  0.5,  1.5]))
     """
     counted = [np.unique(column, return_counts=True) for column in points.T]
     few = [j for j, (values, _) in enumerate(counted) if 1 < len(values) <= MOST_VALUES]
-    if len(few) > len(counted) / 2:
-        few = _one_hot(points, [len(values) <= 2 for values, _ in counted])
-    columns, low, high = [], [], []
+    one_hot = {*_one_hot(points, [len(values) <= 2 for values, _ in counted])}
+    alike = Counter(tuple(counted[j][0]) for j in few if j not in one_hot)
+    found = []
     for j in few:
         values, counts = counted[j]
         often = counts >= LEAST * len(points)
+        if (j not in one_hot and alike[tuple(values)] >= MANY) or often.sum() < 2:
+            continue
         bounds = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
-        for k in np.flatnonzero(often) if often.sum() > 1 else ():
-            columns.append(j)
-            low.append(bounds[k])
-            high.append(bounds[k + 1])
-    return Categories(np.array(columns, dtype=int), np.array(low), np.array(high))
+        found += [(j, values[k], bounds[k], bounds[k + 1]) for k in np.flatnonzero(often)]
+    columns, of_columns, low, high = np.array(found).reshape(-1, 4).T
+    return Categories(columns.astype(int), of_columns, low, high)
 
 
 def _one_hot(points: np.ndarray, binary: list[bool]) -> list[int]:

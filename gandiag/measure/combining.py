@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from gandiag.signals import Signal
 
+OF_ONE = ("columns/unreached_column", "columns/unreached_value")
+"""Signals that say where another one was: those of several networks have nothing in common."""
+
 
 def combined(signals: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """One signal for all networks of a role that have it each: that of the worst, where one direction is worse.
@@ -25,6 +28,7 @@ def combined(signals: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, values in signals.items():
         if (parsed := parse(name)).network and (parsed.head in COMBINED or parsed.family == "weights"):
             same.setdefault(str(parsed.base), []).append(values)
+    same = {name: values for name, values in same.items() if name not in OF_ONE}
     return {name: _of_all(describe(name), np.stack(values)) for name, values in same.items()}
 
 

@@ -30,17 +30,6 @@ def directions(seen: Sequence[Calls], asked: Sequence[Calls], kinds: Kinds) -> d
     return found
 
 
-def strength(asked: Sequence[Calls], k: int) -> np.ndarray:
-    """Size (k,) of the pull of G's loss on D's outputs on generated samples, summed over the batch.
-
-    What the saturating loss lets through is sigmoid(f) of 1, whatever other terms add to G's gradient later. NaN where
-    nothing is pulled, or the sum is not finite.
-    """
-    pulls = [np.abs(a.pull).sum(axis=1) for call in asked if call.generated for a in call.answers.values()]
-    total = np.sum(pulls, axis=0) if pulls else np.full(k, np.nan)
-    return np.where(np.isfinite(total), total, np.nan)
-
-
 def _pull_on(kind: int, calls: Sequence[Calls], kinds: Kinds) -> np.ndarray | None:
     """Consistency (k,) of the pull on all samples of a kind; where kinds are not given, on calls that are all G's."""
     chosen = []

@@ -11,7 +11,7 @@ import numpy as np
 from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL
 from gandiag.measure.broken import broken
 from gandiag.measure.calls import ASKED, SEEN
-from gandiag.measure.directions import strength, up_by_outputs
+from gandiag.measure.directions import up_by_outputs
 from gandiag.measure.pulls import Evidence, consistency
 from gandiag.measure.sites import CLEAR, ROWS, SHARP, STRAYING, Site
 from gandiag.measure.targets import MAX_TRIED, SETTLED, straightened
@@ -40,7 +40,8 @@ class Look:
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
         seen, asked = ([answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked))
-        self.strength = strength(self.asked, self.k)
+        own = [a for call in self.asked if call.generated for a in call.answers.values()]
+        self.of_generator = [(a.outputs, a.pull) for a in own]  # as G's loss pulls, before anything is straightened
         self.straight = False  # whether some pulls lie on lines
         found = straightened(seen, asked, tried)
         for of, pulls in zip((seen, asked), found, strict=True):
@@ -66,7 +67,6 @@ class Game:
     sites: dict[tuple[Any, ...], Site] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     since_straight: int = 0  # rows since a pull lay on a line
-    is_unbounded: bool = False  # an output was outside [0, 1]: they are no probabilities
 
     @property
     def sign(self) -> float:
@@ -115,8 +115,6 @@ class Game:
     def learn(self, look: Look) -> None:
         """Which way is up, and whether one call alone shows its kind."""
         self.since_straight = 0 if look.straight else self.since_straight + look.k
-        outputs = [a.outputs for call in (*look.seen, *look.asked) for a in call.answers.values()]
-        self.is_unbounded = self.is_unbounded or any(((o < 0) | (o > 1)).any() for o in outputs)
         for call in look.asked:
             if call.generated:
                 for answer in call.answers.values():

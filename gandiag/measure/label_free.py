@@ -72,8 +72,10 @@ class BinTracker:
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
         self._categories: Categories | None = None
-        self._real = self._now = np.zeros(0)  # counts of K cells, then of P values of columns
+        # counts of K cells, then of P values of columns: of real points, of generated ones now, of real ones before now
+        self._real = self._now = self._before = np.zeros(0)
         self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # such counts of the last histograms
+        self._recent_real: deque[np.ndarray] = deque(maxlen=RECENT)
         self._groups = np.zeros((0, 0))  # (groups, K): 1 for the cells that hang together
         self._since = 0  # the step before the first of the histogram
 
@@ -135,7 +137,8 @@ class BinTracker:
         self._waiting = []
         self._centres = different if len(different) <= BINS else kmeans(points, BINS, iter=STARTS, seed=0)[0]
         self._categories = categories(points)
-        self._real, self._now = (np.zeros(len(self._centres) + len(self._categories.columns)) for _ in range(2))
+        size = len(self._centres) + len(self._categories.columns)
+        self._real, self._now, self._before = (np.zeros(size) for _ in range(3))
         self._groups = _groups(points, self._nearest(points), self._centres)
 
     def _nearest(self, points: np.ndarray) -> np.ndarray:
@@ -185,20 +188,22 @@ class BinTracker:
         }
         if before is not None:
             signals["bins/turnover"] = float(mode_statistics.total_variation(shares, before / before.sum()))
-        self._now = np.zeros_like(self._now)
+        self._recent_real.append(self._real - self._before)
+        self._now, self._before = np.zeros_like(self._now), self._real.copy()
         return signals | self._of_columns(of_late)
 
     def _of_columns(self, of_late: np.ndarray) -> dict[str, float]:
-        """Which value of a column is left out of the last histograms: the one that most real samples have."""
+        """Which value of a column is left out of the last histograms: the one that most real samples of late have."""
         assert self._categories is not None  # noqa: S101 - for the type checker
-        cells = self._groups.shape[1]
-        if len(of_late) == cells or not (real := self._in_cells(self._real).sum()):
+        cells, real = self._groups.shape[1], np.sum(list(self._recent_real), axis=0)
+        if len(of_late) == cells or self._in_cells(real).sum() < ENOUGH:
             return {}
-        due = self._real[cells:] / real
+        due = real[cells:] / self._in_cells(real).sum()
         missing = np.where(_left_out(of_late[cells:], self._in_cells(of_late).sum() * due), due, 0.0)
-        found = {"columns/unreached": float(missing.max())}
+        found, most = {"columns/unreached": float(missing.max())}, missing.argmax()
         if missing.any():
-            found["columns/unreached_column"] = float(self._categories.columns[missing.argmax()])
+            found["columns/unreached_column"] = float(self._categories.columns[most])
+            found["columns/unreached_value"] = float(self._categories.values[most])
         return found
 
 

@@ -38,7 +38,10 @@ def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tens
 def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
     """Gradients of a loss by D's outputs (B, ...), summed over patches, as (min(B, limit),)."""
     kept = gradient.reshape(1) if gradient.dim() == 0 else ends(gradient, limit)
-    return torch.sum(kept.flatten(1), dim=1) if kept.numel() > kept.shape[0] else kept.reshape(-1)
+    if kept.numel() == kept.shape[0]:
+        return kept.reshape(-1)
+    wide = torch.float64 if kept.dtype is torch.float64 else torch.float32  # many in half precision overflow
+    return torch.sum(kept.flatten(1), dim=1, dtype=wide)
 
 
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:

@@ -121,7 +121,7 @@ class PhaseProbe:
             if used:
                 self._forget_asked(network)
                 for number, call in enumerate(used):
-                    self._record_call(ASKED, network, number, call, alone=True, scale=scale)
+                    self._record_call(ASKED, network, number, call, alone=True, points=network not in self._shown_fake)
 
     def _record_update(self, network: Network, calls: Sequence[Call]) -> None:
         """The calls behind an update of D; of several updates in this step as `Slots` has it."""
@@ -164,19 +164,9 @@ class PhaseProbe:
             del row[key]
 
     def _record_call(
-        self,
-        role: str,
-        network: Network,
-        number: int,
-        call: Call,
-        *,
-        alone: bool,
-        scale: torch.Tensor | None = None,
+        self, role: str, network: Network, number: int, call: Call, *, alone: bool, points: bool = True
     ) -> None:
-        """One call: outputs and their pull, points, labels, range. `alone`: its batch is of one kind, as a rule.
-
-        `scale` is a GradScaler's factor in the pull.
-        """
+        """One call: outputs and their pull, points, labels, range. `alone`: its batch is of one kind, as a rule."""
         row, position = self._recording.row, self.judged.batch(call)
         batch, origin = call.given[position], call.origins[position]
         judged = self.judged.outputs(call)
@@ -196,7 +186,7 @@ class PhaseProbe:
                 row[f"{key}/outputs"] = sample_outputs(call.outputs[place])
                 pull = call.pull(place, generator=role == ASKED)
                 if pull is not None:
-                    row[f"{key}/pull"] = pulls(pull) if scale is None else pulls(pull) / scale
+                    row[f"{key}/pull"] = pulls(pull)
         if (
             role == SEEN
             and tail in ("plain", "mixed")
@@ -204,7 +194,7 @@ class PhaseProbe:
             and (made := self._contents.holds(batch)) is not None
         ):
             row[f"{head}:{tail}/made"] = ends(made, MAX_OUTPUTS)
-        if self._plan.points and (role == SEEN or network not in self._shown_fake):
+        if self._plan.points and points:
             limit = self._plan.limit if alone and origin != "mixed" else max(2 * MAX_POINTS, self._plan.limit)
             other = other_batch(call, position) if len(judged) > 1 else None
             self._record_batch(f"{head}:{tail}/", batch, call.labels, limit)

@@ -251,13 +251,13 @@ class Watcher:
 
     def _after_scaler(self, _scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
         """Note the step that the scaler skipped because a gradient was not finite."""
-        self._scaling = None
         held = self._holdings.of(optimizer)
         if held and self._stepped is not optimizer:
             self._use(optimizer, held)
             self._updates.skip(held)
             self._aside.discard(id(optimizer))
             self._rounds.after(id(optimizer), held.generator)
+        self._scaling = None
 
     def _end_step(self) -> None:
         plan, recording = self._plan, self._recording

@@ -26,6 +26,7 @@ COMBINED = (
     "feedback",
     "pull",
     "bins",
+    "columns",
     "condition",
     "nonfinite",
 )

@@ -168,10 +168,10 @@ SIGNALS: tuple[Signal, ...] = (
         "high",
     ),
     Signal(
-        "pull/strength",
-        "",
-        "size of the gradient of G's loss by D's outputs on generated samples, summed over a batch; unknown while all "
-        "outputs lie in [0, 1], as probabilities do",
+        "pull/passed",
+        "share",
+        "share of its gradient that G's loss lets through to D's outputs on generated samples: sigmoid(f) under the "
+        "saturating loss, 1 under any other",
         "low",
     ),
     Signal("distance/energy", "distance", "energy distance between the generated and the real batch, unbiased", "high"),
@@ -250,7 +250,8 @@ SIGNALS: tuple[Signal, ...] = (
         "share of real samples with a value of a column of few values (a category) that is left out of late",
         "high",
     ),
-    Signal("columns/unreached_column", "", "the column of that value, the first is 0"),
+    Signal("columns/unreached_column", "", "the column of that value, counted from 0", merge="max"),
+    Signal("columns/unreached_value", "", "that value", merge="max"),
     Signal("bins/unreached_groups", "share", "share of such groups that are left out of late", "high"),
     Signal(
         "bins/turnover", "share", "total variation distance between successive generated histograms over bins", "high"

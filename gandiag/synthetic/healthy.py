@@ -65,7 +65,7 @@ EXTRA: dict[str, tuple[int, float, float]] = {  # signal: (recorded every so man
     **{f"condition/{which}": (1, 0.0, 0.0) for which in ("lost", "foreign")},
     "condition/agreement": (1, 1.0, 0.0),
     "pull/apart": (1, 1.0, 0.0),
-    "pull/strength": (1, 0.7, 0.02),
+    "pull/passed": (1, 1.0, 0.0),
     "input/repeated": (1, 0.0, 0.0),
     "range/real/nonfinite": (1, 0.0, 0.0),
     **{

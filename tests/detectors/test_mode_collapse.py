@@ -167,12 +167,27 @@ def test_a_category_that_a_table_loses_is_a_failure_while_it_is_lost(since, unti
     run = without_labels(synthetic.healthy(), lambda t: np.zeros(len(t)), lambda t: np.full(len(t), 0.95))
     steps, looked = run.scalars.index.to_numpy(), run.scalars["bins/lost"].notna()
     out = np.where(looked, 0.04 * ((steps >= since) & (steps <= until)), np.nan)
-    run = replace(run, scalars=run.scalars.assign(**{"columns/unreached": out, "columns/unreached_column": 7.0}))
+    of = {"columns/unreached": out, "columns/unreached_column": 7.0, "columns/unreached_value": 1.0}
+    run = replace(run, scalars=run.scalars.assign(**of))
     (found,) = DETECT(run)
     assert (found.severity, found.ongoing) == (severity, until == 3000)
-    assert "that 4% of the real ones have in column 7 (the first is 0)" in found.summary
+    assert "the value 1 in column 7 (counted from 0), as 4% of the real ones have" in found.summary
+    assert found.summary.startswith("Up to step 3,000" if since == 0 else f"From step {found.onset_step:,} ")
     assert "training-by-sampling" in {remedy.name for remedy in found.remedies}
     assert abs(found.onset_step - since) <= 50 or (since == 0 and found.onset_step <= DETECT.grace_steps)
+
+
+def test_of_two_categories_the_one_that_is_missing_now_is_named():
+    """15 % in column 4 come back when 4 % in column 9 go."""
+    run = without_labels(synthetic.healthy(), lambda t: np.zeros(len(t)), lambda t: np.full(len(t), 0.95))
+    steps, looked = run.scalars.index.to_numpy(), run.scalars["bins/lost"].notna().to_numpy()
+    shares, columns = (
+        np.select([steps < 1000, steps < 2000], of, last) for of, last in (((0, 0.15), 0.04), ((0, 4), 9))
+    )
+    of = {"columns/unreached": shares, "columns/unreached_column": columns, "columns/unreached_value": 1}
+    gaps = {name: np.where(looked, values, np.nan) for name, values in of.items()}
+    (found,) = DETECT(replace(run, scalars=run.scalars.assign(**gaps)))
+    assert "in column 9 (counted from 0), as 4% of the real ones have" in found.summary
 
 
 def test_a_category_lost_is_not_told_beside_a_collapse():

@@ -46,15 +46,12 @@ def _mixed_precision(attach: Attach, *, unscale: bool, overflow_at: int = 0, **o
         with torch.autocast("cpu", dtype=torch.float16):
             fake = game.generator(noise())
             fake.retain_grad()
-            on_fake = game.discriminator(fake)
-            on_fake.retain_grad()
-            loss = loss_of_g(on_fake.float())
+            loss = loss_of_g(game.discriminator(fake).float())
         game.adam_g.zero_grad()
         scaler.scale(loss * (float("inf") if step == overflow_at else 1.0)).backward()
         if step != overflow_at:
             values["grad/generator/norm"] = norm(game.generator) / scaler.get_scale()
             values["feedback/norm"] = mean(fake.grad.float().norm(dim=1)) / scaler.get_scale()
-            values["pull/strength"] = float(on_fake.grad.float().abs().sum()) / scaler.get_scale()
         if unscale:
             scaler.unscale_(game.adam_g)
         scaler.step(game.adam_g)

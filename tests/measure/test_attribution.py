@@ -156,26 +156,49 @@ def test_points_are_kept_of_samples_whose_outputs_are():
     assert kept_points(10 * MAX_OUTPUTS, 64).max() == MAX_OUTPUTS - 1
 
 
-def test_the_strength_of_the_generators_pull_is_that_of_its_loss():
-    """The saturating loss lets sigmoid(f) through; what is pulled on other outputs, and by D's loss, does not count."""
-    logits = np.random.default_rng(3).normal(-6, 1, size=(K, B))
-    passed = 1 / (1 + np.exp(-logits))
-    own = _call(0, logits, -passed / B, "direct", "asked")
-    known, _ = _resolved(
-        _call(0, OUTPUTS["real"], UP),
-        _call(1, logits, DOWN, "direct"),
-        own,
-        _call(1, OUTPUTS["real"], UP, role="asked"),
-    )
-    np.testing.assert_allclose(known["scalar/pull/strength"], passed.mean(axis=1))
+def logistic(f):
+    return 1 / (1 + np.exp(-f))
 
 
-def test_a_pull_on_probabilities_is_no_measure_of_what_gets_through():
-    """It grows without bound as D's sigmoid flattens; nothing is said while outputs may be probabilities."""
-    outputs = np.random.default_rng(3).uniform(size=(K, B))
-    own = _call(0, outputs, -1 / outputs, "direct", "asked")
-    known, attribution = _resolved(_call(0, outputs, UP), _call(1, outputs, DOWN, "direct"), own)
-    assert "scalar/pull/strength" not in known
-    later = _call(0, outputs - 1, UP, "direct", "asked")
-    known, _ = _resolved(_call(0, outputs, UP), _call(1, outputs, DOWN, "direct"), later, attribution=attribution)
-    assert np.isfinite(known["scalar/pull/strength"]).all()
+LOGITS = np.random.default_rng(3).normal(-6, 1, size=(K, 32))
+LOSSES = {
+    "saturating": (-logistic(LOGITS), logistic(LOGITS).mean(axis=1)),
+    "non-saturating": (logistic(LOGITS) - 1, 1),
+    "least squares": (LOGITS - 1, 1),
+    "hinge": (-np.ones_like(LOGITS), 1),
+    "none": (np.zeros_like(LOGITS), np.nan),
+    "none that is known": (np.sin(9 * LOGITS), np.nan),
+    "not finite": (np.full_like(LOGITS, np.inf), np.nan),
+}
+
+
+@pytest.mark.parametrize("scale", [1, 65536, 1e-3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_shape_of_the_generators_pull_tells_what_its_loss_lets_through(loss, scale):
+    """The saturating loss lets sigmoid(f) through; a weight of the loss or a scaler's factor changes nothing."""
+    pull, passed = LOSSES[loss]
+    own = _call(0, LOGITS, scale * pull, "direct", "asked")
+    others = _call(0, LOGITS + 9, -np.ones_like(LOGITS)), _call(1, LOGITS, np.ones_like(LOGITS), "direct")
+    known, _ = _resolved(*others, own, _call(1, LOGITS + 9, -np.ones_like(LOGITS), role="asked"))
+    np.testing.assert_allclose(known["scalar/pull/passed"], np.broadcast_to(passed, K))
+
+
+def test_what_gets_through_where_low_means_real_and_of_probabilities():
+    """A D turned round: log(1 - s(-f)). One that ends in a sigmoid: 1 / (1 - p)."""
+    wide = np.ones_like(LOGITS)
+    real, fake = _call(0, -LOGITS - 9, wide), _call(1, -LOGITS, -wide, "direct")
+    turned, _ = _resolved(real, fake, _call(0, -LOGITS, logistic(LOGITS), "direct", "asked"))
+    np.testing.assert_allclose(turned["scalar/pull/passed"], logistic(LOGITS).mean(axis=1))
+    p = np.random.default_rng(3).uniform(0, 0.02, size=LOGITS.shape)
+    real, fake = _call(0, p + 0.9, -wide), _call(1, p, wide, "direct")
+    bounded, _ = _resolved(real, fake, _call(0, p, -1 / (1 - p), "direct", "asked"))
+    np.testing.assert_allclose(bounded["scalar/pull/passed"], p.mean(axis=1))
+
+
+def test_small_batches_are_looked_at_together():
+    """Four samples a step tell no shape; those of some steps do, and of one step nothing is said."""
+    few, wide = LOGITS[:, :4], np.ones((K, 4))
+    calls = _call(0, few + 9, -wide), _call(1, few, wide, "direct"), _call(0, few, -logistic(few), "direct", "asked")
+    known, _ = _resolved(*calls)
+    np.testing.assert_allclose(known["scalar/pull/passed"], logistic(few).mean())
+    assert np.isnan(_resolved(*calls, rows=1)[0]["scalar/pull/passed"]).all()
