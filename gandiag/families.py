@@ -110,12 +110,11 @@ def let_through(outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0) -
     f, g = outputs.astype(np.float64), sign * gradients.astype(np.float64)
     known = (np.isfinite(f) & np.isfinite(g)).all(axis=1) & g.any(axis=1)
     share = np.full(len(f), np.nan)
-    rows = (
-        [(known, f[known], g[known])] if f.shape[1] >= ENOUGH else [(known, *(v[known].reshape(1, -1) for v in (f, g)))]
-    )
-    for where, here, pulls in rows:
-        if here.size >= ENOUGH:
-            share[where] = _let_through(here, pulls, sign)
+    here, pulls = f[known], g[known]
+    if f.shape[1] < ENOUGH:
+        here, pulls = here.reshape(1, -1), pulls.reshape(1, -1)
+    if here.size >= ENOUGH:
+        share[known] = _let_through(here, pulls, sign)
     return share
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SAME = 1e-3  # relative difference of multiples that count as one: rounding leaves 1e-6 in single precision
 UNLIKE = 1.02  # the largest over the smallest square of a norm, from which on norms are not alike
+CANCELS = 1e-3  # of the sizes of a sample's pulls: rounding in half precision leaves so much of a sum that is 0
 MAX_CLASSES = 1000  # in rows that may be one-hot
 
 
@@ -35,13 +36,34 @@ def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tens
     return kept.reshape(-1).clone()
 
 
+def margins(output: torch.Tensor, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """D's outputs (B, ...) and a loss's gradients by them, those of a classifier of two classes as margins, (B,).
+
+    Where a loss pulls the two outputs (B, 2) of every sample against each other, or at one of them alone, they are the
+    logits, or logarithms, of "generated" and "real", in whichever order: the second less the first is the judgement.
+    """
+    if output.dim() != 2 or output.shape[1] != 2 or gradient.shape != output.shape:
+        return output, gradient
+    kept, (one, other) = output.detach(), gradient.unbind(dim=1)
+    against = (one.sign() * other.sign() <= 0).all() & gradient.any()
+    return (
+        torch.where(against, kept[:, 1] - kept[:, 0], torch.mean(kept, dim=1)),
+        torch.where(against, (other - one) / 2, torch.sum(gradient, dim=1)),
+    )
+
+
 def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
-    """Gradients of a loss by D's outputs (B, ...), summed over patches, as (min(B, limit),)."""
+    """Gradients of a loss by D's outputs (B, ...), summed over patches, as (min(B, limit),).
+
+    0 where they cancel out, as those by the logits of many classes do.
+    """
     kept = gradient.reshape(1) if gradient.dim() == 0 else ends(gradient, limit)
     if kept.numel() == kept.shape[0]:
         return kept.reshape(-1)
     wide = torch.float64 if kept.dtype is torch.float64 else torch.float32  # many in half precision overflow
-    return torch.sum(kept.flatten(1), dim=1, dtype=wide)
+    flat = kept.flatten(1)
+    total = torch.sum(flat, dim=1, dtype=wide)
+    return torch.where(total.abs() <= CANCELS * torch.sum(flat.abs(), dim=1, dtype=wide), 0.0, total)
 
 
 def sample_norms(gradient: torch.Tensor) -> torch.Tensor:

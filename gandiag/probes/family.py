@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gandiag.probes.batches import margins
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -62,7 +64,8 @@ class FamilyProbe:
                 pull = call.pull(place, generator=role == "generator")
                 if pull is not None:
                     kept = self._generated if role == "generator" else self._others
-                    kept.append((call.outputs[place], pull if scale is None else pull / scale))
+                    answer, pull = margins(call.outputs[place], pull)
+                    kept.append((answer, pull if scale is None else pull / scale))
 
     def collected(self) -> dict[str, Any]:
         """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""

@@ -85,6 +85,8 @@ class HeldOutProbe:
         found = self._score(output, batch) if self._score is not None else judgement(output)
         if found is None:
             raise ValueError(f"D must return a tensor of judgements (B, ...), found {type(output).__name__}")
+        if self._score is None and found.dim() == 2 and found.shape[1] == 2:
+            raise ValueError("D answers two values for each sample; expected one, or score= that makes one of them")
         return sample_outputs(found)
 
 

@@ -12,7 +12,7 @@ from gandiag.measure.reductions import SCALAR
 from gandiag.nets.tensors import detached
 from gandiag.probes import notices
 from gandiag.probes.attribution import Judged, other_batch, split_penalties
-from gandiag.probes.batches import ends, pulls, sample_outputs
+from gandiag.probes.batches import ends, margins, pulls, sample_outputs
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.slots import Slots
@@ -183,10 +183,11 @@ class PhaseProbe:
         else:
             for place in judged:
                 key = f"{head}.{place}:{tail}" if len(judged) > 1 else f"{head}:{tail}"
-                row[f"{key}/outputs"] = sample_outputs(call.outputs[place])
-                pull = call.pull(place, generator=role == ASKED)
+                answer, pull = call.outputs[place], call.pull(place, generator=role == ASKED)
                 if pull is not None:
+                    answer, pull = margins(answer, pull)
                     row[f"{key}/pull"] = pulls(pull)
+                row[f"{key}/outputs"] = sample_outputs(answer)
         if (
             role == SEEN
             and tail in ("plain", "mixed")

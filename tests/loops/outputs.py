@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
+from .conventions import LOW
 from .matrix import PLAIN, loop
 from .parts import BATCH, Game, adam, auc, judged, loss_of_d, loss_of_g, mean, mlp, noise, norm, reals
 
@@ -56,6 +58,35 @@ _several_outputs(
     lambda v, c: {"validity": v.squeeze(1), "codes": (c[:, :3], c[:, 3:])},
     lambda out: out["validity"],
 )
+
+
+def _two_classes(name: str, feature: str, real: int, *, logarithms: bool) -> None:
+    """D as a classifier of two classes, of which one is real; what counts is how far its logits are apart."""
+
+    def training(attach: Attach) -> Steps:
+        game = Game(mlp(4, 3), mlp(3, 2))
+        if logarithms:
+            game.discriminator.append(nn.LogSoftmax(dim=1))
+        attach(game.generator, game.discriminator)
+
+        def loss(answers: torch.Tensor, label: int) -> torch.Tensor:
+            return cross_entropy(answers, torch.full((BATCH,), label))  # of logarithms it is their likelihood
+
+        while True:
+            on_real = game.discriminator(torch.randn(BATCH, 3) + 2)
+            on_fake = game.discriminator(game.generator(noise()).detach())
+            game.step_d(loss(on_real, real) + loss(on_fake, 1 - real))
+            values = {"grad/discriminator/norm": norm(game.discriminator)}
+            values |= judged(*(out[:, real] - out[:, 1 - real] for out in (on_real, on_fake)))
+            game.step_g(loss(game.discriminator(game.generator(noise())), real))
+            yield values | {"grad/generator/norm": norm(game.generator)}
+
+    training.__name__ = name
+    loop(GROUP, feature, saw=PLAIN if real else (*PLAIN, LOW))(training)
+
+
+_two_classes("two_classes", "D is a classifier of generated and real: two logits, cross-entropy", 1, logarithms=False)
+_two_classes("two_logarithms", "D returns the logarithms of P(real) and P(generated)", 0, logarithms=True)
 
 
 @loop(GROUP, "D returns a patch map (N, 1, h, w), G makes images")
