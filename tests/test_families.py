@@ -47,6 +47,31 @@ def test_probabilities_are_told_in_both_conventions(sign):
     assert infer_family(evidence, sign) == ("non-saturating", True)
 
 
+@pytest.mark.parametrize("apart", [0.0, 1.0, 6.0])
+@pytest.mark.parametrize("spread", [0.02, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("average", [False, True])
+def test_a_relativistic_loss_is_taken_for_no_other(average, spread, apart):
+    """Its gradient by D's outputs on generated samples resembles others, the more so the surer D is."""
+    real, fake = (
+        np.random.default_rng(k).normal(m, spread, size=(8, 64)) for k, m in ((0, apart / 2), (1, -apart / 2))
+    )
+    beyond = fake - (real.mean(axis=1, keepdims=True) if average else real)
+    gradients = 1 / (1 + np.exp(-beyond)) - 1
+    evidence = {"generated/outputs": fake, "generated/gradients": gradients / 64, "both": np.array(1.0)}
+    assert infer_family(evidence)[0] in ("relativistic", "non-saturating")
+    assert infer_family(evidence | {"both": np.array(0.0)})[0] in ("other", "non-saturating")
+
+
+def test_half_precision_leaves_a_loss_what_it_is():
+    """As autocast to bfloat16 records it: eight bits of each gradient."""
+    import torch
+
+    for family in ("minimax", "non-saturating", "lsgan"):
+        rounded = torch.from_numpy(OF_G[family]).to(torch.bfloat16).double().numpy()
+        evidence = {"generated/outputs": F, "generated/gradients": rounded, "penalised": np.array(0.0)}
+        assert infer_family(evidence) == (family, False)
+
+
 def test_a_penalty_makes_a_critic_wgan_gp():
     """With reals that are all pulled."""
     assert infer_family(_evidence("wgan", -1.0) | {"penalised": np.array(1.0)}, -1.0) == ("wgan-gp", False)

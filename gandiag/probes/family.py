@@ -27,7 +27,7 @@ class FamilyProbe:
         self._settings, self._wanted = settings, wanted
         self._generated: deque[Pair] = deque(maxlen=KEPT_CALLS)
         self._others: deque[Pair] = deque(maxlen=KEPT_CALLS)
-        self._penalised = False
+        self._penalised = self._both = False  # whether D's loss has a penalty; G's loss looks at D's outputs on reals
         self._to_zero: deque[torch.Tensor] = deque(maxlen=KEPT_CALLS)  # of penalties, see `penalty_gradient`
 
     @property
@@ -59,6 +59,7 @@ class FamilyProbe:
         for call in calls:
             origin = call.origins[judged.batch(call)]
             if (origin in ("direct", "derived", "mixed")) != (role == "generator"):
+                self._both |= role == "generator" and call.judged and bool(call.pulls)
                 continue
             for place in judged.outputs(call)[:1]:
                 pull = call.pull(place, generator=role == "generator")
@@ -69,7 +70,7 @@ class FamilyProbe:
 
     def collected(self) -> dict[str, Any]:
         """The evidence so far, see `gandiag.families.infer_family`; tensors stay on their device."""
-        evidence: dict[str, Any] = {"penalised": float(self._penalised)}
+        evidence: dict[str, Any] = {"penalised": float(self._penalised), "both": float(self._both)}
         if self._to_zero:
             evidence["to_zero"] = torch.stack(list(self._to_zero))
         for kind, pairs in (("generated", self._generated), ("real", self._others)):
