@@ -34,10 +34,7 @@ COLUMNS = (
     "modes/nearest/effective", "modes/nearest/missing", "bins/lost", "bins/effective", UNREACHED, GROUPS, CATEGORY
 )  # fmt: skip
 OF_DATA = "Hardly any generated sample falls where {share:.0%} of the data lie, from step {onset:,} {until}"
-OF_CATEGORY = (
-    "{since} hardly any generated sample has the value {value:.4g} in column {column:.0f} (counted from 0), as "
-    "{share:.0%} of the real ones have"
-)
+OF_CATEGORY = "{since} hardly any generated sample has {what}, as {share:.0%} of the real ones have"
 FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
 FOR_CATEGORIES = ("packing", "training-by-sampling", "more-discriminator-steps")
@@ -225,7 +222,9 @@ def _of_category(run: Run, spell: Spell, step: int, share: float, *, reached: bo
         f"From step {spell.onset:,} {_until(spell)}" if reached or not spell.ongoing else f"Up to step {spell.last:,}"
     )
     column, value = (value_at(run.series(name), step) for name in (COLUMN, VALUE))
-    return OF_CATEGORY.format(since=since, value=value, column=column, share=share)
+    known = np.isfinite(column) and np.isfinite(value)  # several discriminators may each miss one of their own
+    what = f"the value {value:.4g} in column {column:.0f} (counted from 0)" if known else "the value of a column"
+    return OF_CATEGORY.format(since=since, what=what, share=share)
 
 
 def _until(spell: Spell) -> str:

@@ -139,6 +139,9 @@ def test_a_discriminator_with_a_name_has_categories_of_its_own():
         "columns.b/unreached": pytest.approx(0.05, abs=0.01),
         "columns/unreached": pytest.approx(0.05, abs=0.01),
     }
+    alone = {key.replace(".b", ".only"): values for key, values in raw.items() if ".b" in key}
+    columns = BinTrackers().track(steps, [(list(range(600)), alone | {"points.only/fake": np.stack(part)})])
+    assert columns["columns/unreached_column"][-1] == 5
 
 
 @pytest.mark.parametrize("seed", range(5))

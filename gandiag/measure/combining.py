@@ -28,7 +28,7 @@ def combined(signals: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, values in signals.items():
         if (parsed := parse(name)).network and (parsed.head in COMBINED or parsed.family == "weights"):
             same.setdefault(str(parsed.base), []).append(values)
-    same = {name: values for name, values in same.items() if name not in OF_ONE}
+    same = {name: values for name, values in same.items() if name not in OF_ONE or len(values) == 1}
     return {name: _of_all(describe(name), np.stack(values)) for name, values in same.items()}
 
 
