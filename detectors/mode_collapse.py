@@ -62,7 +62,7 @@ class ModeCollapse:
     Misses:
         Loss of variety within a mode (see sample-collapse). What the classifier, or a random projection of large
         samples, cannot tell apart. Without labels, modes with less than some 3 % of the data, and categories in tables
-        of more than 64 columns.
+        of more than 64 columns, or of sixteen and more that nearly all take the same few values: they may be pixels.
     Try:
         - faster-discriminator
         - packing

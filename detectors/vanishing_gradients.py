@@ -31,7 +31,7 @@ FALLEN = (
 FLAT = "; D ends in a sigmoid, which is flat there"
 SATURATED = (
     "From step {onset:,} G's loss lets {low} of its gradient through to D's outputs, which tell real from generated: "
-    "it is the saturating one, log(1 - D); what else moves G comes from other terms of its loss"
+    "it is the saturating one, log(1 - D); what else moves G, if anything, comes from other terms of its loss"
 )
 SIGMOID = "sigmoid"  # as run.json has it of D's end
 UNBOUNDED = ("lsgan", "hinge", "wgan", "wgan-gp")
@@ -114,9 +114,11 @@ class VanishingGradients:
         shares = {FADED: (level / level.cummax()).mask(self._never(run, level), 0.0)}
         passed = rolling_median(run.series(PASSED), self.window_steps)
         if len(passed):
-            shares[PASSED] = held(passed, level.index).where(shares[FADED].notna())
-        elif run.loss_family == "minimax":
-            shares[PASSED] = held(self._passed(run), level.index)
+            known = held(passed, level.index, MAX_STRETCH * self.window_steps)
+            shares[PASSED] = known.where(shares[FADED].notna())
+        if run.loss_family == "minimax":
+            assumed = held(self._passed(run), level.index)
+            shares[PASSED] = shares[PASSED].fillna(assumed) if PASSED in shares else assumed
         return pd.DataFrame(shares, index=level.index)
 
     def _never(self, run: Run, level: pd.Series) -> pd.Series:

@@ -27,17 +27,23 @@ LOGISTIC = ("minimax", "non-saturating")
 ENOUGH = 16
 """Outputs of D that tell a loss."""
 CLEARLY = 0.1  # of the misfit of every other loss, at most, has the one that it is
+LABELS = 0.5, 1.1
+"""Within which a label in G's loss is a smoothed one, in place of 1."""
+VARIED = 0.05  # standard deviation over mean of gradients that show it: the ends of many curves are lines
+MAX_BEND = 1e-5  # share of a gradient's variance that a smoothed loss leaves: rounding in bfloat16
+CONSTANT = 1e-10  # as MAX_MISFIT, of a gradient that is the same everywhere: any other is nearly so somewhere
 MAX_MISFIT = 1e-4  # residual share of a gradient's power: exact losses leave rounding only, 4e-6 in bfloat16
 
 
-def _logistic(f: np.ndarray) -> np.ndarray:
+def logistic(f: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-f)), of an array of any shape."""
     value: np.ndarray = 1 / (1 + np.exp(-np.clip(f, -60, 60)))
     return value
 
 
 _LOGIT_SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "minimax": lambda f: -_logistic(f),
-    "non-saturating": lambda f: _logistic(f) - 1,
+    "minimax": lambda f: -logistic(f),
+    "non-saturating": lambda f: logistic(f) - 1,
     "lsgan": lambda f: f - 1,
     "linear": lambda f: -np.ones_like(f),
 }
@@ -60,7 +66,10 @@ def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple
     """
     nothing = np.empty((0, 0))
     outputs, gradients = (evidence.get(f"generated/{k}", nothing) for k in ("outputs", "gradients"))
-    family, probabilities = infer_generator_loss(outputs.reshape(-1), gradients.reshape(-1), sign)
+    both = bool(evidence.get("both"))
+    family, probabilities = infer_generator_loss(outputs.reshape(-1), gradients.reshape(-1), sign, smoothed=not both)
+    if family == "other" and both:
+        return "relativistic", False
     if family == "linear":
         on_real, pushed = (evidence.get(f"real/{k}", nothing) for k in ("outputs", "gradients"))
         as_real = pushed.sum(axis=1) * sign <= 0
@@ -68,13 +77,17 @@ def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple
         to_zero = evidence.get("to_zero", nothing)
         known = to_zero[np.isfinite(to_zero)]
         penalised = bool(evidence.get("penalised")) and not (len(known) and known.mean() > 0.5)
-        family = infer_linear_family(real, pull, penalised=penalised)
-    if family == "other" and evidence.get("both"):
-        family = "relativistic"
+        if both:  # a relativistic hinge looks at how far outputs lie beyond those on generated samples
+            family = infer_linear_family(real - sign * np.nanmean(outputs), pull, penalised=penalised)
+            family = "relativistic" if family == "hinge" else family
+        else:
+            family = infer_linear_family(real, pull, penalised=penalised)
     return family, probabilities
 
 
-def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0) -> tuple[str, bool]:
+def infer_generator_loss(
+    outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0, *, smoothed: bool = True
+) -> tuple[str, bool]:
     """The family whose gradient shape fits, and whether it fits D's outputs as probabilities, not logits.
 
     The family is "minimax", "non-saturating", "lsgan", "linear" or "other". Outputs between 0 and 1 may be either:
@@ -85,68 +98,58 @@ def infer_generator_loss(outputs: np.ndarray, gradients: np.ndarray, sign: float
     outputs, gradients : (n,) outputs of D on generated samples and the gradient of L_G at each, from steps with
         the same batch size and loss scale
     sign : -1 where a low output of D means real: the loss is then one of -f, or of 1 - f where outputs have targets
+    smoothed : whether its label may be another than 1, such as 0.9
     """
     keep = np.isfinite(outputs) & np.isfinite(gradients)
     f, g = outputs[keep].astype(np.float64), sign * gradients[keep].astype(np.float64)
     if len(f) < ENOUGH or not g.any():
         return "other", False
-    misfits = {loss: float(values[0]) for loss, values in _misfits(f[None], g[None], sign).items()}
-    best = min(misfits, key=misfits.__getitem__)
-    others = min(misfit for loss, misfit in misfits.items() if loss != best)
-    return best if misfits[best] < min(MAX_MISFIT, CLEARLY * others) else ("other", False)
+    found = {loss: float(values[0]) for loss, values in misfits(f[None], g[None], sign).items()}
+    best, second = sorted(found, key=found.__getitem__)[:2]
+    if found[best] < min(MAX_MISFIT, CLEARLY * found[second]):
+        return best
+    return _smoothed(f, g, sign) if smoothed else ("other", False)
 
 
-def let_through(outputs: np.ndarray, gradients: np.ndarray, sign: float = 1.0) -> np.ndarray:
-    """Share of its gradient that G's loss lets through to D's outputs on generated samples, step by step, (k,).
+def misfits(f: np.ndarray, g: np.ndarray, sign: float) -> dict[tuple[str, bool], np.ndarray]:
+    """By loss, and whether outputs are taken for probabilities, the misfit (k,) of each row of gradients (k, n).
 
-    The mean of s(f) under the saturating loss log(1 - s(f)), 1 under any other, NaN where it does not show which it is.
-    The shape of the gradient tells, not its size: weights of the loss and a scaler's factor do not matter.
-
-    Parameters
-    ----------
-    outputs, gradients, sign : as in `infer_generator_loss`, both (k, n); where n < 16 all steps are looked at together
-
-    >>> f = np.linspace(-9, -7, 20)[None]
-    >>> let_through(f, -_logistic(f) * 7), let_through(f, _logistic(f) - 1)
-    (array([0.00040054]), array([1.]))
+    `f` (k, n) are D's outputs, `g` the gradients by them times `sign`, which is as in `infer_generator_loss`.
     """
-    f, g = outputs.astype(np.float64), sign * gradients.astype(np.float64)
-    known = (np.isfinite(f) & np.isfinite(g)).all(axis=1) & g.any(axis=1)
-    share = np.full(len(f), np.nan)
-    here, pulls = f[known], g[known]
-    if f.shape[1] < ENOUGH:
-        here, pulls = here.reshape(1, -1), pulls.reshape(1, -1)
-    if here.size >= ENOUGH:
-        share[known] = _let_through(here, pulls, sign)
-    return share
-
-
-def _let_through(f: np.ndarray, g: np.ndarray, sign: float) -> np.ndarray:
-    misfits = _misfits(f, g, sign)
-    ordered = np.sort(np.stack(list(misfits.values())), axis=0)
-    told = (ordered[0] < MAX_MISFIT) & (ordered[0] < CLEARLY * ordered[1])
-    share = np.ones(len(f))
     bounded = f if sign > 0 else 1 - f
-    for (name, probabilities), misfit in misfits.items():
-        if name == "minimax":
-            passed = (bounded if probabilities else _logistic(sign * f)).mean(axis=1)
-            share = np.where(misfit == ordered[0], passed, share)
-    return np.where(told, share, np.nan)
-
-
-def _misfits(f: np.ndarray, g: np.ndarray, sign: float) -> dict[tuple[str, bool], np.ndarray]:
-    """By loss, and whether outputs are taken for probabilities, the misfit of each row (k,) of gradients (k, n)."""
-    bounded = f if sign > 0 else 1 - f
-    misfits = {
+    found = {
         (name, False): _misfit(shape(bounded if name == "lsgan" else sign * f), g)
         for name, shape in _LOGIT_SHAPES.items()
     }
+    found["linear", False] = np.where(found["linear", False] < CONSTANT, found["linear", False], np.inf)
     inside = ((bounded >= 0) & (bounded <= 1)).all(axis=1)
     if inside.any():
         within = np.clip(bounded, 0, 1)
         for name, shape in _PROBABILITY_SHAPES.items():
-            misfits[name, True] = np.where(inside, _misfit(shape(within), g), np.inf)
-    return misfits
+            found[name, True] = np.where(inside, _misfit(shape(within), g), np.inf)
+    return found
+
+
+def _smoothed(f: np.ndarray, g: np.ndarray, sign: float) -> tuple[str, bool]:
+    """The loss whose label is another than 1, such as 0.9, by two terms that make up its gradient; else "other"."""
+    bounded = f if sign > 0 else 1 - f
+    terms = {
+        ("non-saturating", False): (logistic(sign * f), np.ones_like(f)),
+        ("lsgan", False): (bounded, np.ones_like(f)),
+    }
+    if bounded.min() > 0 and bounded.max() < 1:
+        terms["non-saturating", True] = (1 / (1 - bounded), -1 / bounded)
+    if g.std() < VARIED * abs(g.mean()):
+        return "other", False
+    bent, spread = {}, np.square(g - g.mean()).sum()
+    for loss, parts in terms.items():
+        weights, *_ = np.linalg.lstsq(np.stack(parts, axis=1), g, rcond=None)
+        rest = np.square(g - np.stack(parts, axis=1) @ weights).sum()
+        label = weights[1] / weights.sum() if loss[1] else -weights[1] / weights[0] if weights[0] else np.nan
+        fits = weights[0] > 0 and (loss[0] == "lsgan" or LABELS[0] < label < LABELS[1])
+        bent[loss] = rest / spread if fits else np.inf
+    best, second = sorted(bent, key=bent.__getitem__)[:2]
+    return best if bent[best] < min(MAX_BEND, CLEARLY * bent[second]) else ("other", False)
 
 
 def infer_linear_family(outputs: np.ndarray, gradients: np.ndarray, penalised: bool) -> str:

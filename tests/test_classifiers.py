@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, nll_loss
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, nll_loss
 
 import gandiag
 from gandiag.probes.batches import margins, pulls
@@ -14,20 +14,37 @@ from gandiag.rundir.run import Run
 
 def pulled(loss, outputs, label):
     """Outputs (B, n) of D, and the gradient by them of a loss on one label."""
-    outputs = outputs.requires_grad_()
+    outputs = outputs.detach().requires_grad_()
     loss(outputs, torch.full((len(outputs),), label)).backward()
     return outputs.detach(), outputs.grad
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, lambda out, label: nll_loss(out.log_softmax(1), label)])
+def one_hot(outputs, labels):
+    """Binary cross-entropy of both probabilities."""
+    return binary_cross_entropy(outputs, torch.eye(2)[labels])
+
+
 @pytest.mark.parametrize("label", [0, 1])
-def test_two_classes_are_one_judgement(loss, label):
-    """The margin, and the gradient that a logistic loss of the margin has: two logits are a sigmoid of their gap."""
-    outputs, gradient = pulled(loss, torch.randn(32, 2, generator=torch.Generator().manual_seed(0)), label)
+@pytest.mark.parametrize(("loss", "last"), [(cross_entropy, None), (nll_loss, "log_softmax"), (one_hot, "softmax")])
+def test_two_classes_are_one_judgement(loss, last, label):
+    """The margin, or the second probability, and the gradient that the loss has as a function of that alone."""
+    logits = torch.randn(32, 2, generator=torch.Generator().manual_seed(0))
+    outputs, gradient = pulled(loss, getattr(logits, last)(dim=1) if last else logits, label)
     judged, pull = margins(outputs, gradient)
-    gap = outputs[:, 1] - outputs[:, 0]
-    torch.testing.assert_close(judged, gap)
-    torch.testing.assert_close(pull, (gap.sigmoid() - label) / 32)
+    gap = logits[:, 1] - logits[:, 0]
+    p = gap.sigmoid()
+    torch.testing.assert_close(judged, p if last == "softmax" else gap)
+    torch.testing.assert_close(pull, (-1 / p if label else 1 / (1 - p)) / 32 if last == "softmax" else (p - label) / 32)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_a_judgement_beside_another_value_is_no_classifier(label):
+    """D returns (B, 2), of which one column is a code that G's loss uses, and D's does not."""
+    outputs = torch.randn(32, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    binary_cross_entropy_with_logits(outputs[:, 0], torch.full((32,), label)).backward()
+    judged, pull = margins(outputs.detach(), outputs.grad)
+    torch.testing.assert_close(judged, outputs.detach().mean(dim=1))
+    torch.testing.assert_close(pull, outputs.grad[:, 0])
 
 
 def test_two_heads_with_a_loss_each_are_patches():

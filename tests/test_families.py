@@ -62,6 +62,42 @@ def test_a_relativistic_loss_is_taken_for_no_other(average, spread, apart):
     assert infer_family(evidence | {"both": np.array(0.0)})[0] in ("other", "non-saturating")
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("gradients", "told"),
+    [
+        (LOGISTIC - 0.9, ("non-saturating", False)),
+        (F - 0.9, ("lsgan", False)),
+        (F, ("lsgan", False)),
+        (F + 1, ("lsgan", False)),
+    ],
+    ids=["smoothed", "least squares to 0.9", "to 0", "to -1"],
+)
+def test_smoothed_labels_leave_a_loss_what_it_is(gradients, told, sign):
+    """Of G's loss: a label of 0.9, and least squares with other targets."""
+    outputs = F if sign > 0 else (1 - F if told[0] == "lsgan" else -F)
+    assert infer_family({"generated/outputs": outputs, "generated/gradients": sign * gradients}, sign) == told
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_smoothed_labels_of_probabilities(sign):
+    """Binary cross-entropy against 0.9 after a sigmoid."""
+    gradients = -0.9 / LOGISTIC + 0.1 / (1 - LOGISTIC)
+    p = LOGISTIC if sign > 0 else 1 - LOGISTIC
+    evidence = {"generated/outputs": p, "generated/gradients": sign * gradients}
+    assert infer_family(evidence, sign) == ("non-saturating", True)
+
+
+def test_a_relativistic_hinge_is_no_critic():
+    """Its gradient is the same everywhere until the margin; beyond it, seen from generated samples, reals are left."""
+    fake, real = F - 3, F - 1
+    constant = -np.ones_like(F) / 32
+    beyond = np.where(real - fake.mean() < 1, constant, 0.0)
+    evidence = {"generated/outputs": fake, "generated/gradients": constant, "real/outputs": real, "both": np.array(1.0)}
+    assert infer_family(evidence | {"real/gradients": beyond}) == ("relativistic", False)
+    assert infer_family(evidence | {"real/gradients": constant}) == ("wgan", False), "G's loss as the paper writes it"
+
+
 def test_half_precision_leaves_a_loss_what_it_is():
     """As autocast to bfloat16 records it: eight bits of each gradient."""
     import torch

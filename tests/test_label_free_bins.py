@@ -115,6 +115,16 @@ def test_a_value_of_a_column_that_takes_few_is_a_category(values):
     assert counted(rows(values), rows(values))["columns/unreached"] == 0
 
 
+def test_many_answers_of_yes_or_no_beside_numbers_are_categories():
+    """Twenty of them and three numbers, as of a questionnaire."""
+
+    def rows(rng):
+        return np.hstack([rng.random((64, 20)) < np.linspace(0.17, 0.8, 20), rng.standard_normal((64, 3))])
+
+    found = counted(rows, lambda rng: rows(rng) * (np.arange(23) > 0))
+    assert (found["columns/unreached_column"], found["columns/unreached_value"]) == (0, 1)
+
+
 def test_a_category_that_the_data_no_longer_have_is_not_missed():
     """Taken out of both after 800 steps: what is due is what real samples of late have."""
     tracker, rng, found = BinTracker(), np.random.default_rng(0), []

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.families import let_through
 from gandiag.measure.assembling import FAKE, OPEN, REAL, assembled
 from gandiag.measure.broken import HEAD
 from gandiag.measure.calls import is_call, read
@@ -115,8 +114,7 @@ class Attribution:
         told = ~_any_open(look, kinds) if self.sign(own) else np.zeros(look.k, dtype=bool)
         found = {f"pull{own}/{name}": v for name, v in directions(look.seen, look.asked, kinds).items()}
         if look.of_generator and self.sign(own):
-            passed = [let_through(*of, self.sign(own)) for of in look.of_generator]
-            found[f"pull{own}/passed"] = np.fmax.reduce(passed)
+            found[f"pull{own}/passed"] = game.let_through(look, self.sign(own))
         found |= {f"{HEAD}{own}/{name}": v for name, v in look.broken.items()}
         shown = list(look.seen)
         if not look.seen and game.counts["real"]:  # D is not trained in this step: its look at reals is recorded

@@ -51,6 +51,7 @@ class Answer:
     outputs: np.ndarray  # (k, b)
     pull: np.ndarray  # (k, b), zeros where nothing was pulled
     made: np.ndarray | None = None  # (k, b) true for samples that hold G's values
+    single: np.ndarray | None = None  # (k, 2, n) some outputs and pulls of many for each sample, as patches are
 
 
 @dataclass
@@ -84,16 +85,15 @@ def read(raw: Raw) -> list[Calls]:
             continue
         where = match["role"], match["own"], int(match["call"])
         call = found.setdefault(where, Calls(*where, origin=match["origin"]))
-        if match["part"] in ("outputs", "pull", "made"):
+        if match["part"] in ("outputs", "pull", "made", "single"):
             parts.setdefault((where, int(match["output"] or 0)), {})[match["part"]] = values
         else:
             call.views[match["part"]] = values
     for (where, output), of in parts.items():
         if "outputs" in of:
             pull = of.get("pull", np.zeros_like(of["outputs"])).astype(np.float64)
-            found[where].answers[output] = Answer(
-                of["outputs"], pull, of["made"].astype(bool) if "made" in of else None
-            )
+            made = of["made"].astype(bool) if "made" in of else None
+            found[where].answers[output] = Answer(of["outputs"], pull, made, of.get("single"))
     return [found[where] for where in sorted(found)]
 
 

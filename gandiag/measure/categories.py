@@ -14,8 +14,8 @@ import numpy as np
 
 MOST_VALUES = 5
 """Values of a column of categories; of the 64 pixels of 8x8 digits none that varies takes so few."""
-MANY = 16
-"""Columns that share one set of values without being one-hot: from here on they are the pixels of a picture."""
+MANY, NEARLY_ALL = 16, 0.9
+"""So many columns, of those that vary, with one set of values and not one-hot are the pixels of a picture."""
 LEAST = 0.02
 """Share of real samples that have a value, below which it is left alone: 20 of the first 1,000. Two have more."""
 
@@ -43,7 +43,7 @@ class Categories:
 def categories(points: np.ndarray) -> Categories:
     """The values of all columns of real points (n, p) that hold categories: parts of one-hot ones, or few values.
 
-    Where many columns take the same few values without being one-hot, they are the pixels of a picture.
+    Where nearly all columns take the same few values without being one-hot, they are the pixels of a picture.
 
     >>> found = categories(np.array([[0.1 * i, i % 3] for i in range(30)]))
     >>> found.columns, found.values, found.low
@@ -53,11 +53,12 @@ def categories(points: np.ndarray) -> Categories:
     few = [j for j, (values, _) in enumerate(counted) if 1 < len(values) <= MOST_VALUES]
     one_hot = {*_one_hot(points, [len(values) <= 2 for values, _ in counted])}
     alike = Counter(tuple(counted[j][0]) for j in few if j not in one_hot)
+    many = max(MANY, NEARLY_ALL * sum(len(values) > 1 for values, _ in counted))
     found = []
     for j in few:
         values, counts = counted[j]
         often = counts >= LEAST * len(points)
-        if (j not in one_hot and alike[tuple(values)] >= MANY) or often.sum() < 2:
+        if (j not in one_hot and alike[tuple(values)] >= many) or often.sum() < 2:
             continue
         bounds = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
         found += [(j, values[k], bounds[k], bounds[k + 1]) for k in np.flatnonzero(often)]

@@ -12,6 +12,7 @@ from gandiag.measure.assembling import FAKE, OPEN, PAST, REAL
 from gandiag.measure.broken import broken
 from gandiag.measure.calls import ASKED, SEEN
 from gandiag.measure.directions import up_by_outputs
+from gandiag.measure.passed import LetThrough
 from gandiag.measure.pulls import Evidence, consistency
 from gandiag.measure.sites import CLEAR, ROWS, SHARP, STRAYING, Site
 from gandiag.measure.targets import MAX_TRIED, SETTLED, straightened
@@ -40,8 +41,11 @@ class Look:
         self.asked = [c for c in self.calls if c.role == ASKED and c.answers]
         self.watched = [c for c in self.calls if c.origin == "watched" and c.answers]
         seen, asked = ([answer for call in of for answer in call.answers.values()] for of in (self.seen, self.asked))
-        own = [a for call in self.asked if call.generated for a in call.answers.values()]
-        self.of_generator = [(a.outputs, a.pull) for a in own]  # as G's loss pulls, before anything is straightened
+        own = [(c, place, answer) for c in self.asked if c.generated for place, answer in c.answers.items()]
+        self.of_generator = {  # as G's loss pulls, before anything is straightened
+            (c.number, place): (a.outputs, a.pull) if a.single is None else (a.single[:, 0], a.single[:, 1])
+            for c, place, a in own
+        }
         self.straight = False  # whether some pulls lie on lines
         found = straightened(seen, asked, tried)
         for of, pulls in zip((seen, asked), found, strict=True):
@@ -66,6 +70,7 @@ class Game:
     apart: Evidence = field(default_factory=Evidence)  # share of D's updates that pull on some samples as on real ones
     sites: dict[tuple[Any, ...], Site] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    passed: dict[tuple[int, int], LetThrough] = field(default_factory=dict)
     since_straight: int = 0  # rows since a pull lay on a line
 
     @property
@@ -172,6 +177,12 @@ class Game:
                 kinds = np.full(look.k, REAL if look.alone else OPEN)
             kind = np.repeat(kinds[:, None], answer.outputs.shape[1], axis=1)
         return np.where(sure, FAKE, kind)
+
+    def let_through(self, look: Look, sign: float) -> np.ndarray:
+        """What G's loss lets through to D's outputs, (k,): the most of all outputs; NaN where that does not show."""
+        found = [self.passed.setdefault(at, LetThrough())(*of, sign) for at, of in look.of_generator.items()]
+        most: np.ndarray = np.fmax.reduce(found)
+        return most
 
     def count(self, look: Look, kinds: Kinds) -> None:
         """Calls by kind, for people."""

@@ -37,19 +37,29 @@ def sample_outputs(output: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tens
 
 
 def margins(output: torch.Tensor, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """D's outputs (B, ...) and a loss's gradients by them, those of a classifier of two classes as margins, (B,).
+    """D's outputs (B, ...) and a loss's gradients by them; those of a classifier of two classes as one judgement, (B,).
 
-    Where a loss pulls the two outputs (B, 2) of every sample against each other, or at one of them alone, they are the
-    logits, or logarithms, of "generated" and "real", in whichever order: the second less the first is the judgement.
+    Outputs (B, 2) are of two classes where they are probabilities that add up to 1, or the logarithms of such, or a
+    loss pulls those of every sample against each other, as it does with logits. Which of them is "real" does not
+    matter: the judgement is the second probability, or the second less the first.
     """
     if output.dim() != 2 or output.shape[1] != 2 or gradient.shape != output.shape:
         return output, gradient
-    kept, (one, other) = output.detach(), gradient.unbind(dim=1)
-    against = (one.sign() * other.sign() <= 0).all() & gradient.any()
-    return (
-        torch.where(against, kept[:, 1] - kept[:, 0], torch.mean(kept, dim=1)),
-        torch.where(against, (other - one) / 2, torch.sum(gradient, dim=1)),
-    )
+    (one, other), (first, second) = output.detach().unbind(dim=1), gradient.unbind(dim=1)
+    shares = ((one >= 0) & (other >= 0) & ((one + other - 1).abs() < SAME)).all()
+    logarithms = (torch.logaddexp(one, other).abs() < SAME).all()
+    against = (first.sign() * second.sign() + ((first == 0) & (second == 0)).float() * -1 < 0).all() & gradient.any()
+    margin, rising = other - one, torch.sigmoid(other - one)
+    judged = torch.where(logarithms | against, margin, (one + other) / 2)
+    pull = torch.where(against, (second - first) / 2, first + second)
+    pull = torch.where(logarithms, second * (1 - rising) - first * rising, pull)
+    return torch.where(shares, other, judged), torch.where(shares, second - first, pull)
+
+
+def singles(output: torch.Tensor, gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:
+    """Some of D's outputs (B, ...), and the pulls on them, one by one: (2, n)."""
+    every = -(-output.numel() // limit)
+    return torch.stack([values.detach().reshape(-1)[::every].float() for values in (output, gradient)])
 
 
 def pulls(gradient: torch.Tensor, limit: int = MAX_OUTPUTS) -> torch.Tensor:

@@ -47,10 +47,11 @@ class FamilyProbe:
         scale: torch.Tensor | None,
         *,
         penalties: Sequence[Call] = (),
+        after: bool = False,
     ) -> None:
         """Note the calls behind an update of G or D; `scale` is a GradScaler's factor in their gradients.
 
-        `penalties` are the calls of D that only a penalty used.
+        `penalties` are the calls of D that only a penalty used; `after` says that D was updated before in this step.
         """
         if not self.wanted:
             return
@@ -59,7 +60,7 @@ class FamilyProbe:
         for call in calls:
             origin = call.origins[judged.batch(call)]
             if (origin in ("direct", "derived", "mixed")) != (role == "generator"):
-                self._both |= role == "generator" and call.judged and bool(call.pulls)
+                self._both |= after and any(place in call.pulls for place in judged.outputs(call)[:1])
                 continue
             for place in judged.outputs(call)[:1]:
                 pull = call.pull(place, generator=role == "generator")

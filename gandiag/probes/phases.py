@@ -12,7 +12,7 @@ from gandiag.measure.reductions import SCALAR
 from gandiag.nets.tensors import detached
 from gandiag.probes import notices
 from gandiag.probes.attribution import Judged, other_batch, split_penalties
-from gandiag.probes.batches import ends, margins, pulls, sample_outputs
+from gandiag.probes.batches import ends, margins, pulls, sample_outputs, singles
 from gandiag.probes.contents import Contents
 from gandiag.probes.networks import DISCRIMINATOR, GENERATOR
 from gandiag.probes.slots import Slots
@@ -117,7 +117,7 @@ class PhaseProbe:
         for network, used in others.items():
             for call in used:
                 self.judged.learn_position(network, call)
-            self._family.see(GENERATOR, used, self.judged, scale)
+            self._family.see(GENERATOR, used, self.judged, scale, after=network in self._slots)
             if used:
                 self._forget_asked(network)
                 for number, call in enumerate(used):
@@ -183,11 +183,7 @@ class PhaseProbe:
         else:
             for place in judged:
                 key = f"{head}.{place}:{tail}" if len(judged) > 1 else f"{head}:{tail}"
-                answer, pull = call.outputs[place], call.pull(place, generator=role == ASKED)
-                if pull is not None:
-                    answer, pull = margins(answer, pull)
-                    row[f"{key}/pull"] = pulls(pull)
-                row[f"{key}/outputs"] = sample_outputs(answer)
+                self._record_answer(key, call.outputs[place], call.pull(place, generator=role == ASKED), role)
         if (
             role == SEEN
             and tail in ("plain", "mixed")
@@ -201,6 +197,16 @@ class PhaseProbe:
             self._record_batch(f"{head}:{tail}/", batch, call.labels, limit)
             if other is not None:
                 self._record_batch(f"{head}:{tail}/other_", other, None, limit)
+
+    def _record_answer(self, key: str, answer: torch.Tensor, pull: torch.Tensor | None, role: str) -> None:
+        """One output of a call and how a loss pulled at it; of several values for each sample also some one by one."""
+        row = self._recording.row
+        if pull is not None:
+            answer, pull = margins(answer, pull)
+            row[f"{key}/pull"] = pulls(pull)
+            if role == ASKED and answer.dim() and answer.numel() > len(answer):
+                row[f"{key}/single"] = singles(answer, pull)
+        row[f"{key}/outputs"] = sample_outputs(answer)
 
     def _record_batch(self, key: str, batch: torch.Tensor, labels: torch.Tensor | None, limit: int) -> None:
         """Keep some of a batch's samples as points, their classes, and now and then the range of its values."""

@@ -44,7 +44,7 @@ def test_a_game_and_its_mirror_give_the_same_outputs():
     mirrored, attribution = _resolved(*({key: -v for key, v in call.items()} for call in calls))
     assert attribution.sign("") == -1
     assert known.keys() == mirrored.keys()
-    assert all(np.array_equal(known[key], mirrored[key]) for key in known)
+    assert all(np.array_equal(known[key], mirrored[key], equal_nan=True) for key in known)
 
 
 def test_an_older_batch_is_generated_though_only_one_call_is_traced():
@@ -200,5 +200,25 @@ def test_small_batches_are_looked_at_together():
     few, wide = LOGITS[:, :4], np.ones((K, 4))
     calls = _call(0, few + 9, -wide), _call(1, few, wide, "direct"), _call(0, few, -logistic(few), "direct", "asked")
     known, _ = _resolved(*calls)
-    np.testing.assert_allclose(known["scalar/pull/passed"], logistic(few).mean())
-    assert np.isnan(_resolved(*calls, rows=1)[0]["scalar/pull/passed"]).all()
+    expected = np.where(np.arange(K) < 7, np.nan, logistic(few).mean(axis=1))
+    np.testing.assert_allclose(known["scalar/pull/passed"], expected)
+    attribution, by_block = None, []
+    for row in range(K):  # in blocks of one step each
+        found, attribution = _resolved(*_rows(calls, row), attribution=attribution, rows=1)
+        by_block.append(found["scalar/pull/passed"][0])
+    np.testing.assert_allclose(by_block, expected)
+
+
+def _rows(calls, row):
+    return [{key: values[row : row + 1] for key, values in call.items()} for call in calls]
+
+
+def test_patches_are_looked_at_one_by_one():
+    """What D says of a sample is their mean, of which the saturating loss is no function."""
+    maps = np.random.default_rng(5).normal(-6, 3, size=(K, 4, 9))
+    passed = logistic(maps)
+    single = np.stack([maps.reshape(K, -1), -passed.reshape(K, -1)], axis=1)
+    own = _call(0, maps.mean(axis=2), -passed.sum(axis=2), "direct", "asked", single=single)
+    wide = np.ones((K, 4))
+    known, _ = _resolved(_call(0, wide * 5, -wide), _call(1, maps.mean(axis=2), wide, "direct"), own)
+    np.testing.assert_allclose(known["scalar/pull/passed"], passed.mean(axis=(1, 2)))
