@@ -14,18 +14,25 @@ from gandiag.probes.batches import penalty_gradient, sample_norms
 from gandiag.probes.origins import inner_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gandiag.probes.modes import Made
     from gandiag.probes.networks import Network
 
+_backward_pass: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: 0)  # noqa: SLF001
+"""The number of the backward pass in progress; the same for all where torch does not tell."""
+
 
 @dataclass(eq=False)
 class Pull:
-    """A gradient that came back to an output of D; `probing` where it is to be derived once more, as penalties do."""
+    """A gradient that came back to an output of D; `probing` where it is to be derived once more, as penalties do.
+
+    `task` is the number of the backward pass that it came in, which is the same for all that one loss pulls at.
+    """
 
     gradient: torch.Tensor
     probing: bool
+    task: int
 
 
 @dataclass(eq=False)
@@ -51,7 +58,8 @@ class Call:
 
     def answer(self, output: int, gradient: torch.Tensor) -> None:
         """Hook on an output."""
-        self.pulls.setdefault(output, []).append(Pull(gradient.detach(), probing=torch.is_grad_enabled()))
+        pull = Pull(gradient.detach(), probing=torch.is_grad_enabled(), task=_backward_pass())
+        self.pulls.setdefault(output, []).append(pull)
 
     def watch_input(self, batch: torch.Tensor) -> None:
         """Keep the norms of the first gradient that is taken by the input; no hook keeps the call alive."""
@@ -65,6 +73,11 @@ class Call:
                     gradient.register_hook(partial(_penalise, known, gradient.detach()))
 
         handle = batch.register_hook(keep)
+
+    @property
+    def tasks(self) -> set[int]:
+        """The backward passes in which something came back."""
+        return {pull.task for pulls in self.pulls.values() for pull in pulls}
 
     @property
     def answered(self) -> bool:
@@ -118,11 +131,15 @@ class CallLog:
 
         Calls through which no gradient has flowed yet are left for a later update, those of earlier steps are
         dropped. Of D's own update a generated batch that G's loss is connected to is left to G where D was also
-        given a detached one.
+        given a detached one. To an update of G belongs what one of the backward passes reached that reached G, as a
+        relativistic loss has D judge reals, too; D's own loss may have been backpropagated before, and is left to D.
         """
         fresh = [c for c in self._calls if c.step >= step - 1]
         taken = [c for c in fresh if c.pulls and c.network is network]
-        if not generator:
+        if generator:
+            reached = {task for c in taken if c.connected for task in c.tasks}
+            taken = [c for c in taken if not reached or reached & c.tasks]
+        else:
             own = [c for c in taken if not c.may_be_of_generator]
             if any({"direct", "derived"} & {*c.origins} and not c.connected for c in own):
                 taken = own

@@ -56,6 +56,24 @@ def simultaneous(attach: Attach) -> Steps:
         yield norms | judged(on_real, on_fake) | {"feedback/norm": mean(fake.grad.norm(dim=1))}
 
 
+@loop(GROUP, "both losses first, then both updates, G's first")
+def simultaneous_updates_generator_first(attach: Attach) -> Steps:
+    game = Game()
+    attach(game.generator, game.discriminator)
+    while True:
+        fake = game.generator(noise())
+        on_real, on_fake = game.discriminator(reals()), game.discriminator(fake.detach())
+        loss_g, loss_d = loss_of_g(game.discriminator(fake)), loss_of_d(on_real, on_fake)
+        game.adam_g.zero_grad()
+        loss_g.backward()
+        game.adam_d.zero_grad()
+        loss_d.backward()
+        norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm(game.discriminator)}
+        game.adam_g.step()
+        game.adam_d.step()
+        yield norms | judged(on_real, on_fake)
+
+
 @loop(GROUP, "simultaneous, G's optimizer first, D's loss backpropagated last")
 def simultaneous_generator_first(attach: Attach) -> Steps:
     game = Game()
