@@ -191,6 +191,17 @@ def test_pixels_of_black_and_white_pictures_are_no_categories(low, frame):
     assert (found["columns/unreached"], found["columns/unreached_column"]) == (pytest.approx(0.25, abs=0.03), 7)
 
 
+def test_few_samples_have_no_categories():
+    """Forty rows of grey values, drawn again and again: a column that takes few values does so by chance."""
+    known = np.random.default_rng(0).integers(17, size=(40, 64)) * (np.arange(64) % 8 > 1)
+    known[:, ::8] = np.arange(40)[:, None] % 4 == 0
+
+    def rows(rng):
+        return known[rng.integers(40, size=64)].astype(float)
+
+    assert "columns/unreached" not in counted(rows, lambda _rng: np.full((64, 64), 8.0))
+
+
 @pytest.mark.parametrize("dimensions", [2, 16])
 def test_data_in_one_piece_have_no_group_to_leave_out(dimensions):
     """A generator half as wide as a Gaussian leaves out cells at its edge, and no group."""

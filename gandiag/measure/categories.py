@@ -16,6 +16,8 @@ MOST_VALUES = 5
 """Values of a column of categories; of the 64 pixels of 8x8 digits none that varies takes so few."""
 MANY, NEARLY_ALL = 16, 0.9
 """So many columns, of those that vary, with one set of values and not one-hot are the pixels of a picture."""
+DISTINCT = 100
+"""Different samples that there must be: of few a column may take few values by chance, unless it is one-hot."""
 LEAST = 0.02
 """Share of real samples that have a value, below which it is left alone: 20 of the first 1,000. Two have more."""
 
@@ -45,13 +47,14 @@ def categories(points: np.ndarray) -> Categories:
 
     Where nearly all columns take the same few values without being one-hot, they are the pixels of a picture.
 
-    >>> found = categories(np.array([[0.1 * i, i % 3] for i in range(30)]))
+    >>> found = categories(np.array([[0.1 * i, i % 3] for i in range(300)]))
     >>> found.columns, found.values, found.low
     (array([1, 1, 1]), array([0., 1., 2.]), array([-inf,  0.5,  1.5]))
     """
     counted = [np.unique(column, return_counts=True) for column in points.T]
-    few = [j for j, (values, _) in enumerate(counted) if 1 < len(values) <= MOST_VALUES]
     one_hot = {*_one_hot(points, [len(values) <= 2 for values, _ in counted])}
+    most = MOST_VALUES if len(np.unique(points, axis=0)) >= DISTINCT else 0
+    few = [j for j, (values, _) in enumerate(counted) if 1 < len(values) <= most or j in one_hot]
     alike = Counter(tuple(counted[j][0]) for j in few if j not in one_hot)
     many = max(MANY, NEARLY_ALL * sum(len(values) > 1 for values, _ in counted))
     found = []
