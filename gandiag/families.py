@@ -61,7 +61,8 @@ def infer_family(evidence: Mapping[str, np.ndarray], sign: float = 1.0) -> tuple
     evidence : for "generated" (in G's step) and "real" (in D's step) samples `<kind>/outputs` and
         `<kind>/gradients`, each (calls, n), as far as seen; `penalised` 1.0 if D's step had a penalty batch, and
         `to_zero` (k,) of such penalties, 1 where it pulls D's slope to 0 (R1), 0 where it does not, NaN where that did
-        not show. Calls among the "real" that D's loss pulls as G's are, older ones for instance, do not count
+        not show; `both` 1.0 where G's loss pulls at D's outputs on real samples, too. Calls among the "real" that D's
+        loss pulls as G's are, older ones for instance, do not count
     sign : -1 where a low output of D means real
     """
     nothing = np.empty((0, 0))

@@ -48,7 +48,7 @@ def margins(output: torch.Tensor, gradient: torch.Tensor) -> tuple[torch.Tensor,
     (one, other), (first, second) = output.detach().unbind(dim=1), gradient.unbind(dim=1)
     shares = ((one >= 0) & (other >= 0) & ((one + other - 1).abs() < SAME)).all()
     logarithms = (torch.logaddexp(one, other).abs() < SAME).all()
-    against = (first.sign() * second.sign() + ((first == 0) & (second == 0)).float() * -1 < 0).all() & gradient.any()
+    against = (first.sign() == -second.sign()).all() & gradient.any()
     margin, rising = other - one, torch.sigmoid(other - one)
     judged = torch.where(logarithms | against, margin, (one + other) / 2)
     pull = torch.where(against, (second - first) / 2, first + second)
