@@ -196,7 +196,7 @@ class ModeCollapse:
             severity: Severity = "warning" if reached or spell.ongoing else "info"
             if spell.ongoing and (signal == CATEGORY or self._many(run, spell)):
                 severity = "failure"
-            made = finding(self, spell, severity, summary, facts, COLUMNS)
+            made = finding(self, spell, severity, summary, facts, (signal, *(c for c in COLUMNS if c != signal)))
             found.append(replace(made, remedies=named(FOR_CATEGORIES)) if signal == CATEGORY else made)
         return found
 

@@ -180,7 +180,8 @@ class VanishingGradients:
         beside = bool(self._shares(run)[FADED].loc[spell.certain] >= self.stay_ratio)
         flat = run.loss_family in UNBOUNDED and SIGMOID in run.meta.get("discriminator_ends", {}).values()
         words = SATURATED if beside else FALLEN + FLAT if flat else FALLEN
-        made = finding(self, spell, "failure", words.format(low=low, onset=spell.onset), facts, COLUMNS)
+        columns = (PASSED, *(c for c in COLUMNS if c != PASSED)) if beside else COLUMNS
+        made = finding(self, spell, "failure", words.format(low=low, onset=spell.onset), facts, columns)
         if beside:  # whichever loss the training began with
             first = tuple(replace(remedy, families=()) for remedy in named(("non-saturating-loss",)))
         else:

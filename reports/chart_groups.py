@@ -62,6 +62,12 @@ GROUPS: tuple[Group, ...] = (
     Group("G's input is that of before", "input/repeated", even_constant=False),
     Group("How the losses pull at D's outputs", "pull/(agreement|apart)", even_constant=False),
     Group(
+        "What G's loss lets through to D's outputs",
+        "pull/passed",
+        "The saturating loss as much as D takes generated samples for real, any other all of its gradient.",
+        even_constant=False,
+    ),
+    Group(
         "Labels of G against those of the data", r"condition/(lost|foreign)", "Above 0, G lacks some, or has others."
     ),
     Group("Generated samples whose label D is told", r"condition/agreement", even_constant=False),
@@ -78,9 +84,11 @@ GROUPS: tuple[Group, ...] = (
     Group("Values equal in the whole batch", r"range/(real|fake)/constant", even_constant=False),
     Group(
         "Parts of the data that are covered",
-        "bins/(effective|recent_effective|lost|unreached)",
+        "bins/(effective|recent_effective|lost|unreached|unreached_groups)",
         "Cells of the real samples, without labels.",
     ),
+    Group("A category that is left out", "columns/unreached", "The share of real samples that have it."),
+    Group("Where the category that is left out is", "columns/unreached_(column|value)", even_constant=False),
     Group("Samples behind D's outputs", "samples/(real|fake)", even_constant=False),
     Group("Modes", "modes/(captured|robust|(nearest/|expected_|recent_)?effective|(nearest/)?missing)"),
     Group("How much of the histogram moves", "(modes|bins)/turnover", "A G that hops replaces most of it."),

@@ -28,7 +28,7 @@ CLAUSES = {
     "discriminator-too-weak": "D could no longer tell real samples from generated ones",
     "discriminator-overfitting": "D began to memorise its training data",
     "memorisation": "G began to copy training samples",
-    "mode-collapse": "G lost most of the modes of the data",
+    "mode-collapse": "G covered only a part of the data",
     "sample-collapse": "G's samples lost most of their variety",
     "class-collapse": "G's samples lost most of their variety within a class",
     "mode-hopping": "G jumped from one small group of modes to the next",

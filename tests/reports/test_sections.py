@@ -31,7 +31,7 @@ def test_a_failing_run_is_headed_by_the_finding_that_made_it_fail(failing: tuple
     report = sections.build(*failing)
     assert report.headline == "Failing: mode-collapse from step 1,500"
     assert report.sentence == (
-        "From step 1,500 on G lost most of the modes of the data. It has not recovered. "
+        "From step 1,500 on G covered only a part of the data. It has not recovered. "
         "1 check crashed, which is a fault of gandiag."
     )
     assert report.checked == (("PASS", "2"), ("WARN", "1"), ("FAIL", "1"), ("NOT CHECKED", "2"))
@@ -72,7 +72,7 @@ def test_a_passed_failure_is_not_called_ongoing(collapse: Finding) -> None:
     diagnosis = Diagnosis(verdict="suspect", findings=(over,), last_step=3000, last_healthy_step=3000)
     report = sections.build(synthetic.healthy(), diagnosis)
     assert report.headline == "Suspect: mode-collapse from step 1,500 to 2,000"
-    assert report.sentence == "From step 1,500 on G lost most of the modes of the data. It was over by step 2,001."
+    assert report.sentence == "From step 1,500 on G covered only a part of the data. It was over by step 2,001."
     assert report.findings[0].when == "from step 1,500, until step 2,000"
 
 

@@ -92,7 +92,7 @@ def test_a_change_before_the_onset_is_named_as_what_came_first_and_is_to_be_undo
     report = sections.build(replace(run, events=(RISE, FALL)), diagnosis)
     assert report.sentence.startswith(
         "At step 1,480 G's learning rate rose tenfold to 5e-3 and D's learning rate fell to 2e-5; "
-        "20 steps later G lost most of the modes of the data."
+        "20 steps later G covered only a part of the data."
     )
     load, undo, *_ = report.actions
     assert load.text.startswith("load the checkpoint of step ")
@@ -100,7 +100,7 @@ def test_a_change_before_the_onset_is_named_as_what_came_first_and_is_to_be_undo
     assert 'for group in opt_G.param_groups:\n    group["lr"] = 5e-4' in undo.code
     for step in (900, 1600):
         other = sections.build(replace(run, events=(dict(RISE, step=step),)), diagnosis)
-        assert other.sentence.startswith("From step 1,500 on G lost most of the modes")
+        assert other.sentence.startswith("From step 1,500 on G covered only a part")
         assert not any("back to" in action.text for action in other.actions)
 
 
@@ -173,7 +173,7 @@ def test_there_is_something_to_do_for_every_verdict(verdict: str, healthy: tuple
 def test_every_failure_has_its_clause(collapse: Finding) -> None:
     """In words for people who have not read our code; of a detector that is not ours, by its code."""
     assert CLAUSES.keys() == {detector.code for detector in DETECTORS}
-    assert clause(replace(collapse, network="a2b")) == "G lost most of the modes of the data (a2b)"
+    assert clause(replace(collapse, network="a2b")) == "G covered only a part of the data (a2b)"
     assert clause(replace(collapse, code="mine")) == "mine was found"
 
 
