@@ -35,7 +35,7 @@ COLUMNS = (
 )  # fmt: skip
 OF_DATA = "Hardly any generated sample falls where {share:.0%} of the data lie, from step {onset:,} {until}"
 OF_CATEGORY = "{since} hardly any generated sample has {what}, as {share:.0%} of the real ones have"
-FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
+FROM_THE_START = ("test-d-alone", "packing", "minibatch-stddev")
 """Remedies for a G that never covered the data: there is nothing to go back to."""
 FOR_CATEGORIES = ("packing", "training-by-sampling", "more-discriminator-steps")
 """Remedies where a table lost a category: of two trainings for tuning packing brought it back in both, more steps of D

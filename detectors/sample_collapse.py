@@ -38,7 +38,7 @@ SAYS = {
 ALIKE = "From step {onset:,} on generated samples differ {less} times less from each other than real ones do"
 NEVER = "Generated samples never were as diverse as real ones: at step {worst:,} they differed {less} times less"
 NOT_YET = "Generated samples were not yet as diverse as real ones: at step {worst:,} they differed {less} times less"
-FROM_THE_START = ("test-d-alone", "minibatch-stddev", "packing")
+FROM_THE_START = ("test-d-alone", "packing", "minibatch-stddev")
 """Remedies for a G that never was diverse: there is nothing to go back to."""
 
 
