@@ -37,41 +37,31 @@ def g_then_d(attach: Attach) -> Steps:
         yield values | {"loss/generator": step}
 
 
-@loop(GROUP, "both losses first, then both updates (simultaneous)")
-def simultaneous(attach: Attach) -> Steps:
-    game = Game()
-    attach(game.generator, game.discriminator)
-    while True:
-        fake = game.generator(noise())
-        fake.retain_grad()
-        on_real, on_fake = game.discriminator(reals()), game.discriminator(fake.detach())
-        loss_g = loss_of_g(game.discriminator(fake))
-        game.adam_g.zero_grad()
-        loss_g.backward()
-        game.adam_d.zero_grad()
-        loss_of_d(on_real, on_fake).backward()
-        norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm(game.discriminator)}
-        game.adam_d.step()
-        game.adam_g.step()
-        yield norms | judged(on_real, on_fake) | {"feedback/norm": mean(fake.grad.norm(dim=1))}
+def _simultaneous(name: str, feature: str, *, generator_first: bool) -> None:
+    def training(attach: Attach) -> Steps:
+        game = Game()
+        attach(game.generator, game.discriminator)
+        optimizers = [game.adam_g, game.adam_d] if generator_first else [game.adam_d, game.adam_g]
+        while True:
+            fake = game.generator(noise())
+            fake.retain_grad()
+            on_real, on_fake = game.discriminator(reals()), game.discriminator(fake.detach())
+            loss_g = loss_of_g(game.discriminator(fake))
+            game.adam_g.zero_grad()
+            loss_g.backward()
+            game.adam_d.zero_grad()
+            loss_of_d(on_real, on_fake).backward()
+            norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm(game.discriminator)}
+            for optimizer in optimizers:
+                optimizer.step()
+            yield norms | judged(on_real, on_fake) | {"feedback/norm": mean(fake.grad.norm(dim=1))}
+
+    training.__name__ = name
+    loop(GROUP, feature)(training)
 
 
-@loop(GROUP, "both losses first, then both updates, G's first")
-def simultaneous_updates_generator_first(attach: Attach) -> Steps:
-    game = Game()
-    attach(game.generator, game.discriminator)
-    while True:
-        fake = game.generator(noise())
-        on_real, on_fake = game.discriminator(reals()), game.discriminator(fake.detach())
-        loss_g, loss_d = loss_of_g(game.discriminator(fake)), loss_of_d(on_real, on_fake)
-        game.adam_g.zero_grad()
-        loss_g.backward()
-        game.adam_d.zero_grad()
-        loss_d.backward()
-        norms = {"grad/generator/norm": norm(game.generator), "grad/discriminator/norm": norm(game.discriminator)}
-        game.adam_g.step()
-        game.adam_d.step()
-        yield norms | judged(on_real, on_fake)
+_simultaneous("simultaneous", "both losses first, then both updates (simultaneous)", generator_first=False)
+_simultaneous("simultaneous_g_first", "both losses first, then both updates, G's first", generator_first=True)
 
 
 @loop(GROUP, "simultaneous, G's optimizer first, D's loss backpropagated last")
