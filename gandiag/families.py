@@ -28,8 +28,8 @@ ENOUGH = 16
 """Outputs of D that tell a loss."""
 CLEARLY = 0.1  # of the misfit of every other loss, at most, has the one that it is
 LABELS = 0.5, 1.1
-"""Within which a label in G's loss is a smoothed one, in place of 1."""
-VARIED = 0.05  # standard deviation over mean of gradients that show it: the ends of many curves are lines
+"""Within which a label in G's loss is a smoothed one, in place of 1: our choice around the common 0.9."""
+VARIED = 0.05  # standard deviation over mean of gradients that show it: ends of many curves are lines; our choice
 MAX_BEND = 1e-5  # share of a gradient's variance that a smoothed loss leaves: rounding in bfloat16
 CONSTANT = 1e-10  # as MAX_MISFIT, of a gradient that is the same everywhere: any other is nearly so somewhere
 MAX_MISFIT = 1e-4  # residual share of a gradient's power: exact losses leave rounding only, 4e-6 in bfloat16

@@ -8,28 +8,28 @@ calls the same look at finished tables CategoryCoverage.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 MOST_VALUES = 5
 """Values of a column of categories; of the 64 pixels of 8x8 digits none that varies takes so few."""
 MANY, NEARLY_ALL = 16, 0.9
-"""So many columns, of those that vary, with one set of values and not one-hot are the pixels of a picture."""
+"""So many of the columns that vary, with the same values and not one-hot, are the pixels of a picture: our choice."""
 DISTINCT = 100
-"""Different samples that there must be: of few a column may take few values by chance, unless it is one-hot."""
+"""Different samples that there must be: of few a column may take few by chance, if not one-hot: our choice."""
 LEAST = 0.02
 """Share of real samples that have a value, below which it is left alone: 20 of the first 1,000. Two have more."""
 
 
 @dataclass(frozen=True)
 class Categories:
-    """P values of columns, with the bounds half-way to the column's next values."""
+    """P values of columns, with the bounds half-way to the column's next values; by default none."""
 
-    columns: np.ndarray  # (P,) which column
-    values: np.ndarray  # (P,)
-    low: np.ndarray  # (P,)
-    high: np.ndarray  # (P,)
+    columns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))  # (P,) which column
+    values: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (P,)
+    low: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (P,)
+    high: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (P,)
 
     def counts(self, points: np.ndarray, batch: np.ndarray, batches: int) -> np.ndarray:
         """How many points (n, p) of each batch lie within the bounds of each value, (batches, P).

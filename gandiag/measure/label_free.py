@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.measure.categories import categories
+from gandiag.measure.categories import Categories, categories
 from gandiag.measure.combining import combined
 from gandiag.signals.names import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from gandiag.measure.categories import Categories
 
 BINS = 25
 """Cells: as many as the largest mixture of the literature has modes."""
@@ -71,7 +69,7 @@ class BinTracker:
         self._size = size  # dimensions of a point
         self._waiting: list[np.ndarray] = []  # real points before the cells are fitted
         self._centres: np.ndarray | None = None
-        self._categories: Categories | None = None
+        self._categories = Categories()
         # counts of K cells, then of P values of columns: of real points, of generated ones now, of real ones before now
         self._real = self._now = self._before = np.zeros(0)
         self._recent: deque[np.ndarray] = deque(maxlen=RECENT)  # such counts of the last histograms
@@ -154,7 +152,6 @@ class BinTracker:
         if not batches:
             return np.zeros((0, len(self._real)))
         assert self._centres is not None  # noqa: S101 - for the type checker
-        assert self._categories is not None  # noqa: S101
         points, whose = np.concatenate(batches), np.repeat(np.arange(len(batches)), [len(b) for b in batches])
         finite = np.isfinite(points).all(axis=1)
         points, whose, k = points[finite].astype(np.float64), whose[finite], len(self._centres)
@@ -194,7 +191,6 @@ class BinTracker:
 
     def _of_columns(self, of_late: np.ndarray) -> dict[str, float]:
         """Which value of a column is left out of the last histograms: the one that most real samples of late have."""
-        assert self._categories is not None  # noqa: S101 - for the type checker
         cells, real = self._groups.shape[1], np.sum(list(self._recent_real), axis=0)
         if len(of_late) == cells or self._in_cells(real).sum() < ENOUGH:
             return {}
